@@ -1,0 +1,98 @@
+//! The tables' values: a block of customers in, plain columns out.
+//!
+//! Each table is a pure function of (model, seed, customers asked for, dates asked for). What a row needs of its
+//! customer is drawn again from the customer's address, never looked up.
+
+mod billing;
+mod customers;
+pub mod expected;
+mod generator;
+mod laws;
+mod profiles;
+mod retention;
+mod schema;
+mod support;
+mod usage;
+
+pub use generator::Generator;
+pub use laws::Laws;
+pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
+
+use crate::error::{Error, Result};
+use crate::model::{MAX_CUSTOMERS, Model};
+use std::sync::Arc;
+
+/// A data set: what gives every value of every table.
+#[derive(Debug, Clone)]
+pub struct DataSet {
+    laws: Arc<Laws>,
+    seed: u64,
+    customers: u64,
+}
+
+impl DataSet {
+    /// Customers of a data set whose size nobody chose.
+    pub const DEFAULT_CUSTOMERS: u64 = 100_000;
+    /// The seed of a data set whose seed nobody chose.
+    pub const DEFAULT_SEED: u64 = 42;
+
+    /// A data set of `customers` customers, drawn with `seed`.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where `customers` is not 1 to 10^12.
+    pub fn new(laws: Arc<Laws>, seed: u64, customers: u64) -> Result<Self> {
+        if !(1..=MAX_CUSTOMERS).contains(&customers) {
+            return Err(Error::Misuse(format!(
+                "`customers` is {customers}; it must be a whole number from 1 to {MAX_CUSTOMERS}"
+            )));
+        }
+        Ok(Self { laws, seed, customers })
+    }
+
+    /// The laws that the values follow.
+    pub fn laws(&self) -> &Laws {
+        &self.laws
+    }
+
+    /// The model behind the laws.
+    pub fn model(&self) -> &Model {
+        self.laws.model()
+    }
+
+    /// The key of every draw.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// How many customers there are; their ids are 1 to this.
+    pub fn customers(&self) -> u64 {
+        self.customers
+    }
+
+    /// The data set of the same laws with another seed or size.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(&self, seed: u64, customers: u64) -> Result<Self> {
+        Self::new(Arc::clone(&self.laws), seed, customers)
+    }
+}
+
+/// One column of a block of rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Ids.
+    Int64(Vec<i64>),
+    /// Counts and minutes.
+    Int32(Vec<i32>),
+    /// Days since 1970-01-01.
+    Date(Vec<i32>),
+    /// Indices into the names of the column's [`Names`].
+    Text(Vec<u8>),
+    /// Hundredths.
+    Money(Vec<i128>),
+    /// Probabilities.
+    Float64(Vec<f64>),
+    /// Truth values.
+    Boolean(Vec<bool>),
+}
