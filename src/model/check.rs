@@ -47,7 +47,9 @@ fn check_window(parameters: &Parameters) -> Result<Window> {
     }
     let allowed = "a whole number from 1 to 120";
     match u32::try_from(months) {
-        Ok(count @ 1..=120) => Window::of_months(start, count).ok_or_else(|| refusal("window.months", &months, allowed)),
+        Ok(count @ 1..=120) => {
+            Window::of_months(start, count).ok_or_else(|| refusal("window.months", &months, allowed))
+        }
         _ => refuse("window.months", &months, allowed),
     }
 }
@@ -70,11 +72,17 @@ fn check_plans(parameters: &Parameters) -> Result<()> {
             return refuse(
                 &key("minutes"),
                 &plan.minutes,
-                &format!("a mean whose clamp, mean x (1 + minutes_sd x minutes_clamp), is within a day's 1440 minutes; it is {most:.1}"),
+                &format!(
+                    "a mean whose clamp, mean x (1 + minutes_sd x minutes_clamp), is within a day's 1440 minutes; it is {most:.1}"
+                ),
             );
         }
         if plan.minutes * usage.minutes_sd * usage.minutes_clamp < 0.5 {
-            return refuse(&key("minutes"), &plan.minutes, "a mean with at least half a minute between it and its clamp");
+            return refuse(
+                &key("minutes"),
+                &plan.minutes,
+                "a mean with at least half a minute between it and its clamp",
+            );
         }
     }
     Ok(())
@@ -98,7 +106,9 @@ fn check_billing(parameters: &Parameters, window: Window) -> Result<()> {
         return refuse(
             "billing.interval_days",
             &billing.interval_days,
-            &format!("an interval that gives at most {MAX_ITEMS_PER_CUSTOMER} invoices a customer; {invoices} fit the window"),
+            &format!(
+                "an interval that gives at most {MAX_ITEMS_PER_CUSTOMER} invoices a customer; {invoices} fit the window"
+            ),
         );
     }
     check_shares("billing.status", &billing.status)
@@ -118,7 +128,9 @@ fn check_support(parameters: &Parameters, window: Window) -> Result<()> {
         return refuse(
             "support.tickets_per_month",
             &support.tickets_per_month,
-            &format!("a rate that gives at most {MAX_ITEMS_PER_CUSTOMER} tickets a customer; this one may give {most:.0}"),
+            &format!(
+                "a rate that gives at most {MAX_ITEMS_PER_CUSTOMER} tickets a customer; this one may give {most:.0}"
+            ),
         );
     }
     check_shares("support.category", &support.category)?;

@@ -55,9 +55,8 @@ impl Model {
     /// [`Error::Misuse`] naming the key, its value and what is allowed: where `text` is no TOML, has an unknown key,
     /// a value of another kind, or one that no company can have.
     pub fn from_overlay(text: &str) -> Result<Self> {
-        let parse = |text: &str| {
-            text.parse::<toml::Table>().map_err(|error| Error::Misuse(format!("not valid TOML: {error}")))
-        };
+        let parse =
+            |text: &str| text.parse::<toml::Table>().map_err(|error| Error::Misuse(format!("not valid TOML: {error}")));
         let mut table = parse(DEFAULT_MODEL)?;
         overlay::lay_over(&mut table, parse(text)?)?;
         let parameters: Parameters =

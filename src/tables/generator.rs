@@ -47,7 +47,9 @@ impl Generator {
     pub fn rows(&self, ids: Range<u64>) -> Vec<Column> {
         let (data_set, days, columns) = (&self.data_set, self.days.clone(), self.columns);
         match (self.table, &self.usage_days) {
-            (Table::UsageDaily | Table::UsageTruth, Some(usage_days)) => usage::rows(data_set, usage_days, ids, columns),
+            (Table::UsageDaily | Table::UsageTruth, Some(usage_days)) => {
+                usage::rows(data_set, usage_days, ids, columns)
+            }
             (Table::Billing, _) => billing::rows(data_set, ids, days, columns),
             (Table::Support, _) => support::rows(data_set, ids, days, columns),
             (Table::RetentionCurves, _) => retention::rows(data_set, columns),

@@ -85,7 +85,11 @@ const fn column(name: &'static str, kind: Kind, law: &'static str) -> ColumnSpec
 
 const USAGE_TRUTH: [ColumnSpec; 6] = [
     column("customer_id", Kind::Int64, "a customer of the data set"),
-    column("date", Kind::Date, "signup_date .. last day; active at age a with probability active_share x exp(-a / decay_days)"),
+    column(
+        "date",
+        Kind::Date,
+        "signup_date .. last day; active at age a with probability active_share x exp(-a / decay_days)",
+    ),
     column("sessions", Kind::Int32, "Poisson with the plan's mean; 0 occurs"),
     column("usage_minutes", Kind::Int32, "Normal with the plan's mean, whole minutes, clamped"),
     column("feature_events", Kind::Int32, "Poisson(events_per_session x sessions)"),
@@ -94,14 +98,8 @@ const USAGE_TRUTH: [ColumnSpec; 6] = [
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] = [
-        Self::Customers,
-        Self::UsageDaily,
-        Self::Billing,
-        Self::Support,
-        Self::RetentionCurves,
-        Self::UsageTruth,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Customers, Self::UsageDaily, Self::Billing, Self::Support, Self::RetentionCurves, Self::UsageTruth];
 
     /// The tables a company would have: all but the truth behind them.
     pub const DEFAULT: [Self; 4] = [Self::Customers, Self::UsageDaily, Self::Billing, Self::Support];
@@ -136,7 +134,9 @@ impl Table {
             Self::UsageDaily => "one row for each day a customer was active and the log survived",
             Self::Billing => "one row an invoice; paid plans only",
             Self::Support => "one row a support ticket",
-            Self::RetentionCurves => "the truth behind usage_daily: probability of being active, by plan and age in days",
+            Self::RetentionCurves => {
+                "the truth behind usage_daily: probability of being active, by plan and age in days"
+            }
             Self::UsageTruth => "usage_daily with no log lost; `logged` is false on the rows that usage_daily lacks",
         }
     }
@@ -144,40 +144,56 @@ impl Table {
     /// Its columns, in order.
     pub const fn columns(self) -> &'static [ColumnSpec] {
         match self {
-            Self::Customers => const {
-                &[
-                    column("customer_id", Kind::Int64, "1 .. customers, dense"),
-                    column("signup_date", Kind::Date, "uniform over the window's days"),
-                    column("plan", Kind::Text(Names::Plan), "by the plans' shares"),
-                    column("region", Kind::Text(Names::Region), "by the regions' shares, independent of the plan"),
-                ]
-            },
+            Self::Customers => {
+                const {
+                    &[
+                        column("customer_id", Kind::Int64, "1 .. customers, dense"),
+                        column("signup_date", Kind::Date, "uniform over the window's days"),
+                        column("plan", Kind::Text(Names::Plan), "by the plans' shares"),
+                        column("region", Kind::Text(Names::Region), "by the regions' shares, independent of the plan"),
+                    ]
+                }
+            }
             Self::UsageDaily => USAGE_TRUTH.split_at(USAGE_TRUTH.len() - 1).0,
-            Self::Billing => const {
-                &[
-                    column("invoice_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … within the customer"),
-                    column("customer_id", Kind::Int64, "a customer on a plan with a price"),
-                    column("bill_date", Kind::Date, "signup_date + interval x n + jitter, inside the window"),
-                    column("amount", Kind::Money, "the plan's price"),
-                    column("payment_status", Kind::Text(Names::Status), "by the statuses' shares, each invoice on its own"),
-                ]
-            },
-            Self::Support => const {
-                &[
-                    column("ticket_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … in date order"),
-                    column("customer_id", Kind::Int64, "a customer, any plan; Poisson(tickets_per_month x tenure months) tickets"),
-                    column("ticket_date", Kind::Date, "uniform over signup_date .. last day"),
-                    column("category", Kind::Text(Names::Category), "by the categories' shares"),
-                    column("priority", Kind::Text(Names::Priority), "by the priorities' shares"),
-                ]
-            },
-            Self::RetentionCurves => const {
-                &[
-                    column("plan", Kind::Text(Names::Plan), "every plan"),
-                    column("day", Kind::Int32, "age in days, 0 .. window days - 1"),
-                    column("retention_probability", Kind::Float64, "active_share x exp(-day / decay_days)"),
-                ]
-            },
+            Self::Billing => {
+                const {
+                    &[
+                        column("invoice_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … within the customer"),
+                        column("customer_id", Kind::Int64, "a customer on a plan with a price"),
+                        column("bill_date", Kind::Date, "signup_date + interval x n + jitter, inside the window"),
+                        column("amount", Kind::Money, "the plan's price"),
+                        column(
+                            "payment_status",
+                            Kind::Text(Names::Status),
+                            "by the statuses' shares, each invoice on its own",
+                        ),
+                    ]
+                }
+            }
+            Self::Support => {
+                const {
+                    &[
+                        column("ticket_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … in date order"),
+                        column(
+                            "customer_id",
+                            Kind::Int64,
+                            "a customer, any plan; Poisson(tickets_per_month x tenure months) tickets",
+                        ),
+                        column("ticket_date", Kind::Date, "uniform over signup_date .. last day"),
+                        column("category", Kind::Text(Names::Category), "by the categories' shares"),
+                        column("priority", Kind::Text(Names::Priority), "by the priorities' shares"),
+                    ]
+                }
+            }
+            Self::RetentionCurves => {
+                const {
+                    &[
+                        column("plan", Kind::Text(Names::Plan), "every plan"),
+                        column("day", Kind::Int32, "age in days, 0 .. window days - 1"),
+                        column("retention_probability", Kind::Float64, "active_share x exp(-day / decay_days)"),
+                    ]
+                }
+            }
             Self::UsageTruth => &USAGE_TRUTH,
         }
     }

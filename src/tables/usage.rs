@@ -19,6 +19,7 @@ use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose};
+use multiversion::multiversion;
 use std::ops::Range;
 
 /// Ages tested together.
@@ -43,11 +44,8 @@ impl UsageDays {
     /// The rows whose logs survived.
     pub fn logged(data_set: &DataSet, days: &Range<Day>) -> Self {
         let window = data_set.model().window();
-        let asked = if days.is_empty() {
-            0..0
-        } else {
-            (days.start - window.first) as u32..(days.end - window.first) as u32
-        };
+        let asked =
+            if days.is_empty() { 0..0 } else { (days.start - window.first) as u32..(days.end - window.first) as u32 };
         let mut surviving = vec![0; window.days as usize + GROUP];
         for day in asked.clone() {
             surviving[day as usize] = surviving_share(data_set, window.first + day as Day);
@@ -111,6 +109,10 @@ pub(super) fn rows(data_set: &DataSet, days: &UsageDays, ids: Range<u64>, column
     made
 }
 
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
 fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
     let window_days = data_set.model().window().days;
     let profiles = Profiles::of(data_set, ids.clone());
@@ -207,6 +209,10 @@ fn dates(active: &ActiveDays, first_day: Day) -> Vec<Day> {
 }
 
 /// Adds sessions, usage minutes and feature events, as far as they are wanted.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
 fn values(data_set: &DataSet, active: &ActiveDays, columns: ColumnSet, made: &mut Vec<Column>) {
     let laws = data_set.laws();
     let rows_if = |wanted: bool| if wanted { active.ages.len() } else { 0 };
@@ -222,8 +228,7 @@ fn values(data_set: &DataSet, active: &ActiveDays, columns: ColumnSet, made: &mu
             for (item, &age) in items.iter_mut().zip(&active.ages[rows.clone()]) {
                 *item = u64::from(age);
             }
-            let words =
-                Address::words_of_lanes(data_set.seed(), [run.customer; LANES], items, Purpose::UsageValues);
+            let words = Address::words_of_lanes(data_set.seed(), [run.customer; LANES], items, Purpose::UsageValues);
             if wanted[0] {
                 for (value, &word) in sessions[rows.clone()].iter_mut().zip(&words[0]) {
                     *value = plan.sessions.value(word as u32);

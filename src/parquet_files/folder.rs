@@ -1,0 +1,233 @@
+//! A folder of tables that is replaced whole or not at all.
+//!
+//! Files are written as `NAME.inprogress` beside their final names. When all are whole they are renamed, the manifest
+//! last. Whatever ends the work before that leaves the old files alone and deletes the new ones.
+
+use super::manifest::{Identity, MANIFEST_FILE, Manifest, TableEntry};
+use super::write::{TableSource, WriteOptions, write_tables};
+use crate::error::{Error, Result};
+use crate::tables::Table;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Added to a final name while the file is being written.
+const IN_PROGRESS: &str = ".inprogress";
+
+/// A folder, checked for what is to be written into it and held against other writers until dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    identity: Identity,
+    /// Entries of the old manifest that stay: other tables of the same data set.
+    kept: Vec<(String, TableEntry)>,
+    /// Files of the old manifest that are to go: tables of another data set.
+    stale: Vec<PathBuf>,
+    /// The manifest to be: held locked, which keeps a second writer out.
+    manifest: InProgressFile,
+}
+
+impl Folder {
+    /// Makes the folder if need be, and checks that `tables` of the data set `identity` may be written there.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where files would be replaced that no manifest of saasgen lists, or tables of another data
+    /// set left beside the new ones, unless `overwrite`; where another saasgen is writing there. [`Error::Io`].
+    pub fn prepare(path: &Path, identity: Identity, tables: &[Table], overwrite: bool) -> Result<Self> {
+        let old = if path.exists() { Manifest::read(path)? } else { None };
+        check_replaced(path, old.as_ref(), tables, overwrite)?;
+        let others = old.into_iter().flat_map(|old| {
+            let same = old.identity == identity;
+            let mut entries = old.tables;
+            entries.retain(|name, _| !tables.iter().any(|table| table.name() == name));
+            entries.into_iter().map(move |(name, entry)| (same, name, entry))
+        });
+        let (mut kept, mut stale) = (Vec::new(), Vec::new());
+        for (same, name, entry) in others {
+            if same {
+                kept.push((name, entry));
+            } else if overwrite {
+                stale.push(path.join(&entry.file));
+            } else {
+                return Err(Error::Misuse(format!(
+                    "{} holds another data set, whose {} would be left beside the new tables: choose another --out, \
+                     write {name} too (--tables), or remove it with --overwrite",
+                    path.display(),
+                    entry.file
+                )));
+            }
+        }
+        fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
+        let manifest = InProgressFile::open(path.join(MANIFEST_FILE))?;
+        match manifest.file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                manifest.leave();
+                return Err(Error::Misuse(format!(
+                    "another saasgen is writing to {}: wait for it, or choose another --out",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("locking", &manifest.temporary)(error)),
+        }
+        manifest.empty()?;
+        Ok(Self { path: path.to_path_buf(), identity, kept, stale, manifest })
+    }
+
+    /// Writes the tables, then puts them and the new manifest in the place of the old ones.
+    ///
+    /// # Errors
+    /// Where a source failed, the disk did, or `options.stop` was set: the folder is then as it was.
+    pub fn write(mut self, sources: &[&dyn TableSource], options: WriteOptions<'_>) -> Result<Manifest> {
+        let mut files = Vec::with_capacity(sources.len());
+        for source in sources {
+            let file = InProgressFile::open(self.path.join(file_name(source.table())))?;
+            file.empty()?;
+            files.push(file);
+        }
+        let sinks = sources.iter().zip(&files).map(|(&source, file)| {
+            (source, self.identity.file_metadata(source.table()), BufWriter::with_capacity(1 << 20, Sink::of(file)))
+        });
+        let hashes = write_tables(sinks.collect(), options)?;
+
+        let mut manifest = Manifest { identity: self.identity.clone(), tables: self.kept.drain(..).collect() };
+        for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
+            let entry = TableEntry {
+                file: file_name(source.table()),
+                rows: hash.rows(),
+                bytes: file.len()?,
+                content_hash: hash.to_string(),
+            };
+            manifest.tables.insert(source.table().name().to_string(), entry);
+        }
+        manifest.tables.sort_by_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
+        Sink::of(&self.manifest).write_all(manifest.to_json()?.as_bytes()).map_err(unwrap_sink_error)?;
+        self.commit(files)?;
+        Ok(manifest)
+    }
+
+    fn commit(self, files: Vec<InProgressFile>) -> Result<()> {
+        for file in files {
+            file.commit()?;
+        }
+        self.manifest.commit()?;
+        for path in &self.stale {
+            fs::remove_file(path).map_err(Error::io("removing", path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses files that would be replaced though no manifest lists them.
+fn check_replaced(folder: &Path, old: Option<&Manifest>, tables: &[Table], overwrite: bool) -> Result<()> {
+    let names = tables.iter().map(|&table| file_name(table)).chain([MANIFEST_FILE.to_string()]);
+    for name in names {
+        let path = folder.join(&name);
+        let Ok(there) = path.symlink_metadata() else { continue };
+        if there.is_dir() {
+            return Err(Error::Misuse(format!(
+                "{} is a folder: move it away, or choose another --out",
+                path.display()
+            )));
+        }
+        let ours = old.is_some_and(|old| old.lists(&name) || name == MANIFEST_FILE);
+        if !ours && !overwrite {
+            return Err(Error::Misuse(format!(
+                "{} is there and no manifest of saasgen lists it: choose another --out, or replace it with --overwrite",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn file_name(table: Table) -> String {
+    format!("{}.parquet", table.name())
+}
+
+/// A file under its temporary name, deleted when dropped unless committed.
+#[derive(Debug)]
+struct InProgressFile {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+    is_done: bool,
+}
+
+impl InProgressFile {
+    /// Opens the temporary file with whatever an earlier run may have left in it: it may be in another's hands.
+    fn open(path: PathBuf) -> Result<Self> {
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(IN_PROGRESS);
+        let temporary = PathBuf::from(temporary);
+        let file = File::options().write(true).create(true).truncate(false).open(&temporary);
+        let file = file.map_err(Error::io("creating", &temporary))?;
+        Ok(Self { file, temporary, path, is_done: false })
+    }
+
+    fn empty(&self) -> Result<()> {
+        self.file.set_len(0).map_err(Error::io("emptying", &self.temporary))
+    }
+
+    fn len(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(Error::io("looking at", &self.temporary))?.len())
+    }
+
+    /// Leaves the temporary file to whoever else has it.
+    fn leave(mut self) {
+        self.is_done = true;
+    }
+
+    fn commit(mut self) -> Result<()> {
+        fs::rename(&self.temporary, &self.path).map_err(Error::io("renaming into place", &self.path))?;
+        self.is_done = true;
+        Ok(())
+    }
+}
+
+impl Drop for InProgressFile {
+    fn drop(&mut self) {
+        if !self.is_done {
+            // Nothing is left to tell a failure to, and the next run writes over it.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Writes to a file; its errors carry what was being done to which path through Parquet's.
+struct Sink<'a> {
+    file: &'a File,
+    path: &'a Path,
+}
+
+impl<'a> Sink<'a> {
+    fn of(file: &'a InProgressFile) -> Self {
+        Self { file: &file.file, path: &file.temporary }
+    }
+
+    fn named(&self, error: io::Error) -> io::Error {
+        match error.kind() {
+            // The caller tries again.
+            io::ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, Error::io("writing", self.path)(error)),
+        }
+    }
+}
+
+impl Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.named(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| self.named(error))
+    }
+}
+
+/// The error that a [`Sink`] put into an I/O error.
+pub(super) fn unwrap_sink_error(error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => error,
+        Err(error) => Error::io("writing", "a Parquet file")(error),
+    }
+}

@@ -1,0 +1,156 @@
+//! `manifest.json`: what the files of a folder hold, for people and for `saasgen verify`.
+
+use crate::error::{Error, Result};
+use crate::model::date_of;
+use crate::tables::{DataSet, Table};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The manifest's name in its folder.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// What a folder holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What all its tables are of.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Each table's file, by the table's name.
+    pub tables: IndexMap<String, TableEntry>,
+}
+
+/// Which data set the tables are of: equal identities mean equal values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The program that made the values: `saasgen`.
+    pub program: String,
+    /// Its version.
+    pub version: String,
+    /// The model's name.
+    pub model: String,
+    /// The model's fingerprint.
+    pub fingerprint: String,
+    /// The seed.
+    pub seed: u64,
+    /// Customers of the whole data set.
+    pub customers: u64,
+    /// The days that the data set covers.
+    pub window: WindowDates,
+    /// Which part of the data set the files hold; left out where they hold all of it.
+    #[serde(default, skip_serializing_if = "ScanRange::is_whole")]
+    pub scan: ScanRange,
+}
+
+/// The first and the last day of a window, YYYY-MM-DD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowDates {
+    /// The first day.
+    pub first: String,
+    /// The last day.
+    pub last: String,
+}
+
+/// The keys that narrowed a scan, as they were given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanRange {
+    /// First customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_id: Option<u64>,
+    /// Last customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_id: Option<u64>,
+    /// First date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Last date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// Columns; none means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+}
+
+impl ScanRange {
+    /// Whether nothing was narrowed.
+    pub fn is_whole(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One table's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableEntry {
+    /// Its name in the folder.
+    pub file: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The [`ContentHash`](crate::batches::ContentHash) of its values: the same for every order and encoding of them.
+    pub content_hash: String,
+}
+
+impl Identity {
+    /// The identity of the whole of `data_set`, made by this version of the program.
+    pub fn of(data_set: &DataSet) -> Self {
+        let model = data_set.model();
+        Self {
+            program: env!("CARGO_PKG_NAME").to_string(),
+            version: env!("CARGO_PKG_VERSION").to_string(),
+            model: model.parameters().name.clone(),
+            fingerprint: model.fingerprint().to_string(),
+            seed: data_set.seed(),
+            customers: data_set.customers(),
+            window: WindowDates {
+                first: date_of(model.window().first).to_string(),
+                last: date_of(model.window().last()).to_string(),
+            },
+            scan: ScanRange::default(),
+        }
+    }
+
+    /// The key-value metadata of a table's file.
+    pub fn file_metadata(&self, table: Table) -> Vec<(String, String)> {
+        [
+            ("saasgen.table", table.name().to_string()),
+            ("saasgen.version", self.version.clone()),
+            ("saasgen.model", self.model.clone()),
+            ("saasgen.fingerprint", self.fingerprint.clone()),
+            ("saasgen.seed", self.seed.to_string()),
+            ("saasgen.customers", self.customers.to_string()),
+        ]
+        .map(|(key, value)| (key.to_string(), value))
+        .into()
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest of `folder`; `None` where there is none, or the file of that name is not of saasgen.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it is there but can't be read.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(MANIFEST_FILE);
+        let text = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(Error::io("reading", &path))?,
+        };
+        let manifest: Option<Self> = serde_json::from_slice(&text).ok();
+        Ok(manifest.filter(|manifest| manifest.identity.program == env!("CARGO_PKG_NAME")))
+    }
+
+    /// Its text: indented JSON with a line break at the end.
+    ///
+    /// # Errors
+    /// None for a manifest of this program; the serializer's signature has one.
+    pub fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(text + "\n")
+    }
+
+    /// Whether `file` is one that the manifest lists.
+    pub fn lists(&self, file: &str) -> bool {
+        self.tables.values().any(|entry| entry.file == file)
+    }
+}

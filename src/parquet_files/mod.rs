@@ -1,0 +1,13 @@
+//! Tables as Parquet files: the same bytes whether their batches come from a scan or over Flight.
+
+mod folder;
+mod manifest;
+mod properties;
+mod scan_source;
+mod write;
+
+pub use folder::Folder;
+pub use manifest::{Identity, MANIFEST_FILE, Manifest, ScanRange, TableEntry, WindowDates};
+pub use properties::Compression;
+pub use scan_source::ScanSource;
+pub use write::{Progress, TableSource, WriteOptions};

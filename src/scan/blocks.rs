@@ -1,0 +1,173 @@
+//! Where a scan is cut: into blocks, each a record batch, and into partitions, each an endpoint and a row group.
+//!
+//! Cuts depend on the model, the table and the dates alone, so every split of the customers, every server and every
+//! number of threads gives the same batches and the same files.
+
+use super::Scan;
+use crate::model::{Day, MAX_CUSTOMERS, Model};
+use crate::tables::expected::expected;
+use crate::tables::{Kind, Table};
+use std::ops::Range;
+
+/// Bytes that a record batch with every column stays under: arrow-flight splits batches at 2 MiB, Go's gRPC refuses
+/// messages over 4 MiB.
+pub const TARGET_BATCH_BYTES: usize = 3 << 19;
+
+/// Rows that a partition has, about.
+pub const TARGET_PARTITION_ROWS: f64 = 1_048_576.0;
+
+/// Customers of a block, at most: half a millisecond's work where nearly none of them has a row.
+const MAX_BLOCK_CUSTOMERS: u64 = 1 << 16;
+
+/// Standard deviations that a block's rows may lie above their mean before its batch passes [`TARGET_BATCH_BYTES`].
+const ROOM_SD: f64 = 6.0;
+
+/// The customers of a block: the largest power of two whose batches stay small.
+pub(super) fn block_customers(model: &Model, table: Table, days: &Range<Day>) -> u64 {
+    if !table.has_customers() {
+        return 1;
+    }
+    let row_bytes = row_bytes(model, table);
+    let mut block = MAX_BLOCK_CUSTOMERS;
+    while block > 1 {
+        let rows = expected(model, table, block, days);
+        if (rows.rows + ROOM_SD * rows.sd) * row_bytes <= TARGET_BATCH_BYTES as f64 {
+            break;
+        }
+        block /= 2;
+    }
+    block
+}
+
+/// Bytes of a row in memory, at most, with text as Utf8.
+fn row_bytes(model: &Model, table: Table) -> f64 {
+    let column_bytes = |kind| match kind {
+        Kind::Int64 | Kind::Float64 => 8.0,
+        Kind::Int32 | Kind::Date => 4.0,
+        Kind::Money => 16.0,
+        Kind::Boolean => 0.125,
+        Kind::Text(names) => 4.0 + names.of(model.parameters()).iter().map(|name| name.len()).max().unwrap_or(0) as f64,
+    };
+    table.columns().iter().map(|column| column_bytes(column.kind)).sum()
+}
+
+/// How a scan is cut into partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitions {
+    /// By size: about [`TARGET_PARTITION_ROWS`] rows each, at multiples of the block.
+    BySize,
+    /// So many, of like numbers of customers. Cuts of n are among the cuts of every multiple of n.
+    Count(u64),
+}
+
+impl Partitions {
+    /// The most partitions that a scan is cut into: an answer that lists them stays under 4 MiB, the least that
+    /// clients accept, and a Parquet file holds no more than 32,767 row groups.
+    pub const MAX: u64 = 10_000;
+}
+
+impl Scan {
+    /// The customers of each batch: cut at multiples of the block, whatever customers are asked for.
+    pub fn blocks(&self) -> impl Iterator<Item = Range<u64>> + Send + use<> {
+        cut_at_multiples(self.ids.clone(), self.block)
+    }
+
+    /// The customers of each partition, in order; together they are the scan. At least one, and at most
+    /// [`Partitions::MAX`] where the count asked for keeps to that.
+    pub fn partitions(&self, partitions: Partitions) -> Vec<Range<u64>> {
+        let Range { start, end } = self.ids;
+        match partitions {
+            Partitions::Count(count) => {
+                let count = u128::from(count.max(1));
+                let cut = |i: u128| start + (u128::from(end - start) * i / count) as u64;
+                (0..count).map(|i| cut(i)..cut(i + 1)).collect()
+            }
+            Partitions::BySize if start >= end => vec![start..end],
+            Partitions::BySize => cut_at_multiples(start..end, self.partition_customers()).collect(),
+        }
+    }
+
+    /// Customers of a partition cut by size: a multiple of the block.
+    fn partition_customers(&self) -> u64 {
+        let rows_of_block = expected(self.data_set.model(), self.table, self.block, &self.days).rows;
+        let most_blocks = MAX_CUSTOMERS / self.block;
+        let blocks = (TARGET_PARTITION_ROWS / rows_of_block).round().clamp(1.0, most_blocks as f64) as u64;
+        // Cuts at multiples can leave a short partition at each end.
+        let least = (self.ids.end - self.ids.start).div_ceil(Partitions::MAX - 2);
+        (blocks * self.block).max(least.next_multiple_of(self.block))
+    }
+}
+
+/// Cuts `ids` after every id that is a multiple of `step`.
+fn cut_at_multiples(ids: Range<u64>, step: u64) -> impl Iterator<Item = Range<u64>> + Send {
+    let mut next = ids.start;
+    std::iter::from_fn(move || {
+        let start = next;
+        next = ((start - 1) / step + 1).saturating_mul(step).saturating_add(1).min(ids.end);
+        (start < ids.end).then(|| start..next)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{DataSet, Laws};
+    use std::sync::Arc;
+
+    fn scan(table: Table, customers: u64) -> Scan {
+        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+        Scan::whole(&DataSet::new(laws, 42, customers).unwrap(), table)
+    }
+
+    #[test]
+    fn blocks_are_cut_at_the_same_ids_in_every_split() {
+        let ids = |range: Range<u64>| cut_at_multiples(range, 100).collect::<Vec<_>>();
+        assert_eq!(ids(1..251), [1..101, 101..201, 201..251]);
+        assert_eq!(ids(150..300), [150..201, 201..300]);
+        assert_eq!(ids(100..102), [100..101, 101..102]);
+        assert_eq!(ids(5..5), []);
+    }
+
+    #[test]
+    fn block_sizes_of_the_default_model() {
+        let blocks = Table::ALL.map(|table| scan(table, 100_000).block);
+        assert_eq!(blocks, [32_768, 1_024, 2_048, 8_192, 1, 1_024]);
+    }
+
+    #[test]
+    fn partitions_by_size_are_about_a_million_rows_at_multiples_of_the_block() {
+        let parts = scan(Table::UsageDaily, 100_000).partitions(Partitions::BySize);
+        assert_eq!(parts, [1..25_601, 25_601..51_201, 51_201..76_801, 76_801..100_001]);
+        assert_eq!(scan(Table::Support, 100_000).partitions(Partitions::BySize), [1..100_001]);
+        assert_eq!(scan(Table::RetentionCurves, 100_000).partitions(Partitions::BySize), [1..2]);
+    }
+
+    #[test]
+    fn the_largest_data_set_has_no_more_partitions_than_an_answer_holds() {
+        let parts = scan(Table::UsageDaily, MAX_CUSTOMERS).partitions(Partitions::BySize);
+        assert!((9_000..=10_000).contains(&parts.len()), "{}", parts.len());
+        assert_eq!(parts.last().map(|part| part.end), Some(MAX_CUSTOMERS + 1));
+        let odd = scan(Table::UsageDaily, MAX_CUSTOMERS).for_ids(7..MAX_CUSTOMERS - 7);
+        assert!(odd.partitions(Partitions::BySize).len() <= 10_000);
+    }
+
+    #[test]
+    fn counted_partitions_are_the_whole_near_each_other_and_nest() {
+        let scan = scan(Table::Billing, 1_003);
+        let five = scan.partitions(Partitions::Count(5));
+        let fifty = scan.partitions(Partitions::Count(50));
+        assert_eq!(five, [1..201, 201..402, 402..602, 602..803, 803..1_004]);
+        for (i, part) in five.iter().enumerate() {
+            assert_eq!((part.start, part.end), (fifty[10 * i].start, fifty[10 * i + 9].end));
+        }
+        let few = scan.for_ids(1..3).partitions(Partitions::Count(4));
+        assert_eq!(few, [1..1, 1..2, 2..2, 2..3]);
+    }
+
+    #[test]
+    fn a_day_has_larger_blocks_than_the_whole() {
+        let data_set = scan(Table::UsageDaily, 1).data_set;
+        let days = 20_000..20_001;
+        assert_eq!(block_customers(data_set.model(), Table::UsageDaily, &days), MAX_BLOCK_CUSTOMERS);
+    }
+}

@@ -1,0 +1,113 @@
+//! Which rows: a request, checked against a data set, cut into blocks and partitions. Pure: nothing is generated here.
+
+mod blocks;
+mod request;
+mod resolve;
+
+pub use blocks::{Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
+pub use request::{BatchMark, KEYS, ScanRequest};
+pub use resolve::{Compression, Naming, Strings};
+
+use crate::model::Day;
+use crate::tables::{ColumnSet, ColumnSpec, DataSet, Generator, Table};
+use std::ops::Range;
+
+/// A checked request: rows of one table, and how to encode them.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    data_set: DataSet,
+    table: Table,
+    /// Ids asked for. Of `retention_curves`, which has no customers, 1..2 stands for the whole.
+    ids: Range<u64>,
+    days: Range<Day>,
+    /// Indices into the table's columns, in the order wanted.
+    columns: Vec<usize>,
+    strings: Strings,
+    compression: Compression,
+    /// Customers whose rows one batch holds.
+    block: u64,
+}
+
+impl Scan {
+    /// Every row and column of `table`.
+    pub fn whole(data_set: &DataSet, table: Table) -> Self {
+        let days = data_set.model().window().range();
+        Self {
+            data_set: data_set.clone(),
+            table,
+            ids: if table.has_customers() { 1..data_set.customers() + 1 } else { 1..2 },
+            block: blocks::block_customers(data_set.model(), table, &days),
+            days,
+            columns: (0..table.columns().len()).collect(),
+            strings: Strings::default(),
+            compression: Compression::default(),
+        }
+    }
+
+    /// The data set that the rows are of.
+    pub fn data_set(&self) -> &DataSet {
+        &self.data_set
+    }
+
+    /// The table that the rows are of.
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// The customers asked for.
+    pub fn ids(&self) -> Range<u64> {
+        self.ids.clone()
+    }
+
+    /// The dates asked for, by the table's date column.
+    pub fn days(&self) -> Range<Day> {
+        self.days.clone()
+    }
+
+    /// The columns asked for, in the order wanted.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnSpec> {
+        self.columns.iter().map(|&index| &self.table.columns()[index])
+    }
+
+    /// Where each wanted column stands among the generated ones, which come in the table's order.
+    pub fn column_positions(&self) -> Vec<usize> {
+        let mut sorted = self.columns.clone();
+        sorted.sort_unstable();
+        self.columns.iter().filter_map(|index| sorted.binary_search(index).ok()).collect()
+    }
+
+    /// How text columns are encoded.
+    pub fn strings(&self) -> Strings {
+        self.strings
+    }
+
+    /// How record batches are compressed on the wire.
+    pub fn compression(&self) -> Compression {
+        self.compression
+    }
+
+    /// A generator of the rows.
+    pub fn generator(&self) -> Generator {
+        let columns: ColumnSet = self.columns.iter().copied().collect();
+        Generator::new(self.data_set.clone(), self.table, self.days.clone(), columns)
+    }
+
+    /// The same scan for other customers: a partition of it.
+    pub fn for_ids(&self, ids: Range<u64>) -> Self {
+        Self { ids, ..self.clone() }
+    }
+
+    /// The number of rows, where it is known without generating them.
+    pub fn exact_rows(&self) -> Option<u64> {
+        let whole_window = self.days == self.data_set.model().window().range();
+        match self.table {
+            _ if self.ids.is_empty() || self.days.is_empty() => Some(0),
+            Table::Customers if whole_window => Some(self.ids.end - self.ids.start),
+            Table::RetentionCurves => {
+                let model = self.data_set.model();
+                Some(model.parameters().plans.len() as u64 * u64::from(model.window().days))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The two forms of a request: protobuf, which servers issue, and text, which people write.
+
+use crate::error::{Error, Result};
+use percent_encoding::percent_decode_str;
+use prost::Message;
+
+include!(concat!(env!("OUT_DIR"), "/saasgen.v1.rs"));
+
+/// The keys of the text form, in the order in which refusals list them.
+pub const KEYS: [&str; 10] =
+    ["customers", "seed", "first_id", "last_id", "from", "to", "columns", "strings", "compression", "partitions"];
+
+/// Longer requests are refused unread: the longest sensible one, with every key and column, has some 400 bytes.
+const MAX_REQUEST_BYTES: usize = 8_192;
+
+/// The first byte of every `ScanRequest` with a table: field 1, length-delimited. It can't begin a table's name.
+const PROTOBUF_TABLE_TAG: u8 = 0x0A;
+
+impl ScanRequest {
+    /// Reads a ticket or command in either form.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] naming what can't be read and what is allowed.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() > MAX_REQUEST_BYTES {
+            return Err(Error::Misuse(format!(
+                "the request has {} bytes; at most {MAX_REQUEST_BYTES} are allowed",
+                bytes.len()
+            )));
+        }
+        if bytes.first() == Some(&PROTOBUF_TABLE_TAG) {
+            return Self::decode(bytes)
+                .map_err(|error| Error::Misuse(format!("the request is no saasgen.v1.ScanRequest: {error}")));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| {
+            Error::Misuse("the request is neither UTF-8 text (`table?key=value&…`) nor a saasgen.v1.ScanRequest".into())
+        })?;
+        Self::from_text(text)
+    }
+
+    /// Reads the text form, `table` or `table?key=value&key=value`, values percent-encoded as in a URL's query.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] naming the key, its value and what is allowed.
+    pub fn from_text(text: &str) -> Result<Self> {
+        let (table, query) = text.split_once('?').unwrap_or((text, ""));
+        let mut request = Self { table: table.to_string(), ..Self::default() };
+        let mut seen = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, encoded) = pair
+                .split_once('=')
+                .ok_or_else(|| Error::Misuse(format!("`{pair}` is no key=value; keys are {}", KEYS.join(", "))))?;
+            let value = percent_decode_str(encoded)
+                .decode_utf8()
+                .map_err(|_| Error::Misuse(format!("`{key}` is {encoded:?}; decoded, it must be UTF-8")))?;
+            if seen.contains(&key) {
+                return Err(Error::Misuse(format!("`{key}` is given twice, again as {value:?}; once is allowed")));
+            }
+            request.set(key, &value)?;
+            seen.push(key);
+        }
+        Ok(request)
+    }
+
+    /// Sets the field that `key` names.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where there is no such key, or `value` is not of its kind.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        let text = || Some(value.to_string());
+        match key {
+            "customers" => self.customers = Some(whole_number(key, value)?),
+            "seed" => self.seed = Some(whole_number(key, value)?),
+            "first_id" => self.first_id = Some(whole_number(key, value)?),
+            "last_id" => self.last_id = Some(whole_number(key, value)?),
+            "from" => self.from = text(),
+            "to" => self.to = text(),
+            "columns" => self.columns = value.split(',').map(str::to_string).collect(),
+            "strings" => self.strings = text(),
+            "compression" => self.compression = text(),
+            "partitions" => self.partitions = Some(whole_number(key, value)?),
+            _ => {
+                return Err(Error::Misuse(format!(
+                    "unknown key `{key}` with value {value:?}; allowed are {}",
+                    KEYS.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn whole_number(key: &str, value: &str) -> Result<u64> {
+    // `parse` alone would also take "+7".
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    value
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| Error::Misuse(format!("`{key}` is {value:?}; it must be a whole number from 0 to {}", u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        ScanRequest::from_bytes(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_name_alone_is_a_request() {
+        let request = ScanRequest::from_bytes(b"customers").unwrap();
+        assert_eq!(request, ScanRequest { table: "customers".into(), ..ScanRequest::default() });
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = "usage_daily?customers=10&seed=18446744073709551615&first_id=2&last_id=9&from=2024-01-01\
+                    &to=2024%2D01%2D31&columns=date,sessions&strings=dictionary&compression=zstd&partitions=3";
+        let request = ScanRequest::from_text(text).unwrap();
+        assert_eq!(
+            request,
+            ScanRequest {
+                table: "usage_daily".into(),
+                fingerprint: String::new(),
+                customers: Some(10),
+                seed: Some(u64::MAX),
+                first_id: Some(2),
+                last_id: Some(9),
+                from: Some("2024-01-01".into()),
+                to: Some("2024-01-31".into()),
+                columns: vec!["date".into(), "sessions".into()],
+                strings: Some("dictionary".into()),
+                compression: Some("zstd".into()),
+                partitions: Some(3),
+            }
+        );
+        assert_eq!(ScanRequest::from_bytes(&request.encode_to_vec()).unwrap(), request);
+    }
+
+    #[test]
+    fn refusals_name_key_value_and_what_is_allowed() {
+        assert_eq!(
+            message("customers?sed=1"),
+            "unknown key `sed` with value \"1\"; allowed are customers, seed, first_id, last_id, from, to, columns, \
+             strings, compression, partitions"
+        );
+        assert_eq!(message("customers?seed=1&seed=2"), "`seed` is given twice, again as \"2\"; once is allowed");
+        for bad in ["-1", "+1", "1.5", "", "18446744073709551616", "x"] {
+            assert_eq!(
+                message(&format!("customers?seed={bad}")),
+                format!("`seed` is {bad:?}; it must be a whole number from 0 to 18446744073709551615")
+            );
+        }
+        assert!(message("customers?seed").starts_with("`seed` is no key=value"));
+        assert!(message("customers?from=%ff").contains("must be UTF-8"));
+    }
+
+    #[test]
+    fn bytes_that_are_neither_form_are_refused() {
+        let refused = |bytes: &[u8]| ScanRequest::from_bytes(bytes).unwrap_err().to_string();
+        assert!(refused(&[0xff, 0xfe]).contains("neither UTF-8"));
+        assert!(refused(&[PROTOBUF_TABLE_TAG, 200]).contains("no saasgen.v1.ScanRequest"));
+        assert!(refused(&vec![b'a'; 9_000]).contains("9000 bytes"));
+    }
+}
