@@ -1,5 +1,7 @@
 pub mod batches;
+pub mod cli;
 pub mod error;
+pub mod flight;
 pub mod model;
 pub mod parquet_files;
 pub mod random;

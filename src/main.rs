@@ -1,1 +1,19 @@
-fn main() {}
+//! The program `saasgen`: parse, run, exit code.
+
+use clap::Parser;
+use saasgen::cli::Cli;
+use std::process::ExitCode;
+
+/// Batches are large and short-lived; with the system's allocator each is given back and faulted in again page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -26,6 +26,7 @@ pub struct Model {
     parameters: Parameters,
     window: Window,
     fingerprint: String,
+    toml: String,
 }
 
 impl Model {
@@ -59,11 +60,12 @@ impl Model {
             |text: &str| text.parse::<toml::Table>().map_err(|error| Error::Misuse(format!("not valid TOML: {error}")));
         let mut table = parse(DEFAULT_MODEL)?;
         overlay::lay_over(&mut table, parse(text)?)?;
+        let toml = toml::to_string(&table).map_err(|error| Error::Internal(error.to_string()))?;
         let parameters: Parameters =
             table.try_into().map_err(|error: toml::de::Error| Error::Misuse(error.to_string().trim().to_string()))?;
         let window = check::check(&parameters)?;
         let fingerprint = fingerprint(&parameters)?;
-        Ok(Self { parameters, window, fingerprint })
+        Ok(Self { parameters, window, fingerprint, toml })
     }
 
     /// Every figure of the model.
@@ -74,6 +76,11 @@ impl Model {
     /// The days that a data set of this model covers.
     pub fn window(&self) -> Window {
         self.window
+    }
+
+    /// Every figure as TOML, which [`Self::from_overlay`] reads back as the same model.
+    pub fn to_toml(&self) -> &str {
+        &self.toml
     }
 
     /// 32 hexadecimal digits that name the parameters and the value version: equal where all values are equal.

@@ -3,10 +3,10 @@
 //! Files are written as `NAME.inprogress` beside their final names. When all are whole they are renamed, the manifest
 //! last. Whatever ends the work before that leaves the old files alone and deletes the new ones.
 
-use super::manifest::{Identity, MANIFEST_FILE, Manifest, TableEntry};
+use super::manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
 use super::write::{TableSource, WriteOptions, write_tables};
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::tables::{Identity, Table};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ const IN_PROGRESS: &str = ".inprogress";
 pub struct Folder {
     path: PathBuf,
     identity: Identity,
+    scan: ScanRange,
     /// Entries of the old manifest that stay: other tables of the same data set.
     kept: Vec<(String, TableEntry)>,
     /// Files of the old manifest that are to go: tables of another data set.
@@ -28,16 +29,22 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if need be, and checks that `tables` of the data set `identity` may be written there.
+    /// Makes the folder if need be, and checks that `tables` of the part `scan` of the data set `identity` may be written there.
     ///
     /// # Errors
     /// [`Error::Misuse`] where files would be replaced that no manifest of saasgen lists, or tables of another data
     /// set left beside the new ones, unless `overwrite`; where another saasgen is writing there. [`Error::Io`].
-    pub fn prepare(path: &Path, identity: Identity, tables: &[Table], overwrite: bool) -> Result<Self> {
+    pub fn prepare(
+        path: &Path,
+        identity: Identity,
+        scan: ScanRange,
+        tables: &[Table],
+        overwrite: bool,
+    ) -> Result<Self> {
         let old = if path.exists() { Manifest::read(path)? } else { None };
         check_replaced(path, old.as_ref(), tables, overwrite)?;
         let others = old.into_iter().flat_map(|old| {
-            let same = old.identity == identity;
+            let same = old.identity == identity && old.scan == scan;
             let mut entries = old.tables;
             entries.retain(|name, _| !tables.iter().any(|table| table.name() == name));
             entries.into_iter().map(move |(name, entry)| (same, name, entry))
@@ -71,7 +78,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(Error::io("locking", &manifest.temporary)(error)),
         }
         manifest.empty()?;
-        Ok(Self { path: path.to_path_buf(), identity, kept, stale, manifest })
+        Ok(Self { path: path.to_path_buf(), identity, scan, kept, stale, manifest })
     }
 
     /// Writes the tables, then puts them and the new manifest in the place of the old ones.
@@ -86,11 +93,15 @@ impl Folder {
             files.push(file);
         }
         let sinks = sources.iter().zip(&files).map(|(&source, file)| {
-            (source, self.identity.file_metadata(source.table()), BufWriter::with_capacity(1 << 20, Sink::of(file)))
+            (source, file_metadata(&self.identity, source.table()), BufWriter::with_capacity(1 << 20, Sink::of(file)))
         });
         let hashes = write_tables(sinks.collect(), options)?;
 
-        let mut manifest = Manifest { identity: self.identity.clone(), tables: self.kept.drain(..).collect() };
+        let mut manifest = Manifest {
+            identity: self.identity.clone(),
+            scan: self.scan.clone(),
+            tables: self.kept.drain(..).collect(),
+        };
         for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
             let entry = TableEntry {
                 file: file_name(source.table()),
@@ -139,6 +150,20 @@ fn check_replaced(folder: &Path, old: Option<&Manifest>, tables: &[Table], overw
         }
     }
     Ok(())
+}
+
+/// The key-value metadata of a table's file.
+fn file_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
+    [
+        ("saasgen.table", table.name().to_string()),
+        ("saasgen.version", identity.version.clone()),
+        ("saasgen.model", identity.model.clone()),
+        ("saasgen.fingerprint", identity.fingerprint.clone()),
+        ("saasgen.seed", identity.seed.to_string()),
+        ("saasgen.customers", identity.customers.to_string()),
+    ]
+    .map(|(key, value)| (key.to_string(), value))
+    .into()
 }
 
 fn file_name(table: Table) -> String {

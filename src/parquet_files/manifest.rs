@@ -1,8 +1,7 @@
 //! `manifest.json`: what the files of a folder hold, for people and for `saasgen verify`.
 
 use crate::error::{Error, Result};
-use crate::model::date_of;
-use crate::tables::{DataSet, Table};
+use crate::tables::Identity;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -16,39 +15,11 @@ pub struct Manifest {
     /// What all its tables are of.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Each table's file, by the table's name.
-    pub tables: IndexMap<String, TableEntry>,
-}
-
-/// Which data set the tables are of: equal identities mean equal values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The program that made the values: `saasgen`.
-    pub program: String,
-    /// Its version.
-    pub version: String,
-    /// The model's name.
-    pub model: String,
-    /// The model's fingerprint.
-    pub fingerprint: String,
-    /// The seed.
-    pub seed: u64,
-    /// Customers of the whole data set.
-    pub customers: u64,
-    /// The days that the data set covers.
-    pub window: WindowDates,
     /// Which part of the data set the files hold; left out where they hold all of it.
     #[serde(default, skip_serializing_if = "ScanRange::is_whole")]
     pub scan: ScanRange,
-}
-
-/// The first and the last day of a window, YYYY-MM-DD.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindowDates {
-    /// The first day.
-    pub first: String,
-    /// The last day.
-    pub last: String,
+    /// Each table's file, by the table's name.
+    pub tables: IndexMap<String, TableEntry>,
 }
 
 /// The keys that narrowed a scan, as they were given.
@@ -89,40 +60,6 @@ pub struct TableEntry {
     pub bytes: u64,
     /// The [`ContentHash`](crate::batches::ContentHash) of its values: the same for every order and encoding of them.
     pub content_hash: String,
-}
-
-impl Identity {
-    /// The identity of the whole of `data_set`, made by this version of the program.
-    pub fn of(data_set: &DataSet) -> Self {
-        let model = data_set.model();
-        Self {
-            program: env!("CARGO_PKG_NAME").to_string(),
-            version: env!("CARGO_PKG_VERSION").to_string(),
-            model: model.parameters().name.clone(),
-            fingerprint: model.fingerprint().to_string(),
-            seed: data_set.seed(),
-            customers: data_set.customers(),
-            window: WindowDates {
-                first: date_of(model.window().first).to_string(),
-                last: date_of(model.window().last()).to_string(),
-            },
-            scan: ScanRange::default(),
-        }
-    }
-
-    /// The key-value metadata of a table's file.
-    pub fn file_metadata(&self, table: Table) -> Vec<(String, String)> {
-        [
-            ("saasgen.table", table.name().to_string()),
-            ("saasgen.version", self.version.clone()),
-            ("saasgen.model", self.model.clone()),
-            ("saasgen.fingerprint", self.fingerprint.clone()),
-            ("saasgen.seed", self.seed.to_string()),
-            ("saasgen.customers", self.customers.to_string()),
-        ]
-        .map(|(key, value)| (key.to_string(), value))
-        .into()
-    }
 }
 
 impl Manifest {

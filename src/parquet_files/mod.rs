@@ -7,7 +7,7 @@ mod scan_source;
 mod write;
 
 pub use folder::Folder;
-pub use manifest::{Identity, MANIFEST_FILE, Manifest, ScanRange, TableEntry, WindowDates};
+pub use manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
 pub use properties::Compression;
 pub use scan_source::ScanSource;
 pub use write::{Progress, TableSource, WriteOptions};

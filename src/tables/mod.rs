@@ -7,6 +7,7 @@ mod billing;
 mod customers;
 pub mod expected;
 mod generator;
+mod identity;
 mod laws;
 mod profiles;
 mod retention;
@@ -15,6 +16,7 @@ mod support;
 mod usage;
 
 pub use generator::Generator;
+pub use identity::{Identity, WindowDates};
 pub use laws::Laws;
 pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
 

@@ -1,0 +1,169 @@
+//! The program that people run: one file a subcommand.
+
+mod describe;
+mod generate;
+mod output;
+mod progress;
+mod pull;
+mod serve;
+mod stop;
+
+use crate::error::{Error, Result};
+use crate::model::{MAX_CUSTOMERS, Model};
+use crate::parquet_files::Compression;
+use crate::tables::{DataSet, Laws, Table};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Realistic, deterministic SaaS customer data of any size, as Parquet or streamed over Arrow Flight.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+#[command(after_help = "Examples:
+  saasgen generate                                 the default data set as Parquet in data/raw
+  saasgen serve                                    a Flight server on grpc://127.0.0.1:8815
+  saasgen pull                                     that server's tables as Parquet in data/raw
+  saasgen describe usage_daily                     a table's columns, laws and expected rows")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Generate(generate::Generate),
+    Serve(serve::Serve),
+    Pull(pull::Pull),
+    Describe(describe::Describe),
+}
+
+impl Cli {
+    /// Does what the command says.
+    ///
+    /// # Errors
+    /// Whatever kept it from being done; [`Error::exit_code`] says how the program is to end.
+    pub fn run(self) -> Result<()> {
+        match self.command {
+            Command::Generate(command) => command.run(),
+            Command::Serve(command) => command.run(),
+            Command::Pull(command) => command.run(),
+            Command::Describe(command) => command.run(),
+        }
+    }
+}
+
+/// Which data set.
+#[derive(Debug, Args)]
+struct DataSetArgs {
+    /// Customers of the data set, 1 to 10^12
+    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS,
+          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
+    customers: u64,
+
+    /// Seed of the data set: another seed, other customers of the same company
+    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED)]
+    seed: u64,
+
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// TOML file whose keys replace those of the model saas-v1; `saasgen describe` prints them all
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    fn load(&self) -> Result<Model> {
+        match &self.model {
+            Some(path) => Model::from_file(path),
+            None => Model::saas_v1(),
+        }
+    }
+}
+
+impl DataSetArgs {
+    fn load(&self) -> Result<DataSet> {
+        DataSet::new(Arc::new(Laws::new(self.model.load()?)), self.seed, self.customers)
+    }
+}
+
+/// Where files go, and how.
+#[derive(Debug, Args)]
+struct FileArgs {
+    /// Folder for the Parquet files and manifest.json
+    #[arg(long, value_name = "DIR", default_value = "data/raw")]
+    out: PathBuf,
+
+    /// Tables to write, of customers, usage_daily, billing, support, retention_curves, usage_truth
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table,
+          default_values_t = Table::DEFAULT.map(|table| table.name().to_string()))]
+    tables: Vec<String>,
+
+    /// Compression of the Parquet pages
+    #[arg(long, value_enum, default_value_t = CompressionArg::Snappy)]
+    compression: CompressionArg,
+
+    /// Row groups encoded at a time; the files are the same with any number [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+
+    /// Replace files that no saasgen manifest lists, and remove tables of another data set
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Print nothing but errors
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CompressionArg {
+    Snappy,
+    Zstd,
+    Lz4,
+    None,
+}
+
+impl From<CompressionArg> for Compression {
+    fn from(compression: CompressionArg) -> Self {
+        match compression {
+            CompressionArg::Snappy => Self::Snappy,
+            CompressionArg::Zstd => Self::Zstd,
+            CompressionArg::Lz4 => Self::Lz4,
+            CompressionArg::None => Self::None,
+        }
+    }
+}
+
+fn table(name: &str) -> std::result::Result<String, String> {
+    Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
+}
+
+impl FileArgs {
+    /// The tables, each once, in the order of the data set.
+    fn tables(&self) -> Vec<Table> {
+        Table::ALL.into_iter().filter(|table| self.tables.iter().any(|name| name == table.name())).collect()
+    }
+
+    fn threads(&self) -> usize {
+        match self.threads {
+            Some(threads) => threads as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Internal(format!("starting the async runtime: {error}")))
+}

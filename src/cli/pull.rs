@@ -1,0 +1,178 @@
+//! `saasgen pull`.
+
+use super::FileArgs;
+use super::output::Report;
+use super::progress::Bar;
+use super::stop::Stop;
+use crate::error::{Error, Result};
+use crate::flight::client::{Client, FlightTable};
+use crate::parquet_files::{Folder, ScanRange, TableSource, WriteOptions};
+use crate::scan::ScanRequest;
+use crate::tables::Table;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use clap::Args;
+use std::time::Instant;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// Pull tables from a server and write the same Parquet files as `generate`
+///
+/// A row group is an endpoint of the server's; so many are read at a time as there are threads.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  saasgen pull
+  saasgen pull --server grpc://localhost:8815 --tables customers,billing --out some
+  saasgen pull --tables usage_daily --from 2024-01-01 --to 2024-01-31 --out january
+  saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first")]
+pub(super) struct Pull {
+    /// The server
+    #[arg(long, value_name = "URI", default_value = "grpc://localhost:8815")]
+    server: String,
+
+    #[command(flatten)]
+    files: FileArgs,
+
+    #[command(flatten)]
+    scan: ScanArgs,
+}
+
+/// The keys of a scan.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which rows (the server's own where left out)")]
+struct ScanArgs {
+    /// Customers of the data set
+    #[arg(long, value_name = "N")]
+    customers: Option<u64>,
+
+    /// Seed of the data set
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+
+    /// First customer wanted [default: 1]
+    #[arg(long, value_name = "ID")]
+    first_id: Option<u64>,
+
+    /// Last customer wanted [default: all]
+    #[arg(long, value_name = "ID")]
+    last_id: Option<u64>,
+
+    /// First date wanted, by the tables' date column [default: the window's first]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: Option<String>,
+
+    /// Last date wanted [default: the window's last]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: Option<String>,
+
+    /// Columns wanted, in the order wanted; every table must have them [default: all]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    /// Encoding of text columns: utf8 or dictionary [default: utf8]
+    #[arg(long, value_name = "ENCODING")]
+    strings: Option<String>,
+
+    /// Compression of record batches on the wire (the scan key `compression`): none, lz4 or zstd [default: none]
+    #[arg(long, value_name = "CODEC")]
+    ipc_compression: Option<String>,
+
+    /// Endpoints, so row groups, of each table [default: by size, about 1M rows each]
+    #[arg(long, value_name = "N")]
+    partitions: Option<u64>,
+}
+
+impl ScanArgs {
+    fn request(&self, table: Table) -> ScanRequest {
+        ScanRequest {
+            table: table.name().to_string(),
+            fingerprint: String::new(),
+            customers: self.customers,
+            seed: self.seed,
+            first_id: self.first_id,
+            last_id: self.last_id,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            columns: self.columns.clone(),
+            strings: self.strings.clone(),
+            compression: self.ipc_compression.clone(),
+            partitions: self.partitions,
+        }
+    }
+
+    fn range(&self) -> ScanRange {
+        ScanRange {
+            first_id: self.first_id,
+            last_id: self.last_id,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            columns: self.columns.clone(),
+        }
+    }
+}
+
+/// A server's table as a source of row groups.
+struct FlightSource {
+    table: FlightTable,
+    runtime: Handle,
+    stop: CancellationToken,
+}
+
+impl TableSource for FlightSource {
+    fn table(&self) -> Table {
+        self.table.table()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.table.schema()
+    }
+
+    fn row_groups(&self) -> usize {
+        self.table.endpoints()
+    }
+
+    fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
+        Ok(Box::new(self.table.batches(row_group, &self.runtime, &self.stop)?))
+    }
+}
+
+impl Pull {
+    pub fn run(self) -> Result<()> {
+        let start = Instant::now();
+        let tables = self.files.tables();
+        let stop = Stop::on_signals()?;
+        let runtime = super::runtime()?;
+        let ask = async {
+            let mut client = Client::connect(&self.server).await?;
+            let mut identity = client.identity().await?;
+            identity.customers = self.scan.customers.unwrap_or(identity.customers);
+            identity.seed = self.scan.seed.unwrap_or(identity.seed);
+            let mut sources = Vec::with_capacity(tables.len());
+            for &table in &tables {
+                let table = client.table(&self.scan.request(table)).await?;
+                sources.push(FlightSource { table, runtime: runtime.handle().clone(), stop: stop.token() });
+            }
+            Ok((identity, sources))
+        };
+        let (identity, sources) = runtime.block_on(async {
+            tokio::select! {
+                () = stop.stopped() => Err(Error::Interrupted),
+                answer = ask => answer,
+            }
+        })?;
+        let folder = Folder::prepare(&self.files.out, identity, self.scan.range(), &tables, self.files.overwrite)?;
+
+        let bar = Bar::new(None, self.files.quiet);
+        let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
+        let options = WriteOptions {
+            compression: self.files.compression.into(),
+            threads: self.files.threads(),
+            stop: stop.flag(),
+            progress: &|rows| bar.add(rows),
+        };
+        let manifest = folder.write(&sources, options)?;
+        bar.finish();
+        Report { out: &self.files.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() }
+            .print(self.files.quiet, self.files.json)
+    }
+}

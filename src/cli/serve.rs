@@ -1,0 +1,46 @@
+//! `saasgen serve`.
+
+use super::DataSetArgs;
+use super::output::print;
+use crate::error::{Error, Result};
+use crate::flight::server::Server;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serve the tables over Arrow Flight, generating rows as they are read
+///
+/// A ticket is a table's name, with keys if need be: `customers`, `usage_daily?from=2024-01-01&to=2024-01-31`.
+/// Prints the address on a line of its own; stops on Ctrl-C and SIGTERM.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  saasgen serve
+  saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7")]
+pub(super) struct Serve {
+    /// Address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8815")]
+    listen: String,
+
+    #[command(flatten)]
+    data_set: DataSetArgs,
+}
+
+impl Serve {
+    pub fn run(self) -> Result<()> {
+        let data_set = self.data_set.load()?;
+        super::runtime()?.block_on(async {
+            // Signals are listened for before anybody can know the address and send one.
+            let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
+            let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
+            let server = Server::bind(&self.listen, data_set).await?;
+            print(&format!("grpc://{}\n", server.local_addr()))?;
+            server
+                .serve(async {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                })
+                .await
+        })
+    }
+}

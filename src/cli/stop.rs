@@ -1,0 +1,46 @@
+//! Ctrl-C and SIGTERM, for commands that write files.
+
+use crate::error::{Error, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use tokio_util::sync::CancellationToken;
+
+/// Set by the first signal; a second one ends the process at once.
+#[derive(Debug)]
+pub(super) struct Stop {
+    flag: Arc<AtomicBool>,
+    token: CancellationToken,
+}
+
+impl Stop {
+    pub fn on_signals() -> Result<Self> {
+        let mut signals =
+            Signals::new([SIGINT, SIGTERM]).map_err(Error::io("listening for signals to", "the process"))?;
+        let stop = Self { flag: Arc::default(), token: CancellationToken::new() };
+        let (flag, token) = (Arc::clone(&stop.flag), stop.token.clone());
+        thread::spawn(move || {
+            for _ in signals.forever() {
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(1);
+                }
+                token.cancel();
+            }
+        });
+        Ok(stop)
+    }
+
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
+    pub async fn stopped(&self) {
+        self.token.cancelled().await;
+    }
+}

@@ -1,0 +1,109 @@
+//! The Flight server: every table of a data set, generated as it is read.
+
+mod actions;
+mod pool;
+mod service;
+mod status;
+mod stream;
+mod wire;
+
+use crate::error::{Error, Result};
+use crate::tables::DataSet;
+use pool::Pool;
+use service::Service;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpIncoming;
+
+/// How long connections have to close once the server is told to stop; streams are ended at once.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a server did so far, for those who watch it.
+#[derive(Debug, Default)]
+pub struct Activity {
+    blocks: AtomicU64,
+    open_streams: AtomicU64,
+}
+
+impl Activity {
+    /// Blocks generated.
+    pub fn blocks(&self) -> u64 {
+        self.blocks.load(Ordering::Relaxed)
+    }
+
+    /// DoGet streams that are neither read to their end nor given up.
+    pub fn open_streams(&self) -> u64 {
+        self.open_streams.load(Ordering::Relaxed)
+    }
+}
+
+/// A server that listens but does not answer yet.
+///
+/// ```
+/// use saasgen::{flight::server::Server, model::Model, tables::{DataSet, Laws}};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let data_set = DataSet::new(std::sync::Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000)?;
+/// let server = Server::bind("127.0.0.1:0", data_set).await?;
+/// println!("listening on grpc://{}", server.local_addr());
+/// server.serve(async { /* returns when the server is to stop */ }).await
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Server {
+    incoming: TcpIncoming,
+    local_addr: SocketAddr,
+    service: Service,
+}
+
+impl Server {
+    /// Listens on `address` (`host:port`; port 0 picks a free one) to serve `data_set`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the address can't be had.
+    pub async fn bind(address: &str, data_set: DataSet) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.map_err(Error::io("listening on", address))?;
+        let local_addr = listener.local_addr().map_err(Error::io("listening on", address))?;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let activity = Arc::new(Activity::default());
+        let service = Service::new(data_set, Pool::new(threads), activity, CancellationToken::new());
+        Ok(Self { incoming: TcpIncoming::from(listener).with_nodelay(Some(true)), local_addr, service })
+    }
+
+    /// The address that clients reach it at.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// What it did so far; stays in touch with the server while it serves.
+    pub fn activity(&self) -> Arc<Activity> {
+        self.service.activity()
+    }
+
+    /// Answers until `stop` returns; then takes nothing new and ends running streams with UNAVAILABLE.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] where the transport failed.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
+        let stopping = self.service.stopping();
+        let signal = async {
+            stop.await;
+            stopping.cancel();
+        };
+        let closed = async {
+            stopping.cancelled().await;
+            tokio::time::sleep(CLOSE_TIMEOUT).await;
+        };
+        let serve = tonic::transport::Server::builder()
+            .add_service(wire::WireService::new(self.service.clone()))
+            .serve_with_incoming_shutdown(self.incoming, signal);
+        tokio::select! {
+            result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
+            () = closed => Ok(()),
+        }
+    }
+}

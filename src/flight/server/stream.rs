@@ -1,0 +1,57 @@
+//! A scan as a stream of Flight messages, generated as they are asked for.
+
+use super::Activity;
+use super::pool::Pool;
+use super::wire::{Encoder, Message};
+use crate::batches::Batches;
+use crate::error::{Error, Result};
+use crate::scan::Scan;
+use futures::stream::{self, Stream, StreamExt};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
+const READ_AHEAD: usize = 3;
+
+/// Counts a stream as open while it lives.
+struct OpenStream(Arc<Activity>);
+
+impl OpenStream {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.open_streams.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.open_streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The schema, the dictionaries, then each block that has rows. At most [`READ_AHEAD`] blocks are held; dropping the
+/// stream stops its generation within one block a thread.
+pub(super) fn messages(scan: Scan, pool: Pool, activity: Arc<Activity>) -> Result<impl Stream<Item = Result<Message>>> {
+    let encoder = Arc::new(Encoder::new(&scan));
+    let open = OpenStream::new(&activity);
+    let blocks = scan.blocks();
+    let batches = Arc::new(Batches::new(scan));
+    let head = encoder.head(&batches.batch(1..1)?)?;
+    let blocks = stream::iter(blocks)
+        .map(move |ids| {
+            let (batches, encoder, activity) = (Arc::clone(&batches), Arc::clone(&encoder), Arc::clone(&activity));
+            let job = pool.run(move || {
+                activity.blocks.fetch_add(1, Ordering::Relaxed);
+                let batch = batches.batch(ids.clone())?;
+                if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
+            });
+            async { job.await.unwrap_or_else(|_| Err(Error::Internal("generating a block failed".into()))) }
+        })
+        .buffered(READ_AHEAD)
+        .filter_map(move |message| {
+            // Moves the counter into the stream.
+            let _ = &open;
+            std::future::ready(message.transpose())
+        });
+    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks))
+}
