@@ -4,7 +4,7 @@
 //! last. Whatever ends the work before that leaves the old files alone and deletes the new ones.
 
 use super::manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
-use super::write::{TableSource, WriteOptions, write_tables};
+use super::write::{TableFile, TableSource, WriteOptions, write_tables};
 use crate::error::{Error, Result};
 use crate::tables::{Identity, Table};
 use std::fs::{self, File, TryLockError};
@@ -92,10 +92,12 @@ impl Folder {
             file.empty()?;
             files.push(file);
         }
-        let sinks = sources.iter().zip(&files).map(|(&source, file)| {
-            (source, file_metadata(&self.identity, source.table()), BufWriter::with_capacity(1 << 20, Sink::of(file)))
+        let tables = sources.iter().zip(&files).map(|(&source, file)| TableFile {
+            source,
+            metadata: file_metadata(&self.identity, source.table()),
+            sink: BufWriter::with_capacity(1 << 20, Sink::of(file)),
         });
-        let hashes = write_tables(sinks.collect(), options)?;
+        let hashes = write_tables(tables.collect(), options)?;
 
         let mut manifest = Manifest {
             identity: self.identity.clone(),

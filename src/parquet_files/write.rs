@@ -68,18 +68,28 @@ struct Open<W: Write + Send> {
     hash: ContentHash,
 }
 
-/// Writes each source to its sink, with the metadata beside it. Returns the hash of each table's values.
+/// A table to write.
+pub(super) struct TableFile<'a, W> {
+    /// Where its rows come from.
+    pub source: &'a dyn TableSource,
+    /// The file's key-value metadata.
+    pub metadata: Vec<(String, String)>,
+    /// Where the file goes.
+    pub sink: W,
+}
+
+/// Writes each table to its sink. Returns the hash of each table's values.
 ///
 /// # Errors
 /// The first that a source, an encoder or a sink met, after which nothing more is started.
 pub(super) fn write_tables<W: Write + Send>(
-    tables: Vec<(&dyn TableSource, Vec<(String, String)>, W)>,
+    tables: Vec<TableFile<'_, W>>,
     options: WriteOptions<'_>,
 ) -> Result<Vec<ContentHash>> {
-    let sources: Vec<&dyn TableSource> = tables.iter().map(|(source, ..)| *source).collect();
+    let sources: Vec<&dyn TableSource> = tables.iter().map(|table| table.source).collect();
     let mut files = Vec::with_capacity(tables.len());
-    for (source, metadata, sink) in tables {
-        files.push(open(source, metadata, sink, options.compression)?);
+    for table in tables {
+        files.push(open(table, options.compression)?);
     }
     let (mut writers, columns): (Vec<_>, Vec<_>) =
         files.into_iter().map(|file| ((file.writer, file.hash), file.columns)).unzip();
@@ -161,12 +171,8 @@ fn run_in_order<J: Copy + Sync, T: Send>(
     })
 }
 
-fn open<W: Write + Send>(
-    source: &dyn TableSource,
-    metadata: Vec<(String, String)>,
-    sink: W,
-    compression: Compression,
-) -> Result<Open<W>> {
+fn open<W: Write + Send>(table: TableFile<'_, W>, compression: Compression) -> Result<Open<W>> {
+    let TableFile { source, metadata, sink } = table;
     let schema = source.schema();
     let properties = properties(source.table(), &schema, compression, metadata)?;
     let options = ArrowWriterOptions::new().with_properties(properties);

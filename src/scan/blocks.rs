@@ -104,7 +104,7 @@ fn cut_at_multiples(ids: Range<u64>, step: u64) -> impl Iterator<Item = Range<u6
     std::iter::from_fn(move || {
         let start = next;
         next = ((start - 1) / step + 1).saturating_mul(step).saturating_add(1).min(ids.end);
-        (start < ids.end).then(|| start..next)
+        (start < ids.end).then_some(start..next)
     })
 }
 

@@ -31,10 +31,11 @@ pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, column
         let mut words = [0; 4];
         for n in nearest..=furthest {
             let index = (n - 1) as u32;
-            if n == nearest || index % 2 == 0 {
+            let is_first_of_two = index.is_multiple_of(2);
+            if n == nearest || is_first_of_two {
                 words = Address { customer, item: index / 2, purpose: Purpose::Invoice }.words(data_set.seed());
             }
-            let [shift_word, status_word] = if index % 2 == 0 { [words[0], words[1]] } else { [words[2], words[3]] };
+            let [shift_word, status_word] = if is_first_of_two { [words[0], words[1]] } else { [words[2], words[3]] };
             let date = signup + interval * n - jitter + uniform(shift_word, jitters) as Day;
             if days.contains(&date) {
                 customers.push(customer as i64);
