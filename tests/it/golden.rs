@@ -1,0 +1,58 @@
+//! The values of saas-v1, pinned: whoever changes them makes a breaking release.
+//!
+//! `UPDATE_GOLDEN=1 cargo test golden` writes the files anew.
+
+use crate::support::{data_set, hash, whole};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use saasgen::tables::Table;
+use std::fmt::Write;
+use std::path::Path;
+
+const SEEDS: [u64; 3] = [42, 7, u64::MAX];
+const CUSTOMERS: u64 = 1_000;
+const FIRST_ROWS: usize = 8;
+
+fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, golden, "the values of saas-v1 are not those of {}", path.display());
+}
+
+#[test]
+fn content_hashes_of_every_table() {
+    let mut text = String::from("seed table rows content_hash\n");
+    for seed in SEEDS {
+        for table in Table::ALL {
+            let rows = whole(&data_set(seed, CUSTOMERS), table);
+            writeln!(text, "{seed} {} {} {}", table.name(), rows.num_rows(), hash(&rows)).unwrap();
+        }
+    }
+    assert_golden("content_hashes.txt", &text);
+}
+
+#[test]
+fn first_rows_of_every_table() {
+    let mut text = String::new();
+    for table in Table::ALL {
+        let rows = whole(&data_set(SEEDS[0], CUSTOMERS), table);
+        let names: Vec<&str> = rows.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+        writeln!(text, "{}: {}", table.name(), names.join(", ")).unwrap();
+        let options = FormatOptions::default();
+        let columns: Vec<_> =
+            rows.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+        for row in 0..FIRST_ROWS {
+            let cells: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+            writeln!(text, "  {}", cells.join(", ")).unwrap();
+        }
+    }
+    assert_golden("first_rows.txt", &text);
+}
+
+#[test]
+fn the_fingerprint_of_the_default_model() {
+    let data_set = data_set(42, 1);
+    assert_golden("fingerprint.txt", &format!("{}\n", data_set.model().fingerprint()));
+}

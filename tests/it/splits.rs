@@ -1,0 +1,248 @@
+//! Every split, order, range, projection, thread and size of a data set gives the same rows.
+
+use crate::support::{concat, data_set, dates, hash, int64, rows, scan, whole};
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use rand_core::Rng;
+use saasgen::batches::{Batches, ContentHash};
+use saasgen::random::{Address, AddressRng, Purpose};
+use saasgen::scan::{Partitions, Scan};
+use saasgen::tables::Table;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+const CUSTOMERS: u64 = 1_000;
+
+fn tables() -> impl Iterator<Item = Table> {
+    Table::ALL.into_iter().filter(|table| table.has_customers())
+}
+
+fn test_rng(number: u32) -> AddressRng {
+    AddressRng::new(0x7e57, Address { customer: 0, item: number, purpose: Purpose::Profile })
+}
+
+/// A number below `bound`.
+fn below(rng: &mut AddressRng, bound: u64) -> u64 {
+    rng.next_u64() % bound
+}
+
+#[test]
+fn customers_one_by_one_are_the_whole() {
+    for table in tables() {
+        let data_set = data_set(42, 200);
+        let batches = Batches::new(Scan::whole(&data_set, table));
+        let single = concat(&batches, (1..=200).map(|id| batches.batch(id..id + 1).unwrap()));
+        assert_eq!(single, whole(&data_set, table), "{}", table.name());
+    }
+}
+
+#[test]
+fn two_hundred_random_splits_are_the_whole() {
+    for table in tables() {
+        let data_set = data_set(42, CUSTOMERS);
+        let whole = whole(&data_set, table);
+        let batches = Batches::new(Scan::whole(&data_set, table));
+        for number in 0..200 {
+            let mut rng = test_rng(number);
+            let mut cuts: Vec<u64> = (0..=below(&mut rng, 8)).map(|_| 1 + below(&mut rng, CUSTOMERS)).collect();
+            cuts.extend([1, CUSTOMERS + 1]);
+            cuts.sort_unstable();
+            let parts: Vec<RecordBatch> =
+                cuts.windows(2).flat_map(|cut| batches.of_ids(cut[0]..cut[1])).map(|batch| batch.unwrap()).collect();
+            assert_eq!(concat(&batches, parts), whole, "{} cut at {cuts:?}", table.name());
+        }
+    }
+}
+
+/// Splits inside blocks, at their edges and one beside them, on a data set of several blocks.
+#[test]
+fn splits_in_and_beside_block_edges_are_the_whole() {
+    for table in tables() {
+        let data_set = data_set(7, 70_000);
+        let of_scan = Scan::whole(&data_set, table);
+        let edge = of_scan.blocks().next().unwrap().end;
+        let ids = edge - 50..edge + 50;
+        let batches = Batches::new(of_scan);
+        let parts = |cuts: &[u64]| -> RecordBatch {
+            let parts = cuts.windows(2).flat_map(|cut| batches.of_ids(cut[0]..cut[1])).map(|batch| batch.unwrap());
+            concat(&batches, parts)
+        };
+        let once = parts(&[ids.start, ids.end]);
+        for cut in [edge - 1, edge, edge + 1, edge - 49, edge + 49] {
+            assert_eq!(parts(&[ids.start, cut, ids.end]), once, "{} cut at {cut}", table.name());
+        }
+        // A batch never reaches over an edge.
+        let starts: Vec<_> = batches.scan().for_ids(ids.clone()).blocks().collect();
+        assert_eq!(starts, [ids.start..edge, edge..ids.end]);
+    }
+}
+
+#[test]
+fn partitions_of_any_number_are_the_whole() {
+    for table in tables() {
+        let data_set = data_set(42, 300);
+        let whole = whole(&data_set, table);
+        let of_scan = Scan::whole(&data_set, table);
+        for count in [1, 2, 3, 7, 64, 300, 500] {
+            let partitions = of_scan.partitions(Partitions::Count(count));
+            assert_eq!(partitions.len() as u64, count);
+            let batches = Batches::new(of_scan.clone());
+            let parts = partitions.into_iter().flat_map(|ids| batches.of_ids(ids)).map(|batch| batch.unwrap());
+            assert_eq!(concat(&batches, parts), whole, "{} in {count}", table.name());
+        }
+    }
+}
+
+#[test]
+fn any_date_range_is_the_whole_filtered() {
+    for table in tables() {
+        let data_set = data_set(42, CUSTOMERS);
+        let whole = whole(&data_set, table);
+        let window = data_set.model().window();
+        let date_column = table.date_column().unwrap();
+        let mut ranges = vec![
+            (window.first, window.first),
+            (window.last(), window.last()),
+            (window.first, window.last()),
+            (window.first + 1, window.last() - 1),
+            (window.first + 100, window.first + 99),
+        ];
+        let mut rng = test_rng(1_000);
+        ranges.extend((0..40).map(|_| {
+            let from = window.first + below(&mut rng, u64::from(window.days)) as i32;
+            (from, from + below(&mut rng, (window.last() - from + 1) as u64) as i32)
+        }));
+        for (from, to) in ranges {
+            let date = saasgen::model::date_of;
+            let ranged = rows(scan(&data_set, &format!("{}?from={}&to={}", table.name(), date(from), date(to))));
+            let keep: BooleanArray =
+                dates(&whole, date_column).iter().map(|day| Some((from..=to).contains(day))).collect();
+            let filtered = filter_record_batch(&whole, &keep).unwrap();
+            assert_eq!(ranged, filtered, "{} from {} to {}", table.name(), date(from), date(to));
+        }
+    }
+}
+
+#[test]
+fn any_columns_in_any_order_are_those_of_the_whole() {
+    for table in Table::ALL {
+        let data_set = data_set(42, 150);
+        let whole = whole(&data_set, table);
+        let count = table.columns().len();
+        for subset in 1_usize..1 << count {
+            let mut indices: Vec<usize> = (0..count).filter(|index| subset >> index & 1 == 1).collect();
+            for _ in 0..2 {
+                let names: Vec<&str> = indices.iter().map(|&index| table.columns()[index].name).collect();
+                let projected = rows(scan(&data_set, &format!("{}?columns={}", table.name(), names.join(","))));
+                assert_eq!(projected, whole.project(&indices).unwrap(), "{} {names:?}", table.name());
+                indices.reverse();
+            }
+        }
+    }
+}
+
+#[test]
+fn columns_dates_and_customers_together() {
+    let data_set = data_set(42, CUSTOMERS);
+    let text =
+        "usage_daily?columns=feature_events,date,customer_id&first_id=100&last_id=600&from=2024-02-01&to=2024-03-15";
+    let narrowed = rows(scan(&data_set, text));
+    let whole = whole(&data_set, Table::UsageDaily);
+    let keep: BooleanArray = int64(&whole, "customer_id")
+        .iter()
+        .zip(dates(&whole, "date"))
+        .map(|(id, day)| Some((100..=600).contains(id) && (19_754..=19_797).contains(day)))
+        .collect();
+    let filtered = filter_record_batch(&whole.project(&[4, 1, 0]).unwrap(), &keep).unwrap();
+    assert_eq!(narrowed, filtered);
+    assert!(narrowed.num_rows() > 500);
+}
+
+#[test]
+fn blocks_in_any_order_on_any_threads_are_the_same() {
+    for table in tables() {
+        let data_set = data_set(42, 20_000);
+        let of_scan = Scan::whole(&data_set, table);
+        let mut blocks: Vec<_> = (1..=20_000).step_by(512).map(|id: u64| id..(id + 512).min(20_001)).collect();
+        let batches = Batches::new(of_scan);
+        let in_order = concat(&batches, blocks.iter().map(|ids| batches.batch(ids.clone()).unwrap()));
+        let mut rng = test_rng(2_000);
+        for i in (1..blocks.len()).rev() {
+            blocks.swap(i, below(&mut rng, i as u64 + 1) as usize);
+        }
+        for threads in [1, 8] {
+            let next = AtomicUsize::new(0);
+            let made = Mutex::new(Vec::new());
+            thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        while let Some(ids) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            let batch = batches.batch(ids.clone()).unwrap();
+                            made.lock().unwrap().push((ids.start, batch));
+                        }
+                    });
+                }
+            });
+            let mut made = made.into_inner().unwrap();
+            made.sort_by_key(|&(start, _)| start);
+            let sorted = concat(&batches, made.into_iter().map(|(_, batch)| batch));
+            assert_eq!(sorted, in_order, "{} on {threads} threads", table.name());
+        }
+    }
+}
+
+#[test]
+fn a_customer_is_the_same_at_every_size() {
+    for table in tables() {
+        for id in [1, 7, 512, 1_000] {
+            let of_size = |customers| {
+                let data_set = data_set(42, customers);
+                rows(scan(&data_set, &format!("{}?first_id={id}&last_id={id}", table.name())))
+            };
+            assert_eq!(of_size(id), of_size(1_000), "{} of {id}", table.name());
+            assert_eq!(of_size(id), of_size(1_000_000_000_000), "{} of {id}", table.name());
+        }
+    }
+}
+
+#[test]
+fn the_last_customers_of_the_largest_data_set_are_there() {
+    let data_set = data_set(42, 1_000_000_000_000);
+    for table in tables() {
+        let last = rows(scan(&data_set, &format!("{}?first_id=999999999001", table.name())));
+        let ids = int64(&last, "customer_id");
+        assert!(ids.iter().all(|id| (999_999_999_001..=1_000_000_000_000).contains(id)));
+        assert!(ids.len() > 500 && ids.contains(&1_000_000_000_000), "{}", table.name());
+        // Ids above 2^32 reach the draws whole: no customer repeats one whose id has the same low bits.
+        let low = (999_999_999_001_u64 & 0xFFFF_FFFF).max(1);
+        let other = rows(scan(&data_set, &format!("{}?first_id={low}&last_id={}", table.name(), low + 999)));
+        assert_ne!(hash(&last), hash(&other));
+        assert_ne!(last.columns()[1..], other.columns()[1..], "{}", table.name());
+    }
+}
+
+#[test]
+fn the_content_hash_minds_values_and_nothing_else() {
+    let data_set = data_set(42, CUSTOMERS);
+    for table in Table::ALL {
+        let whole = whole(&data_set, table);
+        let expected = hash(&whole);
+        let mut in_parts = ContentHash::new();
+        for start in (0..whole.num_rows()).rev().step_by(777) {
+            let mut part = ContentHash::new();
+            part.update(&whole.slice(start, 777.min(whole.num_rows() - start))).unwrap();
+            in_parts.merge(&part);
+        }
+        // Slices from the end of the table on, each 777 rows: the first is what the step left over.
+        let covered = in_parts.rows() as usize;
+        in_parts.update(&whole.slice(0, whole.num_rows() - covered)).unwrap();
+        assert_eq!(in_parts.to_string(), expected, "{}", table.name());
+        let dictionary = rows(scan(&data_set, &format!("{}?strings=dictionary", table.name())));
+        assert_eq!(hash(&dictionary), expected, "{}", table.name());
+        assert_ne!(hash(&whole.slice(0, whole.num_rows() - 1)), expected);
+        let mut swapped: Vec<usize> = (0..whole.num_columns()).collect();
+        swapped.swap(0, 1);
+        assert_ne!(hash(&whole.project(&swapped).unwrap()), expected);
+    }
+}

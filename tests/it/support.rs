@@ -1,0 +1,82 @@
+//! What the tests share: data sets, rows, and ways to compare them.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Date32Type, Int8Type, Int32Type, Int64Type};
+use saasgen::batches::{Batches, ContentHash};
+use saasgen::model::Model;
+use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::tables::{DataSet, Laws, Table};
+use std::sync::{Arc, OnceLock};
+
+/// The default model's laws, built once.
+pub fn laws() -> Arc<Laws> {
+    static LAWS: OnceLock<Arc<Laws>> = OnceLock::new();
+    Arc::clone(LAWS.get_or_init(|| Arc::new(Laws::new(Model::saas_v1().unwrap()))))
+}
+
+/// A data set of the default model.
+pub fn data_set(seed: u64, customers: u64) -> DataSet {
+    DataSet::new(laws(), seed, customers).unwrap()
+}
+
+/// A data set of the default model with `overlay` laid over it.
+pub fn data_set_of(overlay: &str, seed: u64, customers: u64) -> DataSet {
+    DataSet::new(Arc::new(Laws::new(Model::from_overlay(overlay).unwrap())), seed, customers).unwrap()
+}
+
+/// The scan that `text` names.
+pub fn scan(data_set: &DataSet, text: &str) -> Scan {
+    Scan::resolve(data_set, &ScanRequest::from_text(text).unwrap(), Naming::Ticket).unwrap().0
+}
+
+/// All rows of a scan, as one batch.
+pub fn rows(scan: Scan) -> RecordBatch {
+    let batches = Batches::new(scan);
+    concat(&batches, batches.iter().map(|batch| batch.unwrap()))
+}
+
+/// The batches of a scan, as one.
+pub fn concat(batches: &Batches, parts: impl IntoIterator<Item = RecordBatch>) -> RecordBatch {
+    let parts: Vec<_> = parts.into_iter().collect();
+    concat_batches(&batches.schema(), &parts).unwrap()
+}
+
+/// All rows of a table.
+pub fn whole(data_set: &DataSet, table: Table) -> RecordBatch {
+    rows(Scan::whole(data_set, table))
+}
+
+/// The hash of a batch's values.
+pub fn hash(batch: &RecordBatch) -> String {
+    let mut hash = ContentHash::new();
+    hash.update(batch).unwrap();
+    hash.to_string()
+}
+
+/// A column of 64-bit numbers.
+pub fn int64<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i64] {
+    batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().values()
+}
+
+/// A column of 32-bit numbers.
+pub fn int32<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i32] {
+    batch.column_by_name(name).unwrap().as_primitive::<Int32Type>().values()
+}
+
+/// A column of dates.
+pub fn dates<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i32] {
+    batch.column_by_name(name).unwrap().as_primitive::<Date32Type>().values()
+}
+
+/// A column of text, of either encoding.
+pub fn text(batch: &RecordBatch, name: &str) -> Vec<String> {
+    let column = batch.column_by_name(name).unwrap();
+    match column.as_dictionary_opt::<Int8Type>() {
+        None => column.as_string::<i32>().iter().map(|text| text.unwrap().to_string()).collect(),
+        Some(dictionary) => {
+            let names = dictionary.values().as_string::<i32>();
+            dictionary.keys().values().iter().map(|&key| names.value(key as usize).to_string()).collect()
+        }
+    }
+}
