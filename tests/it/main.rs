@@ -1,5 +1,6 @@
 //! The contract of saasgen, held against it as a library, as a program and as a server.
 
+mod flight;
 mod golden;
 mod knobs;
 mod laws;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 
@@ -26,7 +27,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub struct Activity {
     blocks: AtomicU64,
-    open_streams: AtomicU64,
+    open_streams: watch::Sender<u64>,
 }
 
 impl Activity {
@@ -35,9 +36,9 @@ impl Activity {
         self.blocks.load(Ordering::Relaxed)
     }
 
-    /// DoGet streams that are neither read to their end nor given up.
-    pub fn open_streams(&self) -> u64 {
-        self.open_streams.load(Ordering::Relaxed)
+    /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
+    pub fn open_streams(&self) -> watch::Receiver<u64> {
+        self.open_streams.subscribe()
     }
 }
 

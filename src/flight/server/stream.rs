@@ -18,14 +18,14 @@ struct OpenStream(Arc<Activity>);
 
 impl OpenStream {
     fn new(activity: &Arc<Activity>) -> Self {
-        activity.open_streams.fetch_add(1, Ordering::Relaxed);
+        activity.open_streams.send_modify(|open| *open += 1);
         Self(Arc::clone(activity))
     }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.0.open_streams.fetch_sub(1, Ordering::Relaxed);
+        self.0.open_streams.send_modify(|open| *open -= 1);
     }
 }
 
