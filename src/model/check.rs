@@ -56,7 +56,7 @@ fn check_window(parameters: &Parameters) -> Result<Window> {
 
 fn check_plans(parameters: &Parameters) -> Result<()> {
     let shares = parameters.plans.iter().map(|(name, plan)| (name.clone(), plan.share)).collect();
-    check_shares("plans", &shares)?;
+    check_shares_at("plans", ".share", &shares)?;
     for (name, plan) in &parameters.plans {
         let key = |field: &str| format!("plans.{name}.{field}");
         number_in(&key("price"), plan.price, 0.0, MAX_PRICE)?;
@@ -138,6 +138,11 @@ fn check_support(parameters: &Parameters, window: Window) -> Result<()> {
 }
 
 fn check_shares(key: &str, shares: &Shares) -> Result<()> {
+    check_shares_at(key, "", shares)
+}
+
+/// Checks shares whose keys are `key`, the name, and `suffix`.
+fn check_shares_at(key: &str, suffix: &str, shares: &Shares) -> Result<()> {
     if shares.len() > MAX_NAMES {
         return refuse(key, &format!("a list of {}", shares.len()), &format!("at most {MAX_NAMES} entries"));
     }
@@ -145,7 +150,7 @@ fn check_shares(key: &str, shares: &Shares) -> Result<()> {
         if !(1..=MAX_NAME_LENGTH).contains(&name.len()) {
             return refuse(key, &format!("{name:?} among its names"), "names of 1 to 64 bytes");
         }
-        number_in(&format!("{key}.{name}"), share, 0.0, 1.0)?;
+        number_in(&format!("{key}.{name}{suffix}"), share, 0.0, 1.0)?;
     }
     let sum: f64 = shares.values().sum();
     if !((sum - 1.0).abs() <= SHARE_TOLERANCE) {

@@ -1,0 +1,221 @@
+//! What the program says to people who ask, err or stop it.
+
+use crate::program::{Serve, run_in, saasgen, succeed_in};
+use std::fs;
+use std::net::TcpListener;
+use tempfile::tempdir;
+
+#[test]
+fn wrong_arguments_are_refused_with_what_is_allowed() {
+    let folder = tempdir().unwrap();
+    for (args, parts) in [
+        (&["generate", "--customers", "0"][..], &["--customers", "0", "1..=1000000000000"][..]),
+        (&["generate", "--customers", "1000000000001"], &["--customers", "1000000000001"]),
+        (&["generate", "--customers", "many"], &["--customers", "many"]),
+        (&["generate", "--seed", "-1"], &["-1"]),
+        (&["generate", "--tables", "customers,invoices"], &["--tables", "invoices", "usage_daily"]),
+        (&["generate", "--compression", "gzip"], &["--compression", "gzip", "snappy"]),
+        (&["generate", "--threads", "0"], &["--threads", "1..=1024"]),
+        (&["generate", "--quiet", "--json"], &["--quiet", "--json"]),
+        (&["generate", "--modle", "x"], &["--modle", "--model"]),
+        (&["generate", "--model", "nowhere.toml"], &["nowhere.toml"]),
+        (&["describe", "invoices"], &["invoices", "usage_daily"]),
+        (&["pull", "--server", "http://localhost:1"], &["http://localhost:1", "grpc://"]),
+        (&["serve", "--listen", "nowhere"], &["nowhere"]),
+        (&["frobnicate"], &["frobnicate"]),
+        (&[], &["Usage"]),
+    ] {
+        let ran = run_in(folder.path(), args);
+        let code = if ["nowhere.toml", "nowhere"].contains(args.last().unwrap_or(&"")) { 1 } else { 2 };
+        assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{args:?}");
+        assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refusal writes nothing");
+}
+
+#[test]
+fn wrong_models_are_refused_before_anything_is_written_or_bound() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("model.toml");
+    for (text, parts) in [
+        ("sed = 1", &["`sed`", "window, plans, regions"][..]),
+        ("plans.Free.shar = 1", &["`plans.Free.shar`", "share, price"]),
+        ("plans.Free.share = \"all\"", &["`plans.Free.share`", "\"all\" (text)", "a number"]),
+        ("plans.Free.share = 0.5", &["`plans`", "1.1", "sum to 1"]),
+        ("plans.Free.share = -0.1", &["`plans.Free.share`", "-0.1", "0 to 1"]),
+        ("plans.Free.share = nan", &["`plans.Free.share`", "NaN"]),
+        ("plans.Team.share = 0.0", &["`plans.Team`", "lacks the key `price`"]),
+        ("plans.Pro.price = 9.999", &["`plans.Pro.price`", "9.999", "two decimals"]),
+        ("plans.Pro.price = -1", &["`plans.Pro.price`", "-1"]),
+        ("plans.Pro.active_share = 1.5", &["`plans.Pro.active_share`", "1.5", "0 to 1"]),
+        ("plans.Pro.sessions = 1e9", &["`plans.Pro.sessions`", "0 to 1000"]),
+        ("plans.Pro.minutes = 0", &["`plans.Pro.minutes`", "above 0"]),
+        ("plans.Pro.minutes = 1000", &["`plans.Pro.minutes`", "1440"]),
+        ("regions.NA = 0.4", &["`regions`", "sum to 1"]),
+        ("window.months = 0", &["`window.months`", "0", "1 to 120"]),
+        ("window.months = 121", &["`window.months`", "121", "1 to 120"]),
+        ("window.months = 1.5", &["`window.months`", "1.5", "whole number"]),
+        ("window.start = 2023-07-02", &["`window.start`", "2023-07-02", "first day of a month"]),
+        ("window.start = \"soon\"", &["`window.start`", "soon", "date"]),
+        ("retention.decay_days = 0", &["`retention.decay_days`", "above 0"]),
+        ("usage.minutes_sd = 0", &["`usage.minutes_sd`", "above 0"]),
+        ("usage.events_per_session = 11", &["`usage.events_per_session`", "0 to 10"]),
+        ("logs.loss_min = 0.2", &["`logs.loss_max`", "0.18", "0.2 to 1"]),
+        ("billing.interval_days = 0", &["`billing.interval_days`"]),
+        ("billing.jitter_days = 7", &["`billing.jitter_days`", "7", "13"]),
+        ("billing = { interval_days = 1, jitter_days = 0 }\nwindow.months = 120", &["`billing.interval_days`", "999"]),
+        ("support.tickets_per_month = 999", &["`support.tickets_per_month`", "999 tickets"]),
+        ("support.months_min = 19", &["`support.months_max`", "18", "19"]),
+        ("support.category.other = 0.5", &["`support.category`", "sum to 1"]),
+        ("support = 1", &["`support`", "a table"]),
+        ("name = \"\"", &["`name`"]),
+        ("name = [1]", &["`name`", "a list"]),
+        ("a = = b", &["TOML"]),
+    ] {
+        fs::write(&path, text).unwrap();
+        for command in ["generate", "serve", "describe"] {
+            let mut args = vec![command, "--model", "model.toml"];
+            if command == "serve" {
+                args.extend(["--listen", "127.0.0.1:0"]);
+            }
+            let ran = run_in(folder.path(), &args);
+            assert_eq!(ran.code, Some(2), "{text}: {}", ran.stderr);
+            assert_eq!(ran.stdout, "", "{text}");
+            assert!(ran.stderr.contains("model model.toml"), "{text}: {}", ran.stderr);
+            assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{text}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a refusal writes nothing");
+}
+
+#[test]
+fn models_can_be_changed_in_part() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("model.toml");
+    let team = "plans.Free.share = 0.3\nplans.Team = { share = 0.1, price = 49, active_share = 0.4, sessions = 9, minutes = 70 }\n";
+    for text in [
+        "",
+        "window = { start = 2020-02-01, months = 1 }",
+        "window.months = 120",
+        team,
+        "regions = { NA = 0.0, EU = 0.65 }",
+    ] {
+        fs::write(&path, text).unwrap();
+        succeed_in(
+            folder.path(),
+            &["generate", "--customers", "50", "--model", "model.toml", "--out", "raw", "--overwrite"],
+        );
+        // What describe prints is the model again.
+        let described = succeed_in(folder.path(), &["describe", "--model", "model.toml", "--json"]).stdout;
+        let printed = succeed_in(folder.path(), &["describe", "--model", "model.toml"]).stdout;
+        let toml = printed.split_once("Model, fingerprint ").unwrap().1.split_once('\n').unwrap().1;
+        fs::write(folder.path().join("again.toml"), toml).unwrap();
+        assert_eq!(
+            succeed_in(folder.path(), &["describe", "--model", "again.toml", "--json"]).stdout,
+            described,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn describe_tells_tables_laws_and_expected_rows() {
+    let folder = tempdir().unwrap();
+    let all = succeed_in(folder.path(), &["describe"]).stdout;
+    for part in [
+        "4,103,345 rows expected",
+        "1,239,382",
+        "385,369",
+        "Decimal128(10, 2)",
+        "[plans.Enterprise]",
+        "start = 2023-07-01",
+    ] {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    let one = succeed_in(folder.path(), &["describe", "support", "--customers", "1000000"]).stdout;
+    assert!(one.starts_with("support: ") && one.contains("3,853,691") && !one.contains("usage_daily"), "{one}");
+    let json: serde_json::Value =
+        serde_json::from_str(&succeed_in(folder.path(), &["describe", "--json"]).stdout).unwrap();
+    assert_eq!(json["tables"]["billing"]["columns"][3]["type"], "Decimal128(10, 2)");
+    assert_eq!(json["tables"]["billing"]["columns"][3]["nullable"], false);
+    assert_eq!(json["model"]["retention"]["decay_days"], 220.0);
+}
+
+#[test]
+fn generate_prints_json_when_asked() {
+    let folder = tempdir().unwrap();
+    let ran = succeed_in(folder.path(), &["generate", "--customers", "100", "--json", "--tables", "customers,support"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(json["tables"]["customers"]["rows"], 100);
+    assert_eq!(json["tables"]["customers"]["file"], "customers.parquet");
+    assert_eq!(json["out"], "data/raw");
+    assert!(json["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(json["tables"].as_object().unwrap().len(), 2);
+}
+
+/// The examples at the end of each help text, run as they stand; servers and their clients run in the README's test.
+#[test]
+fn help_ends_with_examples_that_work() {
+    let folder = tempdir().unwrap();
+    for command in ["generate", "serve", "pull", "describe"] {
+        let help = succeed_in(folder.path(), &[command, "--help"]).stdout;
+        let (_, examples) = help.split_once("Examples:\n").expect("help ends with examples");
+        let examples: Vec<&str> = examples.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert!(examples.len() >= 2 && examples.iter().all(|line| line.starts_with(&format!("saasgen {command}"))));
+        for example in examples {
+            let mut args: Vec<String> = example.split_whitespace().skip(1).map(str::to_string).collect();
+            match command {
+                "serve" => {
+                    // The fixed port of an example may be taken: a server of the same words gets one of its own.
+                    args.retain(|arg| arg != "serve" && arg != "--listen" && !arg.starts_with("127.0.0.1"));
+                    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                    assert_eq!(Serve::start(&args).stop("TERM"), Some(0), "{example}");
+                    continue;
+                }
+                "pull" => {
+                    let server = Serve::start(&["--customers", "2000"]);
+                    args.retain(|arg| arg != "--server" && !arg.starts_with("grpc://"));
+                    args.extend(["--server".to_string(), server.uri.clone(), "--overwrite".to_string()]);
+                    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                    succeed_in(folder.path(), &args);
+                    continue;
+                }
+                "generate" => args.push("--overwrite".to_string()),
+                _ => {}
+            }
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            succeed_in(folder.path(), &args);
+        }
+    }
+}
+
+#[test]
+fn serve_prints_its_address_and_stops_when_told() {
+    for signal in ["TERM", "INT"] {
+        let server = Serve::start(&["--customers", "10"]);
+        let port = server.uri.strip_prefix("grpc://127.0.0.1:").expect("the address is on a line of its own");
+        assert_ne!(port.parse::<u16>().unwrap(), 0);
+        assert_eq!(server.stop(signal), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_a_failure_that_names_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = saasgen(&["serve", "--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+}
+
+#[test]
+fn pull_without_a_server_says_how_to_get_one() {
+    let folder = tempdir().unwrap();
+    // Bound and let go: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran = run_in(folder.path(), &["pull", "--server", &format!("grpc://{address}")]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("saasgen serve") && ran.stderr.contains(&address.to_string()), "{}", ran.stderr);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,113 @@
+//! The program as its users run it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The program, to be run with `args`.
+pub fn saasgen(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_saasgen"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a finished run left.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs the program in `folder` to its end.
+pub fn run_in(folder: &Path, args: &[&str]) -> Ran {
+    saasgen(args).current_dir(folder).output().unwrap().into()
+}
+
+/// Runs the program in `folder`; it must succeed.
+pub fn succeed_in(folder: &Path, args: &[&str]) -> Ran {
+    let ran = run_in(folder, args);
+    assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stderr);
+    ran
+}
+
+/// Starts the program in `folder` with its output captured.
+pub fn start_in(folder: &Path, args: &[&str]) -> Child {
+    saasgen(args).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Sends a signal by its name, such as `INT`.
+pub fn send_signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until `is_so`; what another process brings about can only be looked for.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The files of a folder with their contents, by name; nothing where there is no folder.
+pub fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_name().unwrap().to_str().unwrap().to_string(), std::fs::read(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The names of the files of a folder.
+pub fn names(folder: &Path) -> Vec<String> {
+    contents(folder).into_iter().map(|(name, _)| name).collect()
+}
+
+/// A server on a port of its own, stopped when dropped.
+pub struct Serve {
+    child: Child,
+    pub uri: String,
+}
+
+impl Serve {
+    pub fn start(args: &[&str]) -> Self {
+        let mut child = saasgen(&["serve", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut uri = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut uri).unwrap();
+        Self { child, uri: uri.trim_end().to_string() }
+    }
+
+    /// Sends a signal and waits for the end.
+    pub fn stop(mut self, signal: &str) -> Option<i32> {
+        send_signal(&self.child, signal);
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
