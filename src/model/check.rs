@@ -26,12 +26,12 @@ pub fn check(parameters: &Parameters) -> Result<Window> {
         return refuse("name", &format!("{:?}", parameters.name), "text of 1 to 64 characters");
     }
     let window = check_window(parameters)?;
-    check_plans(parameters)?;
     check_shares("regions", &parameters.regions)?;
     above_zero("retention.decay_days", parameters.retention.decay_days)?;
     above_zero("usage.minutes_sd", parameters.usage.minutes_sd)?;
     above_zero("usage.minutes_clamp", parameters.usage.minutes_clamp)?;
     number_in("usage.events_per_session", parameters.usage.events_per_session, 0.0, 10.0)?;
+    check_plans(parameters)?;
     let logs = &parameters.logs;
     number_in("logs.loss_min", logs.loss_min, 0.0, 1.0)?;
     number_in("logs.loss_max", logs.loss_max, logs.loss_min, 1.0)?;

@@ -231,3 +231,105 @@ fn parquet_error(error: ParquetError) -> Error {
         other => Error::Internal(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::parquet_files::ScanSource;
+    use crate::scan::Scan;
+    use crate::tables::{DataSet, Laws};
+    use std::io;
+    use std::sync::Arc;
+
+    /// Fails when more than `room` bytes have come.
+    struct FullAfter {
+        room: usize,
+    }
+
+    impl Write for FullAfter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.room == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let taken = bytes.len().min(self.room);
+            self.room -= taken;
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn scan(table: Table, customers: u64) -> Scan {
+        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+        Scan::whole(&DataSet::new(laws, 42, customers).unwrap(), table)
+    }
+
+    fn write_with_room(room: usize, stop: bool) -> Result<Vec<ContentHash>> {
+        let sources = [Table::Customers, Table::UsageDaily].map(|table| ScanSource::new(scan(table, 2_000)));
+        let tables = sources.iter().map(|source| TableFile { source, metadata: Vec::new(), sink: FullAfter { room } });
+        let stop = AtomicBool::new(stop);
+        let options = WriteOptions { compression: Compression::default(), threads: 2, stop: &stop, progress: &|_| () };
+        write_tables(tables.collect(), options)
+    }
+
+    #[test]
+    fn a_disk_that_fills_at_any_byte_is_an_error() {
+        let hashes = write_with_room(usize::MAX, false).unwrap();
+        assert_eq!(hashes[0].rows(), 2_000);
+        for room in [0, 3, 4, 1_000, 4_000, 100_000, 300_000] {
+            let error = write_with_room(room, false).unwrap_err();
+            assert!(
+                matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stop_is_an_error() {
+        assert!(matches!(write_with_room(usize::MAX, true), Err(Error::Interrupted)));
+    }
+
+    #[test]
+    fn results_are_taken_in_order_and_not_far_ahead() {
+        let jobs: Vec<usize> = (0..200).collect();
+        for threads in [1, 2, 7, 300] {
+            let taken = AtomicUsize::new(0);
+            let furthest = AtomicUsize::new(0);
+            let mut order = Vec::new();
+            let work = |job: usize| {
+                furthest.fetch_max(job.saturating_sub(taken.load(Ordering::SeqCst)), Ordering::SeqCst);
+                Ok(job * 2)
+            };
+            run_in_order(&jobs, threads, work, |job, value| {
+                assert_eq!(value, job * 2);
+                order.push(job);
+                taken.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            })
+            .unwrap();
+            assert_eq!(order, jobs);
+            assert!(furthest.into_inner() <= 2 * threads, "with {threads} threads");
+        }
+    }
+
+    #[test]
+    fn the_first_error_ends_the_work() {
+        let jobs: Vec<usize> = (0..1_000).collect();
+        let begun = AtomicUsize::new(0);
+        let work = |job: usize| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            if job == 10 { Err(Error::Interrupted) } else { Ok(()) }
+        };
+        assert!(run_in_order(&jobs, 4, work, |_, ()| Ok(())).is_err());
+        assert!(begun.into_inner() < 40);
+        assert!(
+            run_in_order(&jobs, 4, |_| Ok(()), |job, ()| if job == 5 { Err(Error::Interrupted) } else { Ok(()) })
+                .is_err()
+        );
+        assert!(run_in_order(&[] as &[usize], 4, |_| Ok(()), |_, ()| Ok(())).is_ok());
+    }
+}

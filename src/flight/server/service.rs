@@ -189,3 +189,76 @@ impl FlightService for Service {
         not_here("DoExchange", "the data set is generated, not stored; read it with DoGet")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::tables::Laws;
+    use arrow::array::RecordBatch;
+    use arrow::datatypes::SchemaRef;
+    use arrow_flight::decode::FlightRecordBatchStream;
+    use arrow_flight::error::FlightError;
+    use bytes::{Buf, Bytes};
+    use futures::TryStreamExt;
+
+    fn service() -> Service {
+        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
+        Service::new(data_set, Pool::new(2), Arc::default(), CancellationToken::new())
+    }
+
+    async fn decoded(
+        data: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+    ) -> (SchemaRef, Vec<RecordBatch>) {
+        let mut stream = FlightRecordBatchStream::new_from_flight_data(data.map_err(FlightError::from));
+        let mut batches = Vec::new();
+        while let Some(batch) = stream.try_next().await.unwrap() {
+            batches.push(batch);
+        }
+        (Arc::clone(stream.schema().unwrap()), batches)
+    }
+
+    /// Reads back the pieces of a gRPC message as the protobuf message that they are on the wire.
+    fn unframed(message: Message) -> FlightData {
+        let mut bytes: Bytes = message.into_pieces().into_iter().flatten().collect();
+        assert_eq!(bytes.get_u8(), 0, "not compressed");
+        assert_eq!(bytes.get_u32() as usize, bytes.len());
+        FlightData::decode(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn answers_on_the_wire_are_those_of_the_customary_encoder() {
+        let service = service();
+        for text in [
+            "customers",
+            "usage_daily?columns=date,customer_id",
+            "usage_truth",
+            "billing?strings=dictionary",
+            "support?first_id=7&last_id=6",
+            "retention_curves",
+            "billing?compression=zstd",
+            "support?compression=lz4&strings=dictionary",
+        ] {
+            let ticket = Ticket::new(text);
+            let wire = service.messages(&ticket).unwrap().map_ok(unframed);
+            let reference = service.do_get(Request::new(ticket)).await.unwrap().into_inner();
+            assert_eq!(decoded(wire).await, decoded(reference).await, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn buffers_are_sent_as_they_lie_in_memory() {
+        let messages: Vec<_> = service()
+            .messages(&Ticket::new("usage_daily?first_id=1&last_id=900"))
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
+        let [_, batch] = <[Message; 2]>::try_from(messages).unwrap();
+        // Five columns, each behind the padding of the one before: the ids' buffer is the first long piece.
+        let pieces = batch.into_pieces();
+        let long = pieces.iter().filter(|piece| piece.len() > 10_000).count();
+        assert_eq!(long, 5, "{:?}", pieces.iter().map(Bytes::len).collect::<Vec<_>>());
+        assert!(pieces.iter().map(Bytes::len).sum::<usize>() < 2 << 20);
+    }
+}

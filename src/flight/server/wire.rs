@@ -48,6 +48,13 @@ const IPC_PREFIX_BYTES: usize = 8;
 #[derive(Debug)]
 pub(super) struct Message(VecDeque<Bytes>);
 
+impl Message {
+    /// The pieces, in order.
+    pub fn into_pieces(self) -> VecDeque<Bytes> {
+        self.0
+    }
+}
+
 /// Encodes batches of one scan as Flight messages.
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -205,7 +212,7 @@ impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
             let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
             let status = match std::task::ready!(messages.as_mut().poll_next(cx)) {
                 Some(Ok(message)) => {
-                    self.current = message.0;
+                    self.current = message.into_pieces();
                     continue;
                 }
                 Some(Err(status)) => status,
