@@ -1,0 +1,60 @@
+"""Peak memory of saasgen at ten times the size, over that at the default size: it must stay flat.
+
+Fails where the ratio passes 1.2 or a peak 256 MiB.
+
+usage: memory.py PATH_TO_SAASGEN
+"""
+import subprocess
+import sys
+import tempfile
+
+import pyarrow.flight as flight
+
+SIZES = (100_000, 1_000_000)
+MAX_RATIO, MAX_MIB = 1.2, 256
+
+
+# The system counts a child's peak from that of whoever started it on: a small interpreter has to, not this one.
+PEAK_OF_COMMAND = """
+import os, subprocess, sys
+_, status, usage = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
+assert status == 0, status
+print(usage.ru_maxrss)
+"""
+
+
+def generate_mib(saasgen, customers):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [saasgen, "generate", "--quiet", "--customers", str(customers), "--tables", "usage_daily", "--out", folder]
+        answer = subprocess.run([sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command], check=True, stdout=subprocess.PIPE)
+        return int(answer.stdout) / 1024
+
+
+def serve_mib(saasgen, customers):
+    """Of a server while a client reads all of usage_daily."""
+    command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--customers", str(customers)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        client = flight.connect(process.stdout.readline().strip())
+        rows = sum(chunk.data.num_rows for chunk in client.do_get(flight.Ticket(b"usage_daily")))
+        assert rows > 40 * customers, rows
+        with open(f"/proc/{process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main():
+    saasgen = sys.argv[1]
+    failed = False
+    for name, peak in (("generate", generate_mib), ("serve", serve_mib)):
+        small, large = (peak(saasgen, size) for size in SIZES)
+        ratio = large / small
+        failed |= ratio > MAX_RATIO or large > MAX_MIB
+        print(f"{name}, usage_daily: peak {small:.0f} MiB at {SIZES[0]:,} customers, {large:.0f} MiB at {SIZES[1]:,}: ratio {ratio:.2f}")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

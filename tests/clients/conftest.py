@@ -1,0 +1,34 @@
+"""A server and a folder of files, both of the same small data set, made by the program under test."""
+import os
+import subprocess
+
+import pytest
+
+SAASGEN = os.environ["SAASGEN"]
+CUSTOMERS = 5_000
+
+
+class Server:
+    def __init__(self, *args):
+        command = [SAASGEN, "serve", "--listen", "127.0.0.1:0", *args]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.uri = self.process.stdout.readline().strip()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = Server("--customers", str(CUSTOMERS))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
+    subprocess.run([SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder], check=True)
+    return folder

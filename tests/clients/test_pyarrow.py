@@ -1,0 +1,122 @@
+"""pyarrow against the Flight server: what a notebook does."""
+import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.flight as flight
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import CUSTOMERS
+
+TABLES = ["customers", "usage_daily", "billing", "support", "retention_curves", "usage_truth"]
+
+SCHEMAS = {
+    "customers": [("customer_id", pa.int64()), ("signup_date", pa.date32()), ("plan", pa.string()), ("region", pa.string())],
+    "usage_daily": [("customer_id", pa.int64()), ("date", pa.date32()), ("sessions", pa.int32()),
+                    ("usage_minutes", pa.int32()), ("feature_events", pa.int32())],
+    "billing": [("invoice_id", pa.int64()), ("customer_id", pa.int64()), ("bill_date", pa.date32()),
+                ("amount", pa.decimal128(10, 2)), ("payment_status", pa.string())],
+    "support": [("ticket_id", pa.int64()), ("customer_id", pa.int64()), ("ticket_date", pa.date32()),
+                ("category", pa.string()), ("priority", pa.string())],
+    "retention_curves": [("plan", pa.string()), ("day", pa.int32()), ("retention_probability", pa.float64())],
+    "usage_truth": [("customer_id", pa.int64()), ("date", pa.date32()), ("sessions", pa.int32()),
+                    ("usage_minutes", pa.int32()), ("feature_events", pa.int32()), ("logged", pa.bool_())],
+}
+
+
+@pytest.fixture
+def client(server):
+    with flight.connect(server.uri) as client:
+        yield client
+
+
+def read(client, ticket):
+    return client.do_get(flight.Ticket(ticket)).read_all()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_tickets_rows_are_those_of_the_file(client, raw, table):
+    rows = read(client, table.encode())
+    rows.validate(full=True)
+    assert rows.schema == pa.schema([pa.field(name, kind, nullable=False) for name, kind in SCHEMAS[table]])
+    assert rows.equals(pq.read_table(raw / f"{table}.parquet"))
+
+
+def test_customers_by_its_plain_ticket(client):
+    rows = client.do_get(flight.Ticket(b"customers")).read_all()
+    assert rows.num_rows == CUSTOMERS
+    assert rows["customer_id"].to_pylist() == list(range(1, CUSTOMERS + 1))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_get_flight_info_by_path_and_by_command(client, table):
+    for descriptor in (flight.FlightDescriptor.for_path(table), flight.FlightDescriptor.for_command(table)):
+        info = client.get_flight_info(descriptor)
+        assert info.descriptor == descriptor
+        assert info.ordered
+        assert info.schema == client.get_schema(descriptor).schema
+        parts = [client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
+        assert pa.concat_tables(parts).equals(read(client, table.encode()))
+        assert info.total_records in (-1, sum(part.num_rows for part in parts))
+
+
+def test_partitions_are_the_whole(client):
+    info = client.get_flight_info(flight.FlightDescriptor.for_command("usage_daily?partitions=7"))
+    parts = [client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
+    assert len(parts) == 7
+    assert pa.concat_tables(parts).equals(read(client, b"usage_daily"))
+
+
+def test_list_flights(client):
+    flights = {info.descriptor.path[0].decode(): info for info in client.list_flights()}
+    assert list(flights) == TABLES
+    assert flights["customers"].total_records == CUSTOMERS
+    assert flights["usage_daily"].total_records == -1
+    assert [info.descriptor.path[0] for info in client.list_flights(b"billing")] == [b"billing"]
+
+
+def test_columns_dates_and_customers(client):
+    rows = read(client, b"usage_daily?columns=date,sessions,customer_id&from=2024-01-01&to=2024-01-31&first_id=10&last_id=999")
+    whole = read(client, b"usage_daily")
+    january = pc.and_(pc.greater_equal(whole["date"], datetime.date(2024, 1, 1)), pc.less_equal(whole["date"], datetime.date(2024, 1, 31)))
+    own = pc.and_(pc.greater_equal(whole["customer_id"], 10), pc.less_equal(whole["customer_id"], 999))
+    assert rows.num_rows > 1_000
+    assert rows.equals(whole.filter(pc.and_(january, own)).select(["date", "sessions", "customer_id"]))
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compression_and_dictionaries(client, compression):
+    rows = read(client, f"billing?compression={compression}&strings=dictionary".encode())
+    assert rows.schema.field("payment_status").type == pa.dictionary(pa.int8(), pa.string())
+    plain = rows.set_column(4, rows.schema.field(4).with_type(pa.string()), rows["payment_status"].cast(pa.string()))
+    assert plain.equals(read(client, b"billing"))
+
+
+def test_an_empty_range_has_a_schema_and_no_batch(client):
+    reader = client.do_get(flight.Ticket(b"support?first_id=8&last_id=7"))
+    assert reader.schema.names == [name for name, _ in SCHEMAS["support"]]
+    assert list(reader) == []
+
+
+def test_a_data_set_larger_than_any_disk_starts_at_once(client):
+    reader = client.do_get(flight.Ticket(b"usage_daily?customers=1000000000000&first_id=999999990001"))
+    assert reader.read_chunk().data["customer_id"][0].as_py() > 999_999_990_000
+    reader.cancel()
+
+
+def test_describe(client):
+    (result,) = client.do_action("Describe")
+    assert b'"fingerprint"' in result.body.to_pybytes()
+    assert [action.type for action in client.list_actions()] == ["Describe"]
+
+
+@pytest.mark.parametrize("ticket, error, message", [
+    (b"nothing", KeyError, "customers, usage_daily"),
+    (b"customers?first_id=0", pa.ArrowInvalid, "`first_id` is 0"),
+    (b"customers?colour=red", pa.ArrowInvalid, "unknown key `colour`"),
+    (b"\xff", pa.ArrowInvalid, "neither UTF-8"),
+])
+def test_errors_say_what_is_allowed(client, ticket, error, message):
+    with pytest.raises(error, match=message):
+        read(client, ticket)
