@@ -39,7 +39,7 @@ impl Generate {
         let stop = Stop::on_signals()?;
         let window = data_set.model().window().range();
         let rows = tables.iter().map(|&table| expected(data_set.model(), table, data_set.customers(), &window).rows);
-        let bar = Bar::new(Some(rows.sum()), self.files.quiet);
+        let bar = Bar::new(rows.sum(), self.files.quiet);
         let sources: Vec<ScanSource> =
             tables.iter().map(|&table| ScanSource::new(Scan::whole(&data_set, table))).collect();
         let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();

@@ -1,25 +1,26 @@
 //! The progress bar on stderr.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 /// Rows so far, rows a second, time left; nothing where stderr is no terminal.
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar towards `rows`; without them, it has no end to tell the time to.
-    pub fn new(rows: Option<f64>, quiet: bool) -> Self {
+    /// A bar towards `rows`, which need not be exact.
+    pub fn new(rows: f64, quiet: bool) -> Self {
         if quiet || !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let (length, template) = match rows {
-            Some(rows) => {
-                (Some(rows as u64), "{bar:30} {human_pos} of about {human_len} rows, {per_sec} rows, {eta} left")
-            }
-            None => (None, "{spinner} {human_pos} rows, {per_sec} rows, {elapsed}"),
+        let bar = ProgressBar::with_draw_target(Some(rows as u64), ProgressDrawTarget::stderr());
+        let template = "{bar:30} {human_pos} of about {human_len} rows, {per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        // indicatif's own rate has no unit and all its decimals.
+        let rate = |state: &ProgressState, text: &mut dyn Write| {
+            let _ = write!(text, "{} rows/s", HumanCount(state.per_sec() as u64));
         };
-        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(style.with_key("per_sec", rate));
         Self(bar)
     }
 

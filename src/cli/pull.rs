@@ -5,10 +5,11 @@ use super::output::Report;
 use super::progress::Bar;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-use crate::flight::client::{Client, FlightTable};
+use crate::flight::client::{Client, Description, FlightTable};
+use crate::model::day_of;
 use crate::parquet_files::{Folder, ScanRange, TableSource, WriteOptions};
 use crate::scan::ScanRequest;
-use crate::tables::Table;
+use crate::tables::{Identity, Table, WindowDates};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use clap::Args;
@@ -100,6 +101,17 @@ impl ScanArgs {
         }
     }
 
+    /// About how much is asked for of what the server has, for the progress bar: dates are taken as equally busy.
+    fn share_of(&self, served: &Identity) -> f64 {
+        let last = self.last_id.or(self.customers).unwrap_or(served.customers);
+        let customers = (last + 1).saturating_sub(self.first_id.unwrap_or(1)) as f64 / served.customers as f64;
+        let day = |text: &str| text.parse().map(day_of).unwrap_or_default();
+        let days = |from: &str, to: &str| f64::from(day(to) - day(from) + 1).max(1.0);
+        let WindowDates { first, last } = &served.window;
+        let asked = days(self.from.as_ref().unwrap_or(first), self.to.as_ref().unwrap_or(last));
+        customers * asked / days(first, last)
+    }
+
     fn range(&self) -> ScanRange {
         ScanRange {
             first_id: self.first_id,
@@ -144,7 +156,9 @@ impl Pull {
         let runtime = super::runtime()?;
         let ask = async {
             let mut client = Client::connect(&self.server).await?;
-            let mut identity = client.identity().await?;
+            let Description { mut identity, expected_rows } = client.describe().await?;
+            let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
+            let rows = rows * self.scan.share_of(&identity);
             identity.customers = self.scan.customers.unwrap_or(identity.customers);
             identity.seed = self.scan.seed.unwrap_or(identity.seed);
             let mut sources = Vec::with_capacity(tables.len());
@@ -152,9 +166,9 @@ impl Pull {
                 let table = client.table(&self.scan.request(table)).await?;
                 sources.push(FlightSource { table, runtime: runtime.handle().clone(), stop: stop.token() });
             }
-            Ok((identity, sources))
+            Ok((identity, rows, sources))
         };
-        let (identity, sources) = runtime.block_on(async {
+        let (identity, rows, sources) = runtime.block_on(async {
             tokio::select! {
                 () = stop.stopped() => Err(Error::Interrupted),
                 answer = ask => answer,
@@ -162,7 +176,7 @@ impl Pull {
         })?;
         let folder = Folder::prepare(&self.files.out, identity, self.scan.range(), &tables, self.files.overwrite)?;
 
-        let bar = Bar::new(None, self.files.quiet);
+        let bar = Bar::new(rows, self.files.quiet);
         let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
         let options = WriteOptions {
             compression: self.files.compression.into(),

@@ -10,7 +10,9 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{Action, FlightDescriptor, Ticket};
 use futures::{StreamExt, TryStreamExt};
+use indexmap::IndexMap;
 use prost::Message as _;
+use serde::Deserialize;
 use std::iter;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -20,6 +22,16 @@ use tonic::transport::{Channel, Endpoint};
 
 /// The longest message that is taken: a server of ours keeps its own under 2 MiB, lists of endpoints under 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// What a server says of the data set that it serves.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Description {
+    /// Which data set.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// How many rows each table is expected to have, by its name.
+    pub expected_rows: IndexMap<String, f64>,
+}
 
 /// A connection to a server.
 #[derive(Debug, Clone)]
@@ -56,7 +68,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Remote`] where it doesn't say.
-    pub async fn identity(&mut self) -> Result<Identity> {
+    pub async fn describe(&mut self) -> Result<Description> {
         let answer = self.flight.do_action(Action::new("Describe", "")).await;
         let results: Vec<_> = answer
             .map_err(|status| self.error(&status))?
@@ -66,7 +78,7 @@ impl Client {
             .map_err(|status| self.error(&status))?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
-            Error::Remote(format!("{} is no saasgen server: its Describe gives no identity ({error})", self.uri))
+            Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.uri))
         })
     }
 

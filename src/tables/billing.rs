@@ -6,6 +6,15 @@ use crate::model::Day;
 use crate::random::{Address, Purpose, uniform};
 use std::ops::Range;
 
+struct Invoice {
+    customer: i64,
+    /// Counts the customer's invoices, from 1.
+    number: i64,
+    date: Day,
+    price: i128,
+    status_word: u32,
+}
+
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let laws = data_set.laws();
     let window = data_set.model().window();
@@ -14,11 +23,7 @@ pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, column
     let jitters = 2 * jitter as u32 + 1;
     let profiles = Profiles::of(data_set, ids.clone());
 
-    let mut customers = Vec::new();
-    let mut numbers = Vec::new();
-    let mut bill_date = Vec::new();
-    let mut amount = Vec::new();
-    let mut status = Vec::new();
+    let mut invoices = Vec::new();
     for ((customer, plan), signup) in ids.zip(profiles.plan).zip(profiles.signup) {
         let price = laws.plans[usize::from(plan)].price_cents;
         if price == 0 {
@@ -38,21 +43,16 @@ pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, column
             let [shift_word, status_word] = if is_first_of_two { [words[0], words[1]] } else { [words[2], words[3]] };
             let date = signup + interval * n - jitter + uniform(shift_word, jitters) as Day;
             if days.contains(&date) {
-                customers.push(customer as i64);
-                numbers.push(n);
-                bill_date.push(date);
-                amount.push(price);
-                status.push(laws.status.index(status_word) as u8);
+                invoices.push(Invoice { customer: customer as i64, number: i64::from(n), date, price, status_word });
             }
         }
     }
-    let invoice_id = customers.iter().zip(numbers).map(|(customer, n)| customer * 1_000 + i64::from(n)).collect();
-    let all = [
-        Column::Int64(invoice_id),
-        Column::Int64(customers),
-        Column::Date(bill_date),
-        Column::Money(amount),
-        Column::Text(status),
-    ];
-    columns.select(all)
+    let column = |index| match index {
+        0 => Column::Int64(invoices.iter().map(|invoice| invoice.customer * 1_000 + invoice.number).collect()),
+        1 => Column::Int64(invoices.iter().map(|invoice| invoice.customer).collect()),
+        2 => Column::Date(invoices.iter().map(|invoice| invoice.date).collect()),
+        3 => Column::Money(invoices.iter().map(|invoice| invoice.price).collect()),
+        _ => Column::Text(invoices.iter().map(|invoice| laws.status.index(invoice.status_word) as u8).collect()),
+    };
+    columns.indices().map(column).collect()
 }

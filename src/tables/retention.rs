@@ -6,14 +6,13 @@ use super::{Column, ColumnSet, DataSet};
 pub(super) fn rows(data_set: &DataSet, columns: ColumnSet) -> Vec<Column> {
     let model = data_set.model();
     let days = model.window().days;
-    let (mut plan, mut day, mut probability) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, law) in model.parameters().plans.values().enumerate() {
-        for age in 0..days {
-            plan.push(index as u8);
-            day.push(age as i32);
-            probability.push(active_probability(model, law, age));
-        }
-    }
-    let all = [Column::Text(plan), Column::Int32(day), Column::Float64(probability)];
-    columns.select(all)
+    let rows: Vec<(usize, u32)> =
+        (0..model.parameters().plans.len()).flat_map(|plan| (0..days).map(move |age| (plan, age))).collect();
+    let probability = |&(plan, age): &(usize, u32)| active_probability(model, &model.parameters().plans[plan], age);
+    let column = |index| match index {
+        0 => Column::Text(rows.iter().map(|&(plan, _)| plan as u8).collect()),
+        1 => Column::Int32(rows.iter().map(|&(_, age)| age as i32).collect()),
+        _ => Column::Float64(rows.iter().map(probability).collect()),
+    };
+    columns.indices().map(column).collect()
 }

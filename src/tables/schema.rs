@@ -236,9 +236,9 @@ impl ColumnSet {
         self.0 >> index & 1 == 1
     }
 
-    /// Those of a table's columns, given all in order, that are in the set.
-    pub fn select<T>(self, all: impl IntoIterator<Item = T>) -> Vec<T> {
-        all.into_iter().enumerate().filter(|&(index, _)| self.has(index)).map(|(_, column)| column).collect()
+    /// The indices of its columns, in order.
+    pub fn indices(self) -> impl Iterator<Item = usize> {
+        (0..u32::BITS as usize).filter(move |&index| self.has(index))
     }
 }
 

@@ -7,45 +7,46 @@ use crate::random::philox::LANES;
 use crate::random::{Address, Purpose, uniform};
 use std::ops::Range;
 
+#[derive(Clone, Copy)]
+struct Ticket {
+    customer: i64,
+    /// Counts the customer's tickets by date, from 1.
+    number: i64,
+    date: Day,
+    category_word: u32,
+    priority_word: u32,
+}
+
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let laws = data_set.laws();
     let window = data_set.model().window();
     let profiles = Profiles::of(data_set, ids.clone());
     let counts = ticket_counts(data_set, ids.clone(), &profiles.signup);
 
-    let mut ticket_id = Vec::new();
-    let mut customers = Vec::new();
-    let mut ticket_date = Vec::new();
-    let mut category = Vec::new();
-    let mut priority = Vec::new();
-    let mut tickets: Vec<(Day, [u32; 2])> = Vec::new();
+    let mut tickets = Vec::new();
+    let mut own: Vec<Ticket> = Vec::new();
     for ((customer, signup), count) in ids.zip(profiles.signup).zip(counts) {
         let signup_date = window.first + signup as Day;
-        tickets.clear();
-        tickets.extend((0..count).map(|item| {
-            let words = Address { customer, item, purpose: Purpose::Ticket }.words(data_set.seed());
-            (signup_date + uniform(words[0], window.days - signup) as Day, [words[1], words[2]])
+        own.clear();
+        own.extend((0..count).map(|item| {
+            let [date, category_word, priority_word, _] =
+                Address { customer, item, purpose: Purpose::Ticket }.words(data_set.seed());
+            let date = signup_date + uniform(date, window.days - signup) as Day;
+            Ticket { customer: customer as i64, number: 0, date, category_word, priority_word }
         }));
-        // Ids follow the dates; tickets of one day keep the order in which they were drawn.
-        tickets.sort_by_key(|&(date, _)| date);
-        for (number, &(date, [category_word, priority_word])) in (1..).zip(&tickets) {
-            if days.contains(&date) {
-                ticket_id.push(customer as i64 * 1_000 + number);
-                customers.push(customer as i64);
-                ticket_date.push(date);
-                category.push(laws.category.index(category_word) as u8);
-                priority.push(laws.priority.index(priority_word) as u8);
-            }
-        }
+        // Numbers follow the dates; tickets of one day keep the order in which they were drawn.
+        own.sort_by_key(|ticket| ticket.date);
+        let numbered = (1..).zip(&own).map(|(number, &ticket)| Ticket { number, ..ticket });
+        tickets.extend(numbered.filter(|ticket| days.contains(&ticket.date)));
     }
-    let all = [
-        Column::Int64(ticket_id),
-        Column::Int64(customers),
-        Column::Date(ticket_date),
-        Column::Text(category),
-        Column::Text(priority),
-    ];
-    columns.select(all)
+    let column = |index| match index {
+        0 => Column::Int64(tickets.iter().map(|ticket| ticket.customer * 1_000 + ticket.number).collect()),
+        1 => Column::Int64(tickets.iter().map(|ticket| ticket.customer).collect()),
+        2 => Column::Date(tickets.iter().map(|ticket| ticket.date).collect()),
+        3 => Column::Text(tickets.iter().map(|ticket| laws.category.index(ticket.category_word) as u8).collect()),
+        _ => Column::Text(tickets.iter().map(|ticket| laws.priority.index(ticket.priority_word) as u8).collect()),
+    };
+    columns.indices().map(column).collect()
 }
 
 fn ticket_counts(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Vec<u32> {

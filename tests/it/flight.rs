@@ -74,7 +74,10 @@ impl Fixture {
     }
 
     async fn refusal(&mut self, ticket: impl Into<Vec<u8>>) -> Status {
-        self.stream(ticket).await.err().expect("the ticket is refused")
+        match self.stream(ticket).await {
+            Ok(_) => panic!("the ticket is taken"),
+            Err(status) => status,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The contract of saasgen, held against it as a library, as a program and as a server.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
+
 mod clients;
 mod command_line;
 mod files;

@@ -86,7 +86,7 @@ fn the_data_dictionary_names_every_column_and_its_query_runs() {
     let folder = tempfile::tempdir().unwrap();
     let dictionary = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/README.md")).unwrap();
     for table in saasgen::tables::Table::ALL {
-        let section = dictionary.split_once(&format!("\n### {}\n", table.name())).expect(table.name()).1;
+        let section = dictionary.split_once(&format!("\n### {}\n", table.name())).unwrap().1;
         let section = section.split("\n#").next().unwrap();
         if table == saasgen::tables::Table::UsageTruth {
             assert!(section.contains("`logged`"));

@@ -24,6 +24,9 @@ struct Customer {
     region: usize,
 }
 
+/// Date, sessions, minutes, events, and whether the log survived.
+type UsageRow = (i32, i32, i32, i32, bool);
+
 impl Reference<'_> {
     fn words(&self, customer: u64, item: u32, purpose: Purpose) -> [u32; 4] {
         Address { customer, item, purpose }.words(self.seed)
@@ -41,8 +44,8 @@ impl Reference<'_> {
         }
     }
 
-    /// Date, sessions, minutes, events, and whether the log survived, of each active day.
-    fn usage(&self, customer: &Customer) -> Vec<(i32, i32, i32, i32, bool)> {
+    /// The active days, in order.
+    fn usage(&self, customer: &Customer) -> Vec<UsageRow> {
         let parameters = self.model.parameters();
         let plan = &parameters.plans[customer.plan];
         let reach = parameters.usage.minutes_sd * parameters.usage.minutes_clamp * plan.minutes;
@@ -63,7 +66,7 @@ impl Reference<'_> {
             if word >= threshold(active) {
                 continue;
             }
-            let logged = u64::from(word) < u64::from(threshold(active)) * kept >> 31;
+            let logged = u64::from(word) < (u64::from(threshold(active)) * kept) >> 31;
             let [sessions, minutes, events, _] = self.words(customer.id, age, Purpose::UsageValues);
             let sessions = sessions_law.value(sessions);
             let events_law = laws::poisson(parameters.usage.events_per_session * f64::from(sessions));
@@ -112,7 +115,7 @@ fn pick(shares: &Shares, word: u32) -> usize {
     Alias::new(0, &shares.values().copied().collect::<Vec<_>>()).value(word) as usize
 }
 
-fn named<'a>(names: &'a Shares, index: usize) -> &'a str {
+fn named(names: &Shares, index: usize) -> &str {
     names.get_index(index).unwrap().0
 }
 
@@ -147,7 +150,7 @@ fn compare(data_set: &DataSet) {
         .iter()
         .flat_map(|customer| reference.usage(customer).into_iter().map(|row| (customer.id, row)))
         .collect();
-    let usage_columns = |rows: &[(u64, (i32, i32, i32, i32, bool))]| -> Vec<ArrayRef> {
+    let usage_columns = |rows: &[(u64, UsageRow)]| -> Vec<ArrayRef> {
         vec![
             Arc::new(rows.iter().map(|(id, _)| *id as i64).collect::<Int64Array>()),
             Arc::new(Date32Array::from_iter_values(rows.iter().map(|(_, row)| row.0))),

@@ -6,7 +6,7 @@ use arrow::compute::filter_record_batch;
 use rand_core::Rng;
 use saasgen::batches::{Batches, ContentHash};
 use saasgen::random::{Address, AddressRng, Purpose};
-use saasgen::scan::{Partitions, Scan};
+use saasgen::scan::{Partitions, Scan, TARGET_BATCH_BYTES};
 use saasgen::tables::Table;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -215,10 +215,38 @@ fn the_last_customers_of_the_largest_data_set_are_there() {
         assert!(ids.iter().all(|id| (999_999_999_001..=1_000_000_000_000).contains(id)));
         assert!(ids.len() > 500 && ids.contains(&1_000_000_000_000), "{}", table.name());
         // Ids above 2^32 reach the draws whole: no customer repeats one whose id has the same low bits.
-        let low = (999_999_999_001_u64 & 0xFFFF_FFFF).max(1);
+        let low = 999_999_999_001_u64 & 0xFFFF_FFFF;
         let other = rows(scan(&data_set, &format!("{}?first_id={low}&last_id={}", table.name(), low + 999)));
         assert_ne!(hash(&last), hash(&other));
         assert_ne!(last.columns()[1..], other.columns()[1..], "{}", table.name());
+    }
+}
+
+/// Batches stay small on the wire, and no buffer is larger than what it holds.
+#[test]
+fn batches_are_small_and_right_sized() {
+    let data_set = data_set(42, 100_000);
+    for table in Table::ALL {
+        for more in ["", "&strings=dictionary", "&customers=1000000000000&first_id=999999900000"] {
+            if !table.has_customers() && more.contains("first_id") {
+                continue;
+            }
+            let batches = Batches::new(scan(&data_set, &format!("{}?{}", table.name(), more.trim_start_matches('&'))));
+            let mut largest = 0;
+            for batch in batches.iter() {
+                let batch = batch.unwrap();
+                let buffers: Vec<_> =
+                    batch.columns().iter().flat_map(|column| column.to_data().buffers().to_vec()).collect();
+                for buffer in &buffers {
+                    // A bit mask is filled up to 64 bytes.
+                    assert!(buffer.capacity() <= buffer.len().next_multiple_of(64), "{}", table.name());
+                }
+                largest = largest.max(buffers.iter().map(|buffer| buffer.len()).sum::<usize>());
+            }
+            assert!(largest <= TARGET_BATCH_BYTES, "{}: {largest} bytes", table.name());
+            let is_whole = table.has_customers() && more.is_empty();
+            assert!(!is_whole || largest > TARGET_BATCH_BYTES / 3, "{}: {largest} bytes", table.name());
+        }
     }
 }
 
