@@ -9,7 +9,7 @@
 //! a pure function of its address** (model, seed, table, customer, item, purpose). So any range of customers or dates
 //! starts at once, every split, order and number of threads gives the same rows, and memory is flat at any size.
 //!
-//! The sixth invoice of customer 10^12 minus 1, without any other:
+//! What the last ten of 10^12 customers did in January, and nothing else, is generated here:
 //!
 //! ```
 //! use saasgen::batches::Batches;
@@ -19,10 +19,10 @@
 //! use std::sync::Arc;
 //!
 //! let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000_000_000_000)?;
-//! let request = ScanRequest::from_text("billing?first_id=999999999999&last_id=999999999999")?;
+//! let request = ScanRequest::from_text("usage_daily?first_id=999999999991&from=2024-01-01&to=2024-01-31")?;
 //! let (scan, _) = Scan::resolve(&data_set, &request, Naming::Ticket)?;
-//! let invoices = Batches::new(scan).iter().next().transpose()?;
-//! assert!(invoices.is_none_or(|rows| rows.num_rows() > 5));
+//! let january = Batches::new(scan).iter().next().transpose()?;
+//! assert!(january.is_some_and(|rows| rows.num_rows() <= 10 * 31));
 //! # Ok::<(), saasgen::error::Error>(())
 //! ```
 
