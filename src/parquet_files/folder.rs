@@ -21,15 +21,40 @@ pub struct Folder {
     identity: Identity,
     scan: ScanRange,
     /// Entries of the old manifest that stay: other tables of the same data set.
-    kept: Vec<(String, TableEntry)>,
+    kept: Vec<(Table, TableEntry)>,
     /// Files of the old manifest that are to go: tables of another data set.
     stale: Vec<PathBuf>,
     /// The manifest to be: held locked, which keeps a second writer out.
     manifest: InProgressFile,
+    /// Dropped after all files, which a failure takes out of the folder first.
+    _created: Option<EmptyFolder>,
+}
+
+/// A folder that was not there before; goes again when dropped, if nothing is in it then.
+#[derive(Debug)]
+struct EmptyFolder(PathBuf);
+
+impl EmptyFolder {
+    /// `None` where the folder is there already.
+    fn create(path: &Path) -> Result<Option<Self>> {
+        if path.is_dir() {
+            return Ok(None);
+        }
+        fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
+        Ok(Some(Self(path.to_path_buf())))
+    }
+}
+
+impl Drop for EmptyFolder {
+    fn drop(&mut self) {
+        // Refused where files are in it, as they should be.
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 impl Folder {
-    /// Makes the folder if need be, and checks that `tables` of the part `scan` of the data set `identity` may be written there.
+    /// Makes the folder if need be, and checks that `tables` may be written there: the part `scan` of the data
+    /// set `identity`.
     ///
     /// # Errors
     /// [`Error::Misuse`] where files would be replaced that no manifest of saasgen lists, or tables of another data
@@ -41,33 +66,10 @@ impl Folder {
         tables: &[Table],
         overwrite: bool,
     ) -> Result<Self> {
-        let old = if path.exists() { Manifest::read(path)? } else { None };
-        check_replaced(path, old.as_ref(), tables, overwrite)?;
-        let others = old.into_iter().flat_map(|old| {
-            let same = old.identity == identity && old.scan == scan;
-            let mut entries = old.tables;
-            entries.retain(|name, _| !tables.iter().any(|table| table.name() == name));
-            entries.into_iter().map(move |(name, entry)| (same, name, entry))
-        });
-        let (mut kept, mut stale) = (Vec::new(), Vec::new());
-        for (same, name, entry) in others {
-            if same {
-                kept.push((name, entry));
-            } else if overwrite {
-                stale.push(path.join(&entry.file));
-            } else {
-                return Err(Error::Misuse(format!(
-                    "{} holds another data set, whose {} would be left beside the new tables: choose another --out, \
-                     write {name} too (--tables), or remove it with --overwrite",
-                    path.display(),
-                    entry.file
-                )));
-            }
-        }
-        fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
+        let created = EmptyFolder::create(path)?;
         let manifest = InProgressFile::open(path.join(MANIFEST_FILE))?;
         match manifest.file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => manifest.empty()?,
             Err(TryLockError::WouldBlock) => {
                 manifest.leave();
                 return Err(Error::Misuse(format!(
@@ -77,8 +79,31 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(Error::io("locking", &manifest.temporary)(error)),
         }
-        manifest.empty()?;
-        Ok(Self { path: path.to_path_buf(), identity, scan, kept, stale, manifest })
+        let old = Manifest::read(path)?;
+        check_replaced(path, old.as_ref(), tables, overwrite)?;
+
+        let (mut kept, mut stale) = (Vec::new(), Vec::new());
+        if let Some(old) = old {
+            let is_same = old.identity == identity && old.scan == scan;
+            // Names that are no table's are left alone: only what this program writes may go.
+            let others = Table::ALL.into_iter().filter(|table| !tables.contains(table));
+            for (table, entry) in others.filter_map(|table| Some((table, old.tables.get(table.name())?))) {
+                if is_same {
+                    kept.push((table, entry.clone()));
+                } else if overwrite {
+                    stale.push(path.join(file_name(table)));
+                } else {
+                    return Err(Error::Misuse(format!(
+                        "{} holds another data set, whose {} would be left beside the new tables: choose another \
+                         --out, write {} too (--tables), or remove it with --overwrite",
+                        path.display(),
+                        file_name(table),
+                        table.name()
+                    )));
+                }
+            }
+        }
+        Ok(Self { path: path.to_path_buf(), identity, scan, kept, stale, manifest, _created: created })
     }
 
     /// Writes the tables, then puts them and the new manifest in the place of the old ones.
@@ -99,21 +124,18 @@ impl Folder {
         });
         let hashes = write_tables(tables.collect(), options)?;
 
-        let mut manifest = Manifest {
+        let mut entries = std::mem::take(&mut self.kept);
+        for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
+            let table = source.table();
+            let (bytes, content_hash) = (file.len()?, hash.to_string());
+            entries.push((table, TableEntry { file: file_name(table), rows: hash.rows(), bytes, content_hash }));
+        }
+        entries.sort_by_key(|&(table, _)| table);
+        let manifest = Manifest {
             identity: self.identity.clone(),
             scan: self.scan.clone(),
-            tables: self.kept.drain(..).collect(),
+            tables: entries.into_iter().map(|(table, entry)| (table.name().to_string(), entry)).collect(),
         };
-        for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
-            let entry = TableEntry {
-                file: file_name(source.table()),
-                rows: hash.rows(),
-                bytes: file.len()?,
-                content_hash: hash.to_string(),
-            };
-            manifest.tables.insert(source.table().name().to_string(), entry);
-        }
-        manifest.tables.sort_by_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
         Sink::of(&self.manifest).write_all(manifest.to_json()?.as_bytes()).map_err(unwrap_sink_error)?;
         self.commit(files)?;
         Ok(manifest)
