@@ -104,7 +104,8 @@ impl ScanArgs {
     /// About how much is asked for of what the server has, for the progress bar: dates are taken as equally busy.
     fn share_of(&self, served: &Identity) -> f64 {
         let last = self.last_id.or(self.customers).unwrap_or(served.customers);
-        let customers = (last + 1).saturating_sub(self.first_id.unwrap_or(1)) as f64 / served.customers as f64;
+        let customers =
+            last.saturating_add(1).saturating_sub(self.first_id.unwrap_or(1)) as f64 / served.customers as f64;
         let day = |text: &str| text.parse().map(day_of).unwrap_or_default();
         let days = |from: &str, to: &str| f64::from(day(to) - day(from) + 1).max(1.0);
         let WindowDates { first, last } = &served.window;

