@@ -5,6 +5,7 @@ use saasgen::cli::Cli;
 use std::process::ExitCode;
 
 /// Batches are large and short-lived; with the system's allocator each is given back and faulted in again page by page.
+/// Version 2 of mimalloc: version 3 is as fast here, but holds twice the memory (100 MiB against 54 of `generate`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
