@@ -14,7 +14,7 @@ use std::time::Instant;
 
 /// Write the tables as Parquet, no server needed
 ///
-/// The default data set, 5.8 million rows, takes about half a second and 21 MB. Memory stays the same at any size.
+/// The default data set, 5.8 million rows, takes about half a second and 20 MB. Memory stays the same at any size.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen generate

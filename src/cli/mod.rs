@@ -100,7 +100,7 @@ struct FileArgs {
 
     /// Tables to write, of customers, usage_daily, billing, support, retention_curves, usage_truth
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table,
-          default_values_t = Table::DEFAULT.map(|table| table.name().to_string()))]
+          default_value = "customers,usage_daily,billing,support")]
     tables: Vec<String>,
 
     /// Compression of the Parquet pages

@@ -101,9 +101,6 @@ impl Table {
     pub const ALL: [Self; 6] =
         [Self::Customers, Self::UsageDaily, Self::Billing, Self::Support, Self::RetentionCurves, Self::UsageTruth];
 
-    /// The tables a company would have: all but the truth behind them.
-    pub const DEFAULT: [Self; 4] = [Self::Customers, Self::UsageDaily, Self::Billing, Self::Support];
-
     /// Its name in every format.
     pub const fn name(self) -> &'static str {
         match self {
