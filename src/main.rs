@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use saasgen::cli::Cli;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Batches are large and short-lived; with the system's allocator each is given back and faulted in again page by page.
@@ -13,7 +14,8 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Where stderr is gone, the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
     }

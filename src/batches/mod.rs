@@ -5,7 +5,7 @@ mod convert;
 mod schema;
 
 pub use content_hash::ContentHash;
-pub use schema::schema;
+pub use schema::{schema, schema_of};
 
 use crate::error::{Error, Result};
 use crate::scan::Scan;

@@ -1,15 +1,19 @@
 //! Arrow schemas of scans.
 
 use crate::scan::{Scan, Strings};
-use crate::tables::Kind;
+use crate::tables::{ColumnSpec, Kind};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// The schema of a scan's batches: no column is nullable.
+/// The schema of a scan's batches.
 pub fn schema(scan: &Scan) -> SchemaRef {
-    let fields: Vec<Field> =
-        scan.columns().map(|column| Field::new(column.name, data_type(column.kind, scan.strings()), false)).collect();
-    Arc::new(Schema::new(fields))
+    schema_of(scan.columns(), scan.strings())
+}
+
+/// The schema of batches with these columns: none is nullable.
+pub fn schema_of(columns: impl Iterator<Item = &'static ColumnSpec>, strings: Strings) -> SchemaRef {
+    let fields = columns.map(|column| Field::new(column.name, data_type(column.kind, strings), false));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn data_type(kind: Kind, strings: Strings) -> DataType {

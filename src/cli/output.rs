@@ -56,7 +56,7 @@ impl Report<'_> {
             let written: serde_json::Map<_, _> =
                 entries.iter().map(|(name, entry)| (name.to_string(), json!(entry))).collect();
             return print_json(&json!({
-                "out": self.out,
+                "out": self.out.display().to_string(),
                 "identity": self.manifest.identity,
                 "tables": written,
                 "rows": entries.iter().map(|(_, entry)| entry.rows).sum::<u64>(),

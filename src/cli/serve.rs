@@ -17,11 +17,19 @@ use tokio::signal::unix::{SignalKind, signal};
   saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7")]
 pub(super) struct Serve {
     /// Address to listen on; port 0 picks a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8815")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8815", value_parser = host_and_port)]
     listen: String,
 
     #[command(flatten)]
     data_set: DataSetArgs,
+}
+
+fn host_and_port(text: &str) -> std::result::Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    match port.parse::<u16>() {
+        Ok(_) if !host.is_empty() => Ok(text.to_string()),
+        _ => Err("it must be HOST:PORT, such as 127.0.0.1:8815 or 127.0.0.1:0".into()),
+    }
 }
 
 impl Serve {

@@ -1,14 +1,15 @@
-//! Ctrl-C and SIGTERM, for commands that write files.
+//! Ctrl-C, SIGTERM and a closed terminal, for commands that write files.
 
 use crate::error::{Error, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tokio_util::sync::CancellationToken;
 
-/// Set by the first signal; a second one ends the process at once.
+/// Set by the first signal, whereupon the command ends within a block's time; later ones change nothing, so that no
+/// impatient second Ctrl-C leaves half-written files.
 #[derive(Debug)]
 pub(super) struct Stop {
     flag: Arc<AtomicBool>,
@@ -18,14 +19,12 @@ pub(super) struct Stop {
 impl Stop {
     pub fn on_signals() -> Result<Self> {
         let mut signals =
-            Signals::new([SIGINT, SIGTERM]).map_err(Error::io("listening for signals to", "the process"))?;
+            Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Error::io("listening for signals to", "the process"))?;
         let stop = Self { flag: Arc::default(), token: CancellationToken::new() };
         let (flag, token) = (Arc::clone(&stop.flag), stop.token.clone());
         thread::spawn(move || {
             for _ in signals.forever() {
-                if flag.swap(true, Ordering::Relaxed) {
-                    std::process::exit(1);
-                }
+                flag.store(true, Ordering::Relaxed);
                 token.cancel();
             }
         });

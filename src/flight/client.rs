@@ -1,7 +1,8 @@
 //! The Flight client: tables of a saasgen server as batches.
 
+use crate::batches::schema_of;
 use crate::error::{Error, Result};
-use crate::scan::ScanRequest;
+use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -14,7 +15,7 @@ use indexmap::IndexMap;
 use prost::Message as _;
 use serde::Deserialize;
 use std::iter;
-use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -22,6 +23,9 @@ use tonic::transport::{Channel, Endpoint};
 
 /// The longest message that is taken: a server of ours keeps its own under 2 MiB, lists of endpoints under 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// How long a server has to take a connection, and to answer the first call.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a server says of the data set that it serves.
 #[derive(Debug, Clone, Deserialize)]
@@ -53,7 +57,7 @@ impl Client {
                 "the server's URI is {uri:?}; it must be grpc://host:port, such as grpc://localhost:8815"
             ))
         })?;
-        let channel = endpoint.tcp_nodelay(true).connect().await.map_err(|error| {
+        let channel = endpoint.tcp_nodelay(true).connect_timeout(ANSWER_TIMEOUT).connect().await.map_err(|error| {
             let cause = iter::successors(std::error::Error::source(&error), |error| error.source()).last();
             let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
             Error::Remote(format!(
@@ -67,15 +71,13 @@ impl Client {
     /// What data set the server has.
     ///
     /// # Errors
-    /// [`Error::Remote`] where it doesn't say.
+    /// [`Error::Remote`] where it doesn't say, or not within 20 s.
     pub async fn describe(&mut self) -> Result<Description> {
-        let answer = self.flight.do_action(Action::new("Describe", "")).await;
-        let results: Vec<_> = answer
-            .map_err(|status| self.error(&status))?
-            .into_inner()
-            .try_collect()
-            .await
-            .map_err(|status| self.error(&status))?;
+        let mut flight = self.flight.clone();
+        let ask = async { flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await };
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask).await;
+        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.uri)))?;
+        let results: Vec<arrow_flight::Result> = answer.map_err(|status| self.error(&status))?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
             Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.uri))
@@ -90,11 +92,19 @@ impl Client {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let info = self.flight.get_flight_info(descriptor).await.map_err(|status| self.error(&status))?.into_inner();
-        let tickets = info.endpoint.iter().filter_map(|endpoint| endpoint.ticket.clone()).collect();
-        let schema = info
-            .try_decode_schema()
-            .map_err(|error| Error::Remote(format!("{} sent a schema that can't be read: {error}", self.uri)))?;
-        Ok(FlightTable { client: self.clone(), table, schema: Arc::new(schema), tickets })
+        let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.uri, table.name()));
+        let tickets: Option<Vec<Ticket>> = info.endpoint.iter().map(|endpoint| endpoint.ticket.clone()).collect();
+        let tickets = tickets.ok_or_else(|| wrong("an endpoint without a ticket"))?;
+        if tickets.is_empty() {
+            return Err(wrong("no endpoint"));
+        }
+        let schema =
+            info.try_decode_schema().map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
+        let expected = expected_schema(table, request);
+        if schema != *expected {
+            return Err(wrong(&format!("columns {schema} where {expected} was asked for")));
+        }
+        Ok(FlightTable { client: self.clone(), table, schema: expected, tickets })
     }
 
     fn error(&self, status: &Status) -> Error {
@@ -106,6 +116,20 @@ impl Client {
             code => Error::Remote(format!("{message} ({code:?})")),
         }
     }
+}
+
+/// The schema that a server of ours answers `request` with, once it has found nothing wrong with it.
+fn expected_schema(table: Table, request: &ScanRequest) -> SchemaRef {
+    let strings = match request.strings.as_deref() {
+        Some(name) if name == Strings::Dictionary.name() => Strings::Dictionary,
+        _ => Strings::Utf8,
+    };
+    let all = table.columns();
+    if request.columns.is_empty() {
+        return schema_of(all.iter(), strings);
+    }
+    let named = request.columns.iter().filter_map(|name| all.iter().find(|column| column.name == name));
+    schema_of(named, strings)
 }
 
 /// A table of a server: its endpoints, to be read in any order.
@@ -150,17 +174,23 @@ impl FlightTable {
         let answer = block_on(&runtime, &stop, client.flight.do_get(ticket))?;
         let answer = answer.map_err(|status| client.error(&status))?.into_inner();
         let mut batches = FlightRecordBatchStream::new_from_flight_data(answer.map_err(FlightError::from));
+        let mut is_over = false;
         Ok(iter::from_fn(move || {
-            let batch = match block_on(&runtime, &stop, batches.next()) {
-                Ok(batch) => batch?,
-                Err(interrupted) => return Some(Err(interrupted)),
+            if is_over {
+                return None;
+            }
+            let item = match block_on(&runtime, &stop, batches.next()) {
+                Err(interrupted) => Some(Err(interrupted)),
+                Ok(Some(Err(FlightError::Tonic(status)))) => Some(Err(client.error(&status))),
+                Ok(Some(Err(error))) => Some(Err(Error::Remote(format!("{}: {error}", client.uri)))),
+                // A stream without rows has a schema too.
+                Ok(_) if batches.schema() != Some(&schema) => {
+                    Some(Err(Error::Remote(format!("{} sent rows of another schema than it announced", client.uri))))
+                }
+                Ok(batch) => batch.map(|batch| batch.map_err(|error| Error::Remote(error.to_string()))),
             };
-            Some(match batch {
-                Ok(batch) if batch.schema() == schema => Ok(batch),
-                Ok(_) => Err(Error::Remote(format!("{} sent rows of another schema than it announced", client.uri))),
-                Err(FlightError::Tonic(status)) => Err(client.error(&status)),
-                Err(error) => Err(Error::Remote(format!("{}: {error}", client.uri))),
-            })
+            is_over = !matches!(item, Some(Ok(_)));
+            item
         }))
     }
 }

@@ -11,8 +11,8 @@ pub const MAX_ITEMS_PER_CUSTOMER: u32 = 999;
 /// Names in one list: dictionary-encoded strings index them with an Int8.
 const MAX_NAMES: usize = 100;
 
-/// Bytes of a name.
-const MAX_NAME_LENGTH: usize = 64;
+/// What a name may be, for refusals.
+const NAME_ALLOWED: &str = "names of 1 to 64 bytes without control characters";
 
 /// How far shares may sum from 1: two shares written with 9 digits are nearer than this.
 const SHARE_TOLERANCE: f64 = 1e-9;
@@ -22,8 +22,8 @@ const MAX_PRICE: f64 = 99_999_999.99;
 
 /// Checks everything and returns the window.
 pub fn check(parameters: &Parameters) -> Result<Window> {
-    if !(1..=MAX_NAME_LENGTH).contains(&parameters.name.len()) {
-        return refuse("name", &format!("{:?}", parameters.name), "text of 1 to 64 characters");
+    if !is_name(&parameters.name) {
+        return refuse("name", &format!("{:?}", parameters.name), NAME_ALLOWED);
     }
     let window = check_window(parameters)?;
     check_shares("regions", &parameters.regions)?;
@@ -94,7 +94,7 @@ fn check_billing(parameters: &Parameters, window: Window) -> Result<()> {
     if !(1..=36_500).contains(&billing.interval_days) {
         return refuse("billing.interval_days", &billing.interval_days, "a whole number from 1 to 36500");
     }
-    if billing.jitter_days < 0 || 2 * billing.jitter_days >= billing.interval_days {
+    if !(0..=(billing.interval_days - 1) / 2).contains(&billing.jitter_days) {
         return refuse(
             "billing.jitter_days",
             &billing.jitter_days,
@@ -147,8 +147,8 @@ fn check_shares_at(key: &str, suffix: &str, shares: &Shares) -> Result<()> {
         return refuse(key, &format!("a list of {}", shares.len()), &format!("at most {MAX_NAMES} entries"));
     }
     for (name, &share) in shares {
-        if !(1..=MAX_NAME_LENGTH).contains(&name.len()) {
-            return refuse(key, &format!("{name:?} among its names"), "names of 1 to 64 bytes");
+        if !is_name(name) {
+            return refuse(key, &format!("a list with {name:?}"), NAME_ALLOWED);
         }
         number_in(&format!("{key}.{name}{suffix}"), share, 0.0, 1.0)?;
     }
@@ -157,6 +157,10 @@ fn check_shares_at(key: &str, suffix: &str, shares: &Shares) -> Result<()> {
         return refuse(key, &format!("a list of shares that sum to {sum}"), "shares that sum to 1");
     }
     Ok(())
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 fn number_in(key: &str, value: f64, from: f64, to: f64) -> Result<()> {

@@ -10,6 +10,7 @@ pub use parameters::{Billing, Logs, Parameters, Plan, Retention, Shares, Support
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Raised when, and only when, the values that a model gives change. A change is a breaking release.
@@ -41,9 +42,12 @@ impl Model {
     /// The default model with the keys in the file at `path` laid over it.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file can't be read; else as [`Self::from_overlay`], with the file's name.
+    /// [`Error::Misuse`] where there is no such file, [`Error::Io`] where it can't be read; else as [`Self::from_overlay`], with the file's name.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("reading the model", path))?;
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::Misuse(format!("there is no model file {}", path.display())),
+            _ => Error::io("reading the model", path)(error),
+        })?;
         Self::from_overlay(&text).map_err(|error| match error {
             Error::Misuse(message) => Error::Misuse(format!("model {}: {message}", path.display())),
             other => other,
@@ -83,7 +87,7 @@ impl Model {
         &self.toml
     }
 
-    /// 32 hexadecimal digits that name the parameters and the value version: equal where all values are equal.
+    /// 32 hexadecimal digits that name the parameters and the value version: where two are equal, so are all values.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }

@@ -13,7 +13,8 @@ pub fn lay_over(base: &mut Table, overlay: Table) -> Result<()> {
 
 fn merge(base: &mut Table, overlay: Table, path: &str) -> Result<()> {
     for (key, value) in overlay {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let shown_key = key.escape_debug();
+        let full = if path.is_empty() { shown_key.to_string() } else { format!("{path}.{shown_key}") };
         let is_new = !base.contains_key(&key);
         if is_new && !OPEN_TABLES.contains(&path) {
             let allowed: Vec<&str> = base.keys().map(String::as_str).collect();

@@ -1,6 +1,7 @@
 //! Tables as Parquet files: the same bytes whether their batches come from a scan or over Flight.
 
 mod folder;
+mod in_progress;
 mod manifest;
 mod properties;
 mod scan_source;

@@ -17,6 +17,7 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::{iter, thread};
@@ -117,9 +118,13 @@ pub(super) fn write_tables<W: Write + Send>(
         .collect()
 }
 
+/// Row groups that wait, encoded, for one before them: some 4 MB each.
+const RESULTS_AHEAD: usize = 2;
+
 /// Runs `work` on each job, on so many threads, and hands the results to `take` in the order of the jobs.
 ///
-/// Workers run at most two jobs each ahead of what was taken, which bounds the results that wait.
+/// Workers run at most [`RESULTS_AHEAD`] jobs more than there are threads ahead of what was taken, which bounds the
+/// results that wait.
 fn run_in_order<J: Copy + Sync, T: Send>(
     jobs: &[J],
     threads: usize,
@@ -131,7 +136,7 @@ fn run_in_order<J: Copy + Sync, T: Send>(
     let (permit, permits) = mpsc::channel();
     let permits = std::sync::Mutex::new(permits);
     let (result, results) = mpsc::channel();
-    for () in iter::repeat_n((), 2 * threads) {
+    for () in iter::repeat_n((), threads + RESULTS_AHEAD) {
         // Can't fail: the receiving end is alive.
         let _ = permit.send(());
     }
@@ -144,7 +149,9 @@ fn run_in_order<J: Copy + Sync, T: Send>(
                     let permitted = permits.lock().is_ok_and(|permits| permits.recv().is_ok());
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&job) = jobs.get(index).filter(|_| permitted) else { return };
-                    if result.send((index, work(job))).is_err() {
+                    let value = catch_unwind(AssertUnwindSafe(|| work(job)))
+                        .unwrap_or_else(|_| Err(Error::Internal("encoding a row group failed".into())));
+                    if result.send((index, value)).is_err() {
                         return;
                     }
                 }
@@ -225,7 +232,7 @@ fn append<W: Write + Send>(writer: &mut SerializedFileWriter<W>, encoded: Encode
 fn parquet_error(error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => super::folder::unwrap_sink_error(*source),
+            Ok(source) => super::in_progress::unwrap_sink_error(*source),
             Err(source) => Error::Internal(source.to_string()),
         },
         other => Error::Internal(other.to_string()),
@@ -312,8 +319,15 @@ mod tests {
             })
             .unwrap();
             assert_eq!(order, jobs);
-            assert!(furthest.into_inner() <= 2 * threads, "with {threads} threads");
+            assert!(furthest.into_inner() <= threads + RESULTS_AHEAD, "with {threads} threads");
         }
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_no_deadlock() {
+        let jobs: Vec<usize> = (0..100).collect();
+        let work = |job: usize| if job == 3 { panic!("on purpose") } else { Ok(()) };
+        assert!(matches!(run_in_order(&jobs, 4, work, |_, ()| Ok(())), Err(Error::Internal(_))));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::ONE;
 ///
 /// Walker's alias method (A. J. Walker, 1977; built as by M. D. Vose, 1991) in whole numbers: the law's
 /// probabilities are rounded to multiples of 2^-32, and each value is then drawn by exactly that many of the 2^32
-/// words. Outcomes rarer than 2^-33 (6 sd and beyond of a Poisson or Normal law) can't occur.
+/// words. Outcomes rarer than about 2^-33 (6 sd and beyond
+/// of a Poisson or Normal law) don't occur.
 #[derive(Debug, Clone)]
 pub struct Alias {
     first: i32,

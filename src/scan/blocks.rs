@@ -5,7 +5,7 @@
 
 use super::Scan;
 use crate::model::{Day, MAX_CUSTOMERS, Model};
-use crate::tables::expected::expected;
+use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{Kind, Table};
 use std::ops::Range;
 
@@ -24,13 +24,11 @@ const ROOM_SD: f64 = 6.0;
 
 /// The customers of a block: the largest power of two whose batches stay small.
 pub(super) fn block_customers(model: &Model, table: Table, days: &Range<Day>) -> u64 {
-    if !table.has_customers() {
-        return 1;
-    }
     let row_bytes = row_bytes(model, table);
+    let per_customer = RowsPerCustomer::new(model, table, days);
     let mut block = MAX_BLOCK_CUSTOMERS;
     while block > 1 {
-        let rows = expected(model, table, block, days);
+        let rows = per_customer.of(block);
         if (rows.rows + ROOM_SD * rows.sd) * row_bytes <= TARGET_BATCH_BYTES as f64 {
             break;
         }
@@ -89,7 +87,8 @@ impl Scan {
 
     /// Customers of a partition cut by size: a multiple of the block.
     fn partition_customers(&self) -> u64 {
-        let rows_of_block = expected(self.data_set.model(), self.table, self.block, &self.days).rows;
+        let per_customer = RowsPerCustomer::new(self.data_set.model(), self.table, &self.days);
+        let rows_of_block = per_customer.of(self.block).rows;
         let most_blocks = MAX_CUSTOMERS / self.block;
         let blocks = (TARGET_PARTITION_ROWS / rows_of_block).round().clamp(1.0, most_blocks as f64) as u64;
         // Cuts at multiples can leave a short partition at each end.
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn block_sizes_of_the_default_model() {
         let blocks = Table::ALL.map(|table| scan(table, 100_000).block);
-        assert_eq!(blocks, [32_768, 1_024, 2_048, 8_192, 1, 1_024]);
+        assert_eq!(blocks, [32_768, 1_024, 2_048, 8_192, 64, 1_024]);
     }
 
     #[test]
@@ -139,7 +138,7 @@ mod tests {
         let parts = scan(Table::UsageDaily, 100_000).partitions(Partitions::BySize);
         assert_eq!(parts, [1..25_601, 25_601..51_201, 51_201..76_801, 76_801..100_001]);
         assert_eq!(scan(Table::Support, 100_000).partitions(Partitions::BySize), [1..100_001]);
-        assert_eq!(scan(Table::RetentionCurves, 100_000).partitions(Partitions::BySize), [1..2]);
+        assert_eq!(scan(Table::RetentionCurves, 100_000).partitions(Partitions::BySize), [1..5]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::ops::Range;
 pub struct Scan {
     data_set: DataSet,
     table: Table,
-    /// Ids asked for. Of `retention_curves`, which has no customers, 1..2 stands for the whole.
+    /// Ids asked for: of customers, of plans where the table has no customers.
     ids: Range<u64>,
     days: Range<Day>,
     /// Indices into the table's columns, in the order wanted.
@@ -35,7 +35,7 @@ impl Scan {
         Self {
             data_set: data_set.clone(),
             table,
-            ids: if table.has_customers() { 1..data_set.customers() + 1 } else { 1..2 },
+            ids: data_set.ids(table),
             block: blocks::block_customers(data_set.model(), table, &days),
             days,
             columns: (0..table.columns().len()).collect(),
@@ -54,7 +54,7 @@ impl Scan {
         self.table
     }
 
-    /// The customers asked for.
+    /// The customers asked for; the plans, of a table that has no customers.
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
     }
@@ -104,8 +104,7 @@ impl Scan {
             _ if self.ids.is_empty() || self.days.is_empty() => Some(0),
             Table::Customers if whole_window => Some(self.ids.end - self.ids.start),
             Table::RetentionCurves => {
-                let model = self.data_set.model();
-                Some(model.parameters().plans.len() as u64 * u64::from(model.window().days))
+                Some((self.ids.end - self.ids.start) * u64::from(self.data_set.model().window().days))
             }
             _ => None,
         }

@@ -13,6 +13,9 @@ pub const KEYS: [&str; 10] =
 /// Longer requests are refused unread: the longest sensible one, with every key and column, has some 400 bytes.
 const MAX_REQUEST_BYTES: usize = 8_192;
 
+/// Of a key with its value; every column of a table fits.
+const MAX_PAIR_BYTES: usize = 500;
+
 /// The first byte of every `ScanRequest` with a table: field 1, length-delimited. It can't begin a table's name.
 const PROTOBUF_TABLE_TAG: u8 = 0x0A;
 
@@ -29,8 +32,15 @@ impl ScanRequest {
             )));
         }
         if bytes.first() == Some(&PROTOBUF_TABLE_TAG) {
-            return Self::decode(bytes)
-                .map_err(|error| Error::Misuse(format!("the request is no saasgen.v1.ScanRequest: {error}")));
+            let request = Self::decode(bytes)
+                .map_err(|error| Error::Misuse(format!("the request is no saasgen.v1.ScanRequest: {error}")))?;
+            // A field that narrows the scan in a later version must not be passed over.
+            if request.encoded_len() != bytes.len() {
+                return Err(Error::Misuse(
+                    "the ScanRequest has fields that this version doesn't know, or one field twice".into(),
+                ));
+            }
+            return Ok(request);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| {
             Error::Misuse("the request is neither UTF-8 text (`table?key=value&…`) nor a saasgen.v1.ScanRequest".into())
@@ -47,6 +57,13 @@ impl ScanRequest {
         let mut request = Self { table: table.to_string(), ..Self::default() };
         let mut seen = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            if pair.len() > MAX_PAIR_BYTES {
+                let begin: String = pair.chars().take(20).collect();
+                return Err(Error::Misuse(format!(
+                    "`{begin}…` has {} bytes; a key and its value may have {MAX_PAIR_BYTES}",
+                    pair.len()
+                )));
+            }
             let (key, encoded) = pair
                 .split_once('=')
                 .ok_or_else(|| Error::Misuse(format!("`{pair}` is no key=value; keys are {}", KEYS.join(", "))))?;
@@ -163,5 +180,9 @@ mod tests {
         assert!(refused(&[0xff, 0xfe]).contains("neither UTF-8"));
         assert!(refused(&[PROTOBUF_TABLE_TAG, 200]).contains("no saasgen.v1.ScanRequest"));
         assert!(refused(&vec![b'a'; 9_000]).contains("9000 bytes"));
+        assert!(refused(format!("customers?from={}", "é".repeat(300)).as_bytes()).contains("605 bytes"));
+        let later =
+            [&ScanRequest { table: "customers".into(), ..ScanRequest::default() }.encode_to_vec()[..], &[0x68, 1]];
+        assert!(refused(&later.concat()).contains("doesn't know"));
     }
 }

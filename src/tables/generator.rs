@@ -41,9 +41,10 @@ impl Generator {
     }
 
     /// The wanted columns, in the table's order, of the customers with ids in `ids`: all of one length, which is the
-    /// number of rows. `retention_curves` has no customers and gives all of its rows each time.
+    /// number of rows. Of `retention_curves`, which has no customers, the ids are those of the plans, from 1.
     ///
-    /// Ids outside the data set give the rows that a larger one would have there; scans never ask for them.
+    /// Ids of customers outside the data set give the rows that a larger one would have there; scans never ask for
+    /// them, nor for plans that are not there.
     pub fn rows(&self, ids: Range<u64>) -> Vec<Column> {
         let (data_set, days, columns) = (&self.data_set, self.days.clone(), self.columns);
         match (self.table, &self.usage_days) {
@@ -52,7 +53,7 @@ impl Generator {
             }
             (Table::Billing, _) => billing::rows(data_set, ids, days, columns),
             (Table::Support, _) => support::rows(data_set, ids, days, columns),
-            (Table::RetentionCurves, _) => retention::rows(data_set, columns),
+            (Table::RetentionCurves, _) => retention::rows(data_set, ids, columns),
             _ => customers::rows(data_set, ids, days, columns),
         }
     }

@@ -33,6 +33,12 @@ pub struct WindowDates {
 }
 
 impl Identity {
+    /// Whether it names the same values: the version of the program counts only as far as the fingerprint does.
+    pub fn gives_values_of(&self, other: &Self) -> bool {
+        let named = |identity: &Self| (identity.fingerprint.clone(), identity.seed, identity.customers);
+        named(self) == named(other)
+    }
+
     /// The identity of the whole of `data_set`, made by this version of the program.
     pub fn of(data_set: &DataSet) -> Self {
         let model = data_set.model();

@@ -22,6 +22,7 @@ pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
 
 use crate::error::{Error, Result};
 use crate::model::{MAX_CUSTOMERS, Model};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A data set: what gives every value of every table.
@@ -69,6 +70,12 @@ impl DataSet {
     /// How many customers there are; their ids are 1 to this.
     pub fn customers(&self) -> u64 {
         self.customers
+    }
+
+    /// The ids of `table`'s customers, or of its plans where it has no customers.
+    pub fn ids(&self, table: Table) -> Range<u64> {
+        let count = if table.has_customers() { self.customers } else { self.model().parameters().plans.len() as u64 };
+        1..count + 1
     }
 
     /// The data set of the same laws with another seed or size.

@@ -2,12 +2,13 @@
 
 use super::laws::active_probability;
 use super::{Column, ColumnSet, DataSet};
+use std::ops::Range;
 
-pub(super) fn rows(data_set: &DataSet, columns: ColumnSet) -> Vec<Column> {
+/// The curves of the plans with these numbers, the first being 1.
+pub(super) fn rows(data_set: &DataSet, plans: Range<u64>, columns: ColumnSet) -> Vec<Column> {
     let model = data_set.model();
     let days = model.window().days;
-    let rows: Vec<(usize, u32)> =
-        (0..model.parameters().plans.len()).flat_map(|plan| (0..days).map(move |age| (plan, age))).collect();
+    let rows: Vec<(usize, u32)> = plans.flat_map(|plan| (0..days).map(move |age| (plan as usize - 1, age))).collect();
     let probability = |&(plan, age): &(usize, u32)| active_probability(model, &model.parameters().plans[plan], age);
     let column = |index| match index {
         0 => Column::Text(rows.iter().map(|&(plan, _)| plan as u8).collect()),

@@ -268,6 +268,17 @@ fn a_folder_holds_one_data_set() {
     assert_eq!(contents(path), before);
     assert_eq!(generate(&["--seed", "1", "--tables", "customers", "--overwrite"]).code, Some(0));
     assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
+    // A table that somebody removed is listed no more, and another version of the program is no other data set.
+    assert_eq!(generate(&["--seed", "1", "--tables", "billing"]).code, Some(0));
+    fs::remove_file(path.join("billing.parquet")).unwrap();
+    let text = fs::read_to_string(path.join("manifest.json")).unwrap();
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    fs::write(path.join("manifest.json"), text.replace(&version, "\"version\": \"0.0.1\"")).unwrap();
+    assert_eq!(generate(&["--seed", "1", "--tables", "support"]).code, Some(0));
+    let tables: Vec<String> = Manifest::read(path).unwrap().unwrap().tables.into_keys().collect();
+    assert_eq!(tables, ["customers", "support"]);
+    fs::remove_file(path.join("support.parquet")).unwrap();
+    assert_eq!(generate(&["--seed", "2", "--tables", "customers", "--overwrite"]).code, Some(0));
     // What a manifest says of other files is not acted on.
     let text = fs::read_to_string(path.join("manifest.json")).unwrap();
     fs::write(path.join("precious"), "").unwrap();
@@ -291,10 +302,19 @@ fn an_interrupt_leaves_the_old_files() {
     let before = contents(path);
     let server = Serve::start(&["--customers", "3000000"]);
     let pull = ["pull", "--server", &server.uri, "--out", ".", "--tables", "customers,usage_daily"];
-    for (args, signal) in [(&LONG_RUN[..], "INT"), (&LONG_RUN[..], "TERM"), (&pull[..], "INT"), (&pull[..], "TERM")] {
+    for (args, signal) in [
+        (&LONG_RUN[..], "INT"),
+        (&LONG_RUN[..], "TERM"),
+        (&LONG_RUN[..], "HUP"),
+        (&pull[..], "INT"),
+        (&pull[..], "TERM"),
+        (&pull[..], "HUP"),
+    ] {
         let child = start_in(path, args);
         let temporary = path.join("customers.parquet.inprogress");
         wait_until("a file begun", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
+        // Impatience changes nothing.
+        send_signal(&child, signal);
         send_signal(&child, signal);
         let ran: Ran = child.wait_with_output().unwrap().into();
         assert_eq!(ran.code, Some(1), "{args:?}: {}", ran.stderr);
@@ -355,8 +375,29 @@ fn two_writers_do_not_meet_in_a_folder() {
     succeed_in(path, &["generate", "--customers", "10", "--out", "."]);
 }
 
+/// Many writers at once: each does its work whole or is told to wait, and the folder is whole in the end.
 #[test]
-fn leftovers_of_a_killed_run_are_written_over() {
+fn writers_that_race_leave_a_whole_folder() {
+    let folder = folder();
+    let path = folder.path();
+    for _ in 0..15 {
+        let args = ["generate", "--customers", "5", "--out", ".", "--tables", "customers", "--quiet"];
+        let writers: Vec<_> = (0..6).map(|_| start_in(path, &args)).collect();
+        let ran = writers.into_iter().map(|writer| Ran::from(writer.wait_with_output().unwrap()));
+        let codes: Vec<Option<i32>> = ran
+            .map(|ran| {
+                assert!(ran.code == Some(0) || ran.stderr.contains("another saasgen"), "{}", ran.stderr);
+                ran.code
+            })
+            .collect();
+        assert!(codes.contains(&Some(0)));
+        assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
+        assert!(Manifest::read(path).unwrap().is_some());
+    }
+}
+
+#[test]
+fn leftovers_of_a_killed_run_are_removed() {
     let folder = folder();
     let path = folder.path();
     let mut child = start_in(path, &LONG_RUN);
@@ -365,6 +406,13 @@ fn leftovers_of_a_killed_run_are_written_over() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(names(path).contains(&"customers.parquet.inprogress".to_string()));
+    // Of other tables too, and whatever they are.
+    fs::write(path.join("precious"), "old").unwrap();
+    std::os::unix::fs::symlink("precious", path.join("support.parquet.inprogress")).unwrap();
+    succeed_in(path, &["generate", "--customers", "10", "--out", ".", "--tables", "billing"]);
+    assert_eq!(names(path), ["billing.parquet", "manifest.json", "precious"]);
+    assert_eq!(fs::read(path.join("precious")).unwrap(), b"old");
+    fs::remove_file(path.join("precious")).unwrap();
     succeed_in(path, &["generate", "--customers", "10", "--out", "."]);
     assert_eq!(names(path), DEFAULT_FILES);
     let fresh = tempfile::tempdir().unwrap();
@@ -379,6 +427,14 @@ fn a_folder_that_can_not_be_had_is_named() {
     let ran = run_in(folder.path(), &["generate", "--customers", "10", "--out", "file/raw"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("file/raw"), "{}", ran.stderr);
+    let mut reader = saasgen(&["generate", "--customers", "10", "--out", "file"]);
+    let ran: Ran =
+        reader.current_dir(folder.path()).stderr(File::create("/dev/full").unwrap()).output().unwrap().into();
+    assert_eq!(ran.code, Some(1), "the exit code tells where stderr can't");
+    let mut reader = saasgen(&["generate", "--customers", "10", "--json", "--out"]);
+    let name = std::os::unix::ffi::OsStrExt::from_bytes(b"not\xffUTF-8");
+    let ran: Ran = reader.arg::<&std::ffi::OsStr>(name).current_dir(folder.path()).output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let mut reader = saasgen(&["generate", "--customers", "10", "--out", "raw"]);
     let ran: Ran =
         reader.current_dir(folder.path()).stdout(File::create("/dev/full").unwrap()).output().unwrap().into();

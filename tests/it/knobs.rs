@@ -49,6 +49,9 @@ fn each_section_changes_only_its_tables() {
         ("support.category = { billing = 0.2, technical = 0.65 }", vec![Support]),
         ("support.priority = { low = 0.5, medium = 0.45 }", vec![Support]),
         ("window.months = 17", Table::ALL.into()),
+        ("window.start = 2023-08-01", vec![Customers, UsageDaily, Billing, Support, UsageTruth]),
+        ("support.months_min = 2.0", vec![Support]),
+        ("logs.loss_min = 0.1", vec![UsageDaily, UsageTruth]),
     ] {
         let changed: Vec<Table> = hashes(overlay)
             .into_iter()

@@ -76,5 +76,6 @@ fn braced_imports_do_not_hide_layers() {
     for path in sources(&source) {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("use crate::{"), "{}: write one `use crate::layer` a layer", path.display());
+        assert!(!text.contains("super::super"), "{}: write `crate::layer`, which the test reads", path.display());
     }
 }

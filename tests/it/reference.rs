@@ -224,6 +224,7 @@ fn the_default_model_is_made_as_the_contract_says() {
 fn extreme_models_are_made_as_the_contract_says() {
     compare(&data_set_of("window = { start = 2024-02-01, months = 1 }", 1, 150));
     compare(&data_set_of("window = { start = 1970-01-01, months = 120 }", 1, 25));
+    compare(&data_set_of("plans = { Free = { share = 0.0 }, Pro = { share = 0.6 } }", 1, 100));
     compare(&data_set_of(
         "plans.Free = { active_share = 1.0, sessions = 0.0, minutes = 700.0 }\n\
          plans.Basic = { active_share = 0.0, price = 0.0 }\n\

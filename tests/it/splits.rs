@@ -250,6 +250,34 @@ fn batches_are_small_and_right_sized() {
     }
 }
 
+/// The largest model there can be: 100 plans with long names over ten years.
+#[test]
+fn batches_of_the_largest_model_are_small() {
+    let plans: String = (0..96)
+        .map(|plan| {
+            let name = format!("{plan:064}");
+            format!("[plans.{name}]\nshare = 0.0\nprice = 1\nactive_share = 1.0\nsessions = 1000\nminutes = 700\n")
+        })
+        .collect();
+    let overlay = format!("window.months = 120\nbilling.interval_days = 5\nretention.decay_days = 1e6\n{plans}");
+    let data_set = crate::support::data_set_of(&overlay, 42, 40);
+    for table in Table::ALL {
+        let batches = Batches::new(Scan::whole(&data_set, table));
+        let mut rows = 0;
+        for batch in batches.iter() {
+            let batch = batch.unwrap();
+            let bytes: usize = batch
+                .columns()
+                .iter()
+                .map(|column| column.to_data().buffers().iter().map(|buffer| buffer.len()).sum::<usize>())
+                .sum();
+            assert!(bytes <= TARGET_BATCH_BYTES, "{}: {bytes} bytes", table.name());
+            rows += batch.num_rows();
+        }
+        assert!(table != Table::RetentionCurves || rows == 100 * 3_653, "{rows} rows");
+    }
+}
+
 #[test]
 fn the_content_hash_minds_values_and_nothing_else() {
     let data_set = data_set(42, CUSTOMERS);

@@ -1,0 +1,60 @@
+"""`saasgen pull` against Flight servers that are not saasgen's: refused with exit 1, and nothing is written."""
+import json
+import subprocess
+
+import pyarrow as pa
+import pyarrow.flight as flight
+import pytest
+
+from conftest import SAASGEN
+
+IDENTITY = {
+    "program": "saasgen", "version": "9", "model": "m", "fingerprint": "f", "seed": 1, "customers": 3,
+    "window": {"first": "2023-07-01", "last": "2024-12-31"}, "expected_rows": {},
+}
+FIELDS = [("customer_id", pa.int64()), ("signup_date", pa.date32()), ("plan", pa.string()), ("region", pa.string())]
+SCHEMA = pa.schema([pa.field(name, kind, nullable=False) for name, kind in FIELDS])
+TEXT_IDS = SCHEMA.set(0, pa.field("customer_id", pa.string(), nullable=False))
+ENDPOINT = [flight.FlightEndpoint(b"t", [])]
+
+
+class Foreign(flight.FlightServerBase):
+    def __init__(self, description=json.dumps(IDENTITY), schema=SCHEMA, endpoints=ENDPOINT, rows_schema=SCHEMA):
+        super().__init__("grpc://127.0.0.1:0")
+        self.description, self.schema, self.endpoints, self.rows_schema = description, schema, endpoints, rows_schema
+
+    def do_action(self, context, action):
+        return [self.description.encode()]
+
+    def get_flight_info(self, context, descriptor):
+        return flight.FlightInfo(self.schema, descriptor, self.endpoints, -1, -1)
+
+    def do_get(self, context, ticket):
+        return flight.RecordBatchStream(self.rows_schema.empty_table())
+
+
+def pull(server, folder):
+    uri = f"grpc://127.0.0.1:{server.port}"
+    command = [SAASGEN, "pull", "--server", uri, "--tables", "customers", "--out", folder]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("message, server", [
+    ("does not describe a data set", {"description": "hello"}),
+    ("no endpoint", {"endpoints": []}),
+    ("columns", {"schema": TEXT_IDS}),
+    ("columns", {"schema": pa.schema([])}),
+    ("columns", {"schema": pa.schema(list(SCHEMA) + [SCHEMA.field(0)])}),
+    ("another schema", {"rows_schema": TEXT_IDS}),
+])
+def test_foreign_answers_are_refused(tmp_path, message, server):
+    with Foreign(**server) as foreign:
+        ran = pull(foreign, tmp_path / "out")
+    assert ran.returncode == 1 and ran.stdout == "", ran.stderr
+    assert message in ran.stderr and "127.0.0.1" in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_fixture_is_right_otherwise(tmp_path):
+    with Foreign() as foreign:
+        assert pull(foreign, tmp_path / "out").returncode == 0
