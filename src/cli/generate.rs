@@ -1,11 +1,10 @@
 //! `saasgen generate`.
 
-use super::output::Report;
-use super::progress::Bar;
+use super::DataSetArgs;
+use super::files::FileArgs;
 use super::stop::Stop;
-use super::{DataSetArgs, FileArgs};
 use crate::error::Result;
-use crate::parquet_files::{Folder, ScanRange, ScanSource, TableSource, WriteOptions};
+use crate::parquet_files::{ScanRange, ScanSource};
 use crate::scan::Scan;
 use crate::tables::Identity;
 use crate::tables::expected::expected;
@@ -35,24 +34,11 @@ impl Generate {
         let stop = Stop::on_signals()?;
         let data_set = self.data_set.load()?;
         let tables = self.files.tables();
-        let identity = Identity::of(&data_set);
-        let folder = Folder::prepare(&self.files.out, identity, ScanRange::default(), &tables, self.files.overwrite)?;
-
+        let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), &tables)?;
         let window = data_set.model().window().range();
         let rows = tables.iter().map(|&table| expected(data_set.model(), table, data_set.customers(), &window).rows);
-        let bar = Bar::new(rows.sum(), self.files.quiet);
         let sources: Vec<ScanSource> =
             tables.iter().map(|&table| ScanSource::new(Scan::whole(&data_set, table))).collect();
-        let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
-        let options = WriteOptions {
-            compression: self.files.compression.into(),
-            threads: self.files.threads(),
-            stop: stop.flag(),
-            progress: &|rows| bar.add(rows),
-        };
-        let manifest = folder.write(&sources, options)?;
-        bar.finish();
-        Report { out: &self.files.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() }
-            .print(self.files.quiet, self.files.json)
+        self.files.write(folder, &sources, rows.sum(), &stop, start)
     }
 }

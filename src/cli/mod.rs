@@ -1,6 +1,7 @@
 //! The program that people run: one file a subcommand.
 
 mod describe;
+mod files;
 mod generate;
 mod output;
 mod progress;
@@ -10,9 +11,8 @@ mod stop;
 
 use crate::error::{Error, Result};
 use crate::model::{MAX_CUSTOMERS, Model};
-use crate::parquet_files::Compression;
 use crate::tables::{DataSet, Laws, Table};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,74 +91,8 @@ impl DataSetArgs {
     }
 }
 
-/// Where files go, and how.
-#[derive(Debug, Args)]
-struct FileArgs {
-    /// Folder for the Parquet files and manifest.json
-    #[arg(long, value_name = "DIR", default_value = "data/raw")]
-    out: PathBuf,
-
-    /// Tables to write, of customers, usage_daily, billing, support, retention_curves, usage_truth
-    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table,
-          default_value = "customers,usage_daily,billing,support")]
-    tables: Vec<String>,
-
-    /// Compression of the Parquet pages
-    #[arg(long, value_enum, default_value_t = CompressionArg::Snappy)]
-    compression: CompressionArg,
-
-    /// Row groups encoded at a time; the files are the same with any number [default: one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
-    threads: Option<u64>,
-
-    /// Replace files that no saasgen manifest lists, and remove tables of another data set
-    #[arg(long)]
-    overwrite: bool,
-
-    /// Print nothing but errors
-    #[arg(long, short, conflicts_with = "json")]
-    quiet: bool,
-
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum CompressionArg {
-    Snappy,
-    Zstd,
-    Lz4,
-    None,
-}
-
-impl From<CompressionArg> for Compression {
-    fn from(compression: CompressionArg) -> Self {
-        match compression {
-            CompressionArg::Snappy => Self::Snappy,
-            CompressionArg::Zstd => Self::Zstd,
-            CompressionArg::Lz4 => Self::Lz4,
-            CompressionArg::None => Self::None,
-        }
-    }
-}
-
 fn table(name: &str) -> std::result::Result<String, String> {
     Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
-}
-
-impl FileArgs {
-    /// The tables, each once, in the order of the data set.
-    fn tables(&self) -> Vec<Table> {
-        Table::ALL.into_iter().filter(|table| self.tables.iter().any(|name| name == table.name())).collect()
-    }
-
-    fn threads(&self) -> usize {
-        match self.threads {
-            Some(threads) => threads as usize,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        }
-    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

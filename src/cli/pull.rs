@@ -1,13 +1,11 @@
 //! `saasgen pull`.
 
-use super::FileArgs;
-use super::output::Report;
-use super::progress::Bar;
+use super::files::FileArgs;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description, FlightTable};
 use crate::model::day_of;
-use crate::parquet_files::{Folder, ScanRange, TableSource, WriteOptions};
+use crate::parquet_files::{ScanRange, TableSource};
 use crate::scan::ScanRequest;
 use crate::tables::{Identity, Table, WindowDates};
 use arrow::array::RecordBatch;
@@ -175,19 +173,7 @@ impl Pull {
                 answer = ask => answer,
             }
         })?;
-        let folder = Folder::prepare(&self.files.out, identity, self.scan.range(), &tables, self.files.overwrite)?;
-
-        let bar = Bar::new(rows, self.files.quiet);
-        let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
-        let options = WriteOptions {
-            compression: self.files.compression.into(),
-            threads: self.files.threads(),
-            stop: stop.flag(),
-            progress: &|rows| bar.add(rows),
-        };
-        let manifest = folder.write(&sources, options)?;
-        bar.finish();
-        Report { out: &self.files.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() }
-            .print(self.files.quiet, self.files.json)
+        let folder = self.files.prepare(identity, self.scan.range(), &tables)?;
+        self.files.write(folder, &sources, rows, &stop, start)
     }
 }

@@ -3,7 +3,7 @@
 //! Seeds are fixed. Single figures are held to 4 standard deviations (6e-5), figures that come by the hundred to 5
 //! (6e-7), chi-square tests to a significance of 1e-6 on either side.
 
-use crate::statistics::{assert_chi_square, assert_p_value, assert_within};
+use crate::statistics::{assert_chi_square, assert_p_value, assert_poisson, assert_within, histogram, moments};
 use crate::support::{data_set, dates, int32, int64, text, whole};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
@@ -358,32 +358,6 @@ impl Data {
             assert_chi_square(column, &observed, &shares.map(|share| share.1 * ids.len() as f64), 1);
         }
     }
-}
-
-fn histogram(values: impl Iterator<Item = i32>) -> Vec<f64> {
-    let mut counts: Vec<f64> = Vec::new();
-    for value in values {
-        let index = value as usize;
-        if counts.len() <= index {
-            counts.resize(index + 1, 0.0);
-        }
-        counts[index] += 1.0;
-    }
-    counts
-}
-
-fn assert_poisson(what: &str, observed: &[f64], mean: f64, total: f64) {
-    let law = Poisson::new(mean).unwrap();
-    let expected: Vec<f64> = (0..observed.len()).map(|value| total * law.pmf(value as u64)).collect();
-    assert_chi_square(what, observed, &expected, 1);
-}
-
-/// Means, variances and covariance.
-fn moments(x: &[f64], y: &[f64]) -> [f64; 5] {
-    let n = x.len() as f64;
-    let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-    let sum = |f: &dyn Fn(f64, f64) -> f64| x.iter().zip(y).map(|(&x, &y)| f(x - mx, y - my)).sum::<f64>() / n;
-    [mx, my, sum(&|x, _| x * x), sum(&|_, y| y * y), sum(&|x, y| x * y)]
 }
 
 #[test]

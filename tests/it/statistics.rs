@@ -1,6 +1,6 @@
 //! Tests of hypotheses, for data drawn with fixed seeds: a check passes always or never.
 
-use statrs::distribution::{ChiSquared, ContinuousCDF};
+use statrs::distribution::{ChiSquared, ContinuousCDF, Discrete, Poisson};
 
 /// Fails where `observed` is further than `limit` standard deviations from `expected`.
 pub fn assert_within(what: &str, observed: f64, expected: f64, sd: f64, limit: f64) {
@@ -43,6 +43,34 @@ pub fn assert_p_value(what: &str, statistic: f64, freedom: f64) {
         (SIGNIFICANCE..=1.0 - SIGNIFICANCE).contains(&p),
         "{what}: chi-square {statistic:.1} with {freedom} degrees of freedom, p = {p:e}"
     );
+}
+
+/// How often each number occurs, from 0 on.
+pub fn histogram(values: impl Iterator<Item = i32>) -> Vec<f64> {
+    let mut counts: Vec<f64> = Vec::new();
+    for value in values {
+        let index = value as usize;
+        if counts.len() <= index {
+            counts.resize(index + 1, 0.0);
+        }
+        counts[index] += 1.0;
+    }
+    counts
+}
+
+/// Fails where a histogram does not follow the Poisson law.
+pub fn assert_poisson(what: &str, observed: &[f64], mean: f64, total: f64) {
+    let law = Poisson::new(mean).unwrap();
+    let expected: Vec<f64> = (0..observed.len()).map(|value| total * law.pmf(value as u64)).collect();
+    assert_chi_square(what, observed, &expected, 1);
+}
+
+/// Means, variances and covariance.
+pub fn moments(x: &[f64], y: &[f64]) -> [f64; 5] {
+    let n = x.len() as f64;
+    let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
+    let sum = |f: &dyn Fn(f64, f64) -> f64| x.iter().zip(y).map(|(&x, &y)| f(x - mx, y - my)).sum::<f64>() / n;
+    [mx, my, sum(&|x, _| x * x), sum(&|_, y| y * y), sum(&|x, y| x * y)]
 }
 
 #[test]
