@@ -27,7 +27,8 @@ pub(super) struct FileArgs {
     #[arg(long, value_enum, default_value_t = CompressionArg::Snappy)]
     compression: CompressionArg,
 
-    /// Row groups encoded at a time; the files are the same with any number [default: one a core]
+    /// Row groups encoded at a time, in about 17 MB each; the files are the same with any number
+    /// [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 

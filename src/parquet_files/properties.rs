@@ -34,6 +34,11 @@ impl From<Compression> for Codec {
 }
 
 /// The properties of the file of `table` with the columns of `schema`.
+///
+/// Numbers are delta-encoded, the rest by dictionary: of the default data set, customers, usage_daily, billing and
+/// support then have 0.18, 16.3, 2.4 and 1.0 MB; with dictionaries throughout 0.78, 18.8, 8.0 and 3.5; with numbers
+/// plain 0.70, 36.1, 8.8 and 3.3; with their bytes split into streams 0.26, 21.8, 3.7 and 1.7. No column of numbers
+/// is smaller by dictionary but the dates of customers and support, by 2 %. Delta encoding is also faster to write.
 pub(super) fn properties(
     table: Table,
     schema: &Schema,
