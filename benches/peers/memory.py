@@ -4,6 +4,7 @@ Fails where the ratio passes 1.2 or a peak 256 MiB.
 
 usage: memory.py PATH_TO_SAASGEN
 """
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import pyarrow.flight as flight
 
 SIZES = (100_000, 1_000_000)
 MAX_RATIO, MAX_MIB = 1.2, 256
+ROUNDS = 5  # of which the median counts: how threads meet moves a peak by a tenth
 
 
 # The system counts a child's peak from that of whoever started it on: a small interpreter has to, not this one.
@@ -49,7 +51,7 @@ def main():
     saasgen = sys.argv[1]
     failed = False
     for name, peak in (("generate", generate_mib), ("serve", serve_mib)):
-        small, large = (peak(saasgen, size) for size in SIZES)
+        small, large = (statistics.median(peak(saasgen, size) for _ in range(ROUNDS)) for size in SIZES)
         ratio = large / small
         failed |= ratio > MAX_RATIO or large > MAX_MIB
         print(f"{name}, usage_daily: peak {small:.0f} MiB at {SIZES[0]:,} customers, {large:.0f} MiB at {SIZES[1]:,}: ratio {ratio:.2f}")
