@@ -5,7 +5,6 @@ use super::{DataSetArgs, table};
 use crate::batches::schema;
 use crate::error::Result;
 use crate::scan::Scan;
-use crate::tables::expected::{Expected, expected};
 use crate::tables::{DataSet, Identity, Table};
 use clap::Args;
 use serde_json::{Value, json};
@@ -58,10 +57,6 @@ impl Describe {
     }
 }
 
-fn expected_rows(data_set: &DataSet, table: Table) -> Expected {
-    expected(data_set.model(), table, data_set.customers(), &data_set.model().window().range())
-}
-
 /// Each column's name, Arrow type and law.
 fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static str, String, &'static str)> {
     let schema = schema(&Scan::whole(data_set, table));
@@ -70,7 +65,7 @@ fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static str, String, &'sta
 }
 
 fn as_text(data_set: &DataSet, table: Table) -> String {
-    let expected = expected_rows(data_set, table);
+    let expected = data_set.expected_rows(table);
     let about = match expected.sd.round() as u64 {
         0 => String::new(),
         sd => format!(" expected, standard deviation {}", grouped(sd)),
@@ -85,7 +80,7 @@ fn as_text(data_set: &DataSet, table: Table) -> String {
 }
 
 fn as_json(data_set: &DataSet, table: Table) -> Value {
-    let expected = expected_rows(data_set, table);
+    let expected = data_set.expected_rows(table);
     let columns: Vec<Value> = columns(data_set, table)
         .into_iter()
         .map(|(name, data_type, law)| json!({"name": name, "type": data_type, "nullable": false, "law": law}))

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::parquet_files::{ScanRange, ScanSource};
 use crate::scan::Scan;
 use crate::tables::Identity;
-use crate::tables::expected::expected;
 use clap::Args;
 use std::time::Instant;
 
@@ -35,8 +34,7 @@ impl Generate {
         let data_set = self.data_set.load()?;
         let tables = self.files.tables();
         let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), &tables)?;
-        let window = data_set.model().window().range();
-        let rows = tables.iter().map(|&table| expected(data_set.model(), table, data_set.customers(), &window).rows);
+        let rows = tables.iter().map(|&table| data_set.expected_rows(table).rows);
         let sources: Vec<ScanSource> =
             tables.iter().map(|&table| ScanSource::new(Scan::whole(&data_set, table))).collect();
         self.files.write(folder, &sources, rows.sum(), &stop, start)

@@ -4,7 +4,7 @@
 //! number of threads gives the same batches and the same files.
 
 use super::Scan;
-use crate::model::{Day, MAX_CUSTOMERS, Model};
+use crate::model::{MAX_CUSTOMERS, Model};
 use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{Kind, Table};
 use std::ops::Range;
@@ -23,9 +23,8 @@ const MAX_BLOCK_CUSTOMERS: u64 = 1 << 16;
 const ROOM_SD: f64 = 6.0;
 
 /// The customers of a block: the largest power of two whose batches stay small.
-pub(super) fn block_customers(model: &Model, table: Table, days: &Range<Day>) -> u64 {
+pub(super) fn block_customers(model: &Model, table: Table, per_customer: &RowsPerCustomer) -> u64 {
     let row_bytes = row_bytes(model, table);
-    let per_customer = RowsPerCustomer::new(model, table, days);
     let mut block = MAX_BLOCK_CUSTOMERS;
     while block > 1 {
         let rows = per_customer.of(block);
@@ -87,8 +86,7 @@ impl Scan {
 
     /// Customers of a partition cut by size: a multiple of the block.
     fn partition_customers(&self) -> u64 {
-        let per_customer = RowsPerCustomer::new(self.data_set.model(), self.table, &self.days);
-        let rows_of_block = per_customer.of(self.block).rows;
+        let rows_of_block = self.rows_per_customer.of(self.block).rows;
         let most_blocks = MAX_CUSTOMERS / self.block;
         let blocks = (TARGET_PARTITION_ROWS / rows_of_block).round().clamp(1.0, most_blocks as f64) as u64;
         // Cuts at multiples can leave a short partition at each end.
@@ -166,7 +164,7 @@ mod tests {
     #[test]
     fn a_day_has_larger_blocks_than_the_whole() {
         let data_set = scan(Table::UsageDaily, 1).data_set;
-        let days = 20_000..20_001;
-        assert_eq!(block_customers(data_set.model(), Table::UsageDaily, &days), MAX_BLOCK_CUSTOMERS);
+        let of_a_day = RowsPerCustomer::new(data_set.model(), Table::UsageDaily, &(20_000..20_001));
+        assert_eq!(block_customers(data_set.model(), Table::UsageDaily, &of_a_day), MAX_BLOCK_CUSTOMERS);
     }
 }

@@ -9,6 +9,7 @@ pub use request::{BatchMark, KEYS, ScanRequest};
 pub use resolve::{Compression, Naming, Strings};
 
 use crate::model::Day;
+use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{ColumnSet, ColumnSpec, DataSet, Generator, Table};
 use std::ops::Range;
 
@@ -24,6 +25,7 @@ pub struct Scan {
     columns: Vec<usize>,
     strings: Strings,
     compression: Compression,
+    rows_per_customer: RowsPerCustomer,
     /// Customers whose rows one batch holds.
     block: u64,
 }
@@ -32,11 +34,13 @@ impl Scan {
     /// Every row and column of `table`.
     pub fn whole(data_set: &DataSet, table: Table) -> Self {
         let days = data_set.model().window().range();
+        let rows_per_customer = RowsPerCustomer::new(data_set.model(), table, &days);
         Self {
             data_set: data_set.clone(),
             table,
             ids: data_set.ids(table),
-            block: blocks::block_customers(data_set.model(), table, &days),
+            block: blocks::block_customers(data_set.model(), table, &rows_per_customer),
+            rows_per_customer,
             days,
             columns: (0..table.columns().len()).collect(),
             strings: Strings::default(),

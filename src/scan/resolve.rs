@@ -3,6 +3,7 @@
 use super::{Partitions, Scan, ScanRequest, blocks};
 use crate::error::{Error, Result};
 use crate::model::{Day, date_of, day_of};
+use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{DataSet, Table};
 use chrono::NaiveDate;
 use std::ops::Range;
@@ -85,8 +86,10 @@ impl Scan {
         let compression = one_of("compression", request.compression.as_deref(), compressions, Compression::name)?;
         let partitions = partitions(table, request.partitions, naming)?;
         // Comes last: it takes milliseconds in the largest windows, and nothing is computed for a refusal.
-        let block = blocks::block_customers(data_set.model(), table, &days);
-        Ok((Self { table, ids, days, columns, strings, compression, block, data_set }, partitions))
+        let rows_per_customer = RowsPerCustomer::new(data_set.model(), table, &days);
+        let block = blocks::block_customers(data_set.model(), table, &rows_per_customer);
+        let scan = Self { table, ids, days, columns, strings, compression, rows_per_customer, block, data_set };
+        Ok((scan, partitions))
     }
 
     /// The request for just these rows, whole in itself: any server of the same model gives the same answer to it.

@@ -1,7 +1,7 @@
 //! How many rows a table has by the model's laws, in closed form: nothing is generated to know it.
 
-use super::Table;
 use super::laws::{active_probability, mean_tickets};
+use super::{DataSet, Table};
 use crate::model::{Day, Model, Plan};
 use std::ops::Range;
 
@@ -56,10 +56,12 @@ impl RowsPerCustomer {
     }
 }
 
-/// The number of rows of `table` for `customers` customers whose date lies in `days`.
-pub fn expected(model: &Model, table: Table, customers: u64, days: &Range<Day>) -> Expected {
-    let count = if table.has_customers() { customers } else { model.parameters().plans.len() as u64 };
-    RowsPerCustomer::new(model, table, days).of(count)
+impl DataSet {
+    /// The number of rows of `table`, in closed form.
+    pub fn expected_rows(&self, table: Table) -> Expected {
+        let ids = self.ids(table);
+        RowsPerCustomer::new(self.model(), table, &self.model().window().range()).of(ids.end - ids.start)
+    }
 }
 
 /// The rows of a customer whose plan is known.
@@ -70,14 +72,13 @@ enum PlanRows {
         mean: Vec<f64>,
         variance: Vec<f64>,
     },
-    Billing {
-        is_billed: bool,
-    },
+    /// On a plan with a price.
+    Billing,
     Support,
 }
 
 impl PlanRows {
-    /// The plans that differ in this table, with the share of customers on each.
+    /// The plans that differ in this table, with the share of customers on each; those without rows are left out.
     fn kinds(model: &Model, table: Table) -> Vec<(f64, Self)> {
         let plans = model.parameters().plans.values();
         match table {
@@ -85,7 +86,7 @@ impl PlanRows {
             Table::Support => vec![(1.0, Self::Support)],
             Table::Billing => {
                 let billed = plans.filter(|plan| plan.price_cents() > 0).map(|plan| plan.share).sum();
-                vec![(billed, Self::Billing { is_billed: true }), (1.0 - billed, Self::Billing { is_billed: false })]
+                vec![(billed, Self::Billing)]
             }
             Table::UsageDaily | Table::UsageTruth => {
                 let survives = if table == Table::UsageDaily { 1.0 - mean_loss(model) } else { 1.0 };
@@ -114,8 +115,7 @@ impl PlanRows {
                 let over_ages = |sums: &[f64]| (sums[ages.end] - sums[ages.start.min(ages.end)]).max(0.0);
                 (over_ages(mean), over_ages(variance))
             }
-            Self::Billing { is_billed: false } => (0.0, 0.0),
-            Self::Billing { is_billed: true } => {
+            Self::Billing => {
                 let billing = &model.parameters().billing;
                 let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
                 let (mut mean, mut variance) = (0.0, 0.0);
@@ -162,13 +162,15 @@ fn loss_covariance(model: &Model, days: &Range<Day>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::Laws;
+    use std::sync::Arc;
 
     /// The figures of the data contract. Its 7,700 for usage_daily leaves out that all customers share the days'
     /// loss rates, which adds 3,836 in quadrature.
     #[test]
     fn default_sizes_are_those_of_the_contract() {
-        let model = Model::saas_v1().unwrap();
-        let of = |table| expected(&model, table, 100_000, &model.window().range());
+        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+        let data_set = DataSet::new(laws, 42, 100_000).unwrap();
         for (table, rows, sd, rounding) in [
             (Table::Customers, 100_000.0, 0.0, 1.0),
             (Table::UsageDaily, 4_103_345.0, 8_542.0, 1.0),
@@ -177,7 +179,7 @@ mod tests {
             (Table::Support, 385_369.0, 935.0, 10.0),
             (Table::RetentionCurves, 2_200.0, 0.0, 1.0),
         ] {
-            let expected = of(table);
+            let expected = data_set.expected_rows(table);
             assert!((expected.rows - rows).abs() <= 0.51, "{table:?}: {expected:?}");
             assert!((expected.sd - sd).abs() <= rounding, "{table:?}: {expected:?}");
         }
@@ -188,14 +190,14 @@ mod tests {
         let model = Model::saas_v1().unwrap();
         let window = model.window();
         for table in [Table::Customers, Table::UsageDaily, Table::UsageTruth, Table::Billing, Table::Support] {
-            let whole = expected(&model, table, 1_000, &window.range()).rows;
+            let whole = RowsPerCustomer::new(&model, table, &window.range()).of(1_000).rows;
             let parts: f64 = (window.first..window.range().end)
                 .step_by(30)
-                .map(|day| expected(&model, table, 1_000, &(day..day + 30)).rows)
+                .map(|day| RowsPerCustomer::new(&model, table, &(day..day + 30)).of(1_000).rows)
                 .sum();
             assert!((whole - parts).abs() < 1e-6 * whole, "{table:?}: {whole} {parts}");
         }
-        let nothing = expected(&model, Table::UsageDaily, 1_000, &(0..10));
+        let nothing = RowsPerCustomer::new(&model, Table::UsageDaily, &(0..10)).of(1_000);
         assert_eq!(nothing, Expected { rows: 0.0, sd: 0.0 });
     }
 }

@@ -119,6 +119,19 @@ fn named(names: &Shares, index: usize) -> &str {
     names.get_index(index).unwrap().0
 }
 
+/// The customers' rows, with the id of each (customer x 1000 + its number among the customer's) and its customer.
+fn numbered<T>(customers: &[Customer], rows_of: impl Fn(&Customer) -> Vec<T>) -> (Vec<i64>, Vec<i64>, Vec<T>) {
+    let (mut ids, mut owners, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for customer in customers {
+        for (n, row) in (1..).zip(rows_of(customer)) {
+            ids.push(customer.id as i64 * 1_000 + n);
+            owners.push(customer.id as i64);
+            rows.push(row);
+        }
+    }
+    (ids, owners, rows)
+}
+
 fn assert_rows(data_set: &DataSet, table: Table, columns: Vec<ArrayRef>) {
     let made = whole(data_set, table);
     let expected = RecordBatch::try_new(made.schema(), columns).unwrap();
@@ -165,16 +178,7 @@ fn compare(data_set: &DataSet) {
     let logged: Vec<_> = usage.into_iter().filter(|(_, row)| row.4).collect();
     assert_rows(data_set, Table::UsageDaily, usage_columns(&logged));
 
-    let mut ids = Vec::new();
-    let mut owners = Vec::new();
-    let mut invoices = Vec::new();
-    for customer in &customers {
-        for (n, invoice) in (1..).zip(reference.invoices(customer)) {
-            ids.push(customer.id as i64 * 1_000 + n);
-            owners.push(customer.id as i64);
-            invoices.push(invoice);
-        }
-    }
+    let (ids, owners, invoices) = numbered(&customers, |customer| reference.invoices(customer));
     let statuses = invoices.iter().map(|invoice| named(&parameters.billing.status, invoice.2));
     let amounts = invoices.iter().map(|invoice| invoice.1).collect::<Decimal128Array>();
     assert_rows(
@@ -189,16 +193,7 @@ fn compare(data_set: &DataSet) {
         ],
     );
 
-    let mut ids = Vec::new();
-    let mut owners = Vec::new();
-    let mut tickets = Vec::new();
-    for customer in &customers {
-        for (n, ticket) in (1..).zip(reference.tickets(customer)) {
-            ids.push(customer.id as i64 * 1_000 + n);
-            owners.push(customer.id as i64);
-            tickets.push(ticket);
-        }
-    }
+    let (ids, owners, tickets) = numbered(&customers, |customer| reference.tickets(customer));
     let support = &parameters.support;
     assert_rows(
         data_set,

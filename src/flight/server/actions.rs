@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::model::Parameters;
-use crate::tables::expected::expected;
 use crate::tables::{DataSet, Identity, Table};
 use arrow_flight::ActionType;
 use indexmap::IndexMap;
@@ -33,12 +32,11 @@ pub(super) fn list() -> Vec<ActionType> {
 
 /// The data set's identity, its expected rows and the model's parameters, as JSON.
 pub(super) fn describe(data_set: &DataSet) -> Result<String> {
-    let model = data_set.model();
-    let rows = |table: Table| expected(model, table, data_set.customers(), &model.window().range()).rows;
+    let rows = |table: Table| data_set.expected_rows(table).rows;
     let description = Description {
         identity: Identity::of(data_set),
         expected_rows: Table::ALL.into_iter().map(|table| (table.name(), rows(table))).collect(),
-        parameters: model.parameters(),
+        parameters: data_set.model().parameters(),
     };
     serde_json::to_string(&description).map_err(|error| Error::Internal(error.to_string()))
 }
