@@ -35,3 +35,5 @@ pub mod parquet_files;
 pub mod random;
 pub mod scan;
 pub mod tables;
+pub mod verify;
+pub mod workers;

@@ -3,9 +3,11 @@
 mod content_hash;
 mod convert;
 mod schema;
+mod source;
 
 pub use content_hash::ContentHash;
 pub use schema::{schema, schema_of};
+pub use source::{ScanSource, TableSource};
 
 use crate::error::{Error, Result};
 use crate::scan::Scan;

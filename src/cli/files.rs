@@ -3,9 +3,10 @@
 use super::output::Report;
 use super::progress::Bar;
 use super::stop::Stop;
-use super::table;
+use super::{table, threads};
+use crate::batches::TableSource;
 use crate::error::Result;
-use crate::parquet_files::{Compression, Folder, ScanRange, TableSource, WriteOptions};
+use crate::parquet_files::{Compression, Folder, ScanRange, WriteOptions};
 use crate::tables::{Identity, Table};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -70,13 +71,6 @@ impl FileArgs {
         Table::ALL.into_iter().filter(|table| self.tables.iter().any(|name| name == table.name())).collect()
     }
 
-    fn threads(&self) -> usize {
-        match self.threads {
-            Some(threads) => threads as usize,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        }
-    }
-
     /// Checks that `tables` of `identity` may be written, before anything is generated for them.
     pub fn prepare(&self, identity: Identity, scan: ScanRange, tables: &[Table]) -> Result<Folder> {
         Folder::prepare(&self.out, identity, scan, tables, self.overwrite)
@@ -94,7 +88,7 @@ impl FileArgs {
         let bar = Bar::new(rows, self.quiet);
         let options = WriteOptions {
             compression: self.compression.into(),
-            threads: self.threads(),
+            threads: threads(self.threads),
             stop: stop.flag(),
             progress: &|rows| bar.add(rows),
         };

@@ -3,8 +3,9 @@
 use super::DataSetArgs;
 use super::files::FileArgs;
 use super::stop::Stop;
+use crate::batches::ScanSource;
 use crate::error::Result;
-use crate::parquet_files::{ScanRange, ScanSource};
+use crate::parquet_files::ScanRange;
 use crate::scan::Scan;
 use crate::tables::Identity;
 use clap::Args;

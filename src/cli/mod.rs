@@ -8,6 +8,7 @@ mod progress;
 mod pull;
 mod serve;
 mod stop;
+mod verify;
 
 use crate::error::{Error, Result};
 use crate::model::{MAX_CUSTOMERS, Model};
@@ -23,6 +24,7 @@ use std::sync::Arc;
   saasgen generate                                 the default data set as Parquet in data/raw
   saasgen serve                                    a Flight server on grpc://127.0.0.1:8815
   saasgen pull                                     that server's tables as Parquet in data/raw
+  saasgen verify --report report.html              prove data/raw against the model
   saasgen describe usage_daily                     a table's columns, laws and expected rows")]
 pub struct Cli {
     #[command(subcommand)]
@@ -34,21 +36,24 @@ enum Command {
     Generate(generate::Generate),
     Serve(serve::Serve),
     Pull(pull::Pull),
+    Verify(verify::Verify),
     Describe(describe::Describe),
 }
 
 impl Cli {
-    /// Does what the command says.
+    /// Does what the command says, and returns whether what it was asked to judge, if anything, holds.
     ///
     /// # Errors
     /// Whatever kept it from being done; [`Error::exit_code`] says how the program is to end.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<bool> {
         match self.command {
-            Command::Generate(command) => command.run(),
-            Command::Serve(command) => command.run(),
-            Command::Pull(command) => command.run(),
-            Command::Describe(command) => command.run(),
+            Command::Generate(command) => command.run()?,
+            Command::Serve(command) => command.run()?,
+            Command::Pull(command) => command.run()?,
+            Command::Describe(command) => command.run()?,
+            Command::Verify(command) => return command.run(),
         }
+        Ok(true)
     }
 }
 
@@ -93,6 +98,14 @@ impl DataSetArgs {
 
 fn table(name: &str) -> std::result::Result<String, String> {
     Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
+}
+
+/// So many threads as asked for, or one a core.
+fn threads(asked: Option<u64>) -> usize {
+    match asked {
+        Some(threads) => threads as usize,
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -3,9 +3,12 @@
 use crate::error::{Error, Result};
 use crate::parquet_files::Manifest;
 use crate::tables::Table;
+pub(super) use crate::verify::grouped;
+use crate::verify::{Verdict, Verification};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde::Serialize;
 use serde_json::json;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -23,19 +26,6 @@ pub(super) fn print(text: &str) -> Result<()> {
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
     print(&(text + "\n"))
-}
-
-/// `number` with a comma before every three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// What was written, and how long it took.
@@ -85,12 +75,46 @@ impl Report<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::grouped;
+/// What was verified, as a table for terminals of 100 columns.
+pub(super) struct VerificationTable<'a> {
+    pub verification: &'a Verification,
+    /// Where the data set is, and what it says it is.
+    pub subject: &'a str,
+}
 
-    #[test]
-    fn digits_are_grouped_by_three() {
-        assert_eq!([0, 999, 1_000, 12_345, 1_234_567].map(grouped), ["0", "999", "1,000", "12,345", "1,234,567"]);
+/// Columns of a terminal that the table fits.
+const TABLE_WIDTH: u16 = 100;
+
+impl fmt::Display for VerificationTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { verification, subject } = self;
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING).set_width(TABLE_WIDTH);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["check", "expected", "observed", "99 % interval", "p", "verdict"]);
+        let mut before = "";
+        for check in &verification.checks {
+            if check.table != before {
+                table.add_row([""]).add_row([check.table]);
+                before = check.table;
+            }
+            let [expected, observed, interval, p] = check.evidence.figures();
+            table.add_row([format!("  {}", check.name), expected, observed, interval, p, check.verdict.to_string()]);
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, u16::from(index < 5) * 2));
+            if (1..=4).contains(&index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        writeln!(f, "{subject}\n\n{}", table.trim_fmt())?;
+        for check in verification.checks.iter().filter(|check| check.verdict != Verdict::Holds) {
+            let details = check.evidence.details();
+            if !details.is_empty() {
+                writeln!(f, "\n{}: {} {}", check.table, check.name, check.verdict)?;
+                details.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            }
+        }
+        writeln!(f, "\n{}", verification.summary())
     }
 }

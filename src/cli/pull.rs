@@ -3,17 +3,14 @@
 use super::files::FileArgs;
 use super::stop::Stop;
 use crate::error::{Error, Result};
-use crate::flight::client::{Client, Description, FlightTable};
+use crate::flight::client::{Client, Description};
+use crate::flight::source::FlightSource;
 use crate::model::day_of;
-use crate::parquet_files::{ScanRange, TableSource};
+use crate::parquet_files::ScanRange;
 use crate::scan::ScanRequest;
 use crate::tables::{Identity, Table, WindowDates};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use clap::Args;
 use std::time::Instant;
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
 
 /// Pull tables from a server and write the same Parquet files as `generate`
 ///
@@ -122,31 +119,6 @@ impl ScanArgs {
     }
 }
 
-/// A server's table as a source of row groups.
-struct FlightSource {
-    table: FlightTable,
-    runtime: Handle,
-    stop: CancellationToken,
-}
-
-impl TableSource for FlightSource {
-    fn table(&self) -> Table {
-        self.table.table()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.table.schema()
-    }
-
-    fn row_groups(&self) -> usize {
-        self.table.endpoints()
-    }
-
-    fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        Ok(Box::new(self.table.batches(row_group, &self.runtime, &self.stop)?))
-    }
-}
-
 impl Pull {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
@@ -163,7 +135,7 @@ impl Pull {
             let mut sources = Vec::with_capacity(tables.len());
             for &table in &tables {
                 let table = client.table(&self.scan.request(table)).await?;
-                sources.push(FlightSource { table, runtime: runtime.handle().clone(), stop: stop.token() });
+                sources.push(FlightSource::new(table, runtime.handle().clone(), stop.token()));
             }
             Ok((identity, rows, sources))
         };

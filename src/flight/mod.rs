@@ -1,4 +1,5 @@
-//! Arrow Flight: the server that generates what is read, and the client that reads.
+//! Arrow Flight: the server, the client, and a table of a server as a source of rows.
 
 pub mod client;
 pub mod server;
+pub mod source;

@@ -5,7 +5,8 @@
 
 use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, remove_leftover, unwrap_sink_error};
 use super::manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
-use super::write::{TableFile, TableSource, WriteOptions, write_tables};
+use super::write::{TableFile, WriteOptions, write_tables};
+use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::tables::{Identity, Table};
 use std::fs::{File, TryLockError};

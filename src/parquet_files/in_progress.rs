@@ -60,6 +60,17 @@ impl Drop for InProgressFile {
     }
 }
 
+/// Writes a file that stands at `path` whole or not at all; what was there before stays until then.
+///
+/// # Errors
+/// [`Error::Io`] where it can't be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    remove_leftover(path)?;
+    let file = InProgressFile::create(path.to_path_buf())?;
+    Sink::of(&file).write_all(bytes).map_err(unwrap_sink_error)?;
+    commit(&[&file], &[])
+}
+
 /// Puts `files` in their places and takes the files at `stale` away, all or none: where one step fails, those before
 /// it are taken back.
 pub(super) fn commit(files: &[&InProgressFile], stale: &[PathBuf]) -> Result<()> {

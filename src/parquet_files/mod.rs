@@ -1,14 +1,16 @@
-//! Tables as Parquet files: the same bytes whether their batches come from a scan or over Flight.
+//! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
+//! read whoever wrote them.
 
 mod folder;
 mod in_progress;
 mod manifest;
 mod properties;
-mod scan_source;
+mod read;
 mod write;
 
 pub use folder::Folder;
+pub use in_progress::write_whole;
 pub use manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
 pub use properties::Compression;
-pub use scan_source::ScanSource;
-pub use write::{Progress, TableSource, WriteOptions};
+pub use read::ParquetTable;
+pub use write::{Progress, WriteOptions};

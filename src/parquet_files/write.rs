@@ -5,40 +5,16 @@
 //! and the row groups' limits alone, never from the threads.
 
 use super::properties::{Compression, properties};
-use crate::batches::ContentHash;
+use crate::batches::{ContentHash, TableSource};
 use crate::error::{Error, Result};
-use crate::tables::Table;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use crate::workers::run_in_order;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
 };
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
-use std::collections::BTreeMap;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::{iter, thread};
-
-/// Where the rows of one table come from.
-pub trait TableSource: Sync {
-    /// The table.
-    fn table(&self) -> Table;
-
-    /// The schema of its batches.
-    fn schema(&self) -> SchemaRef;
-
-    /// How many row groups its file has.
-    fn row_groups(&self) -> usize;
-
-    /// The batches of one row group, in order.
-    ///
-    /// # Errors
-    /// Where they can't be had.
-    fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>>;
-}
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Told how many more rows were made.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
@@ -118,66 +94,6 @@ pub(super) fn write_tables<W: Write + Send>(
         .collect()
 }
 
-/// Row groups that wait, encoded, for one before them: some 4 MB each.
-const RESULTS_AHEAD: usize = 2;
-
-/// Runs `work` on each job, on so many threads, and hands the results to `take` in the order of the jobs.
-///
-/// Workers run at most [`RESULTS_AHEAD`] jobs more than there are threads ahead of what was taken, which bounds the
-/// results that wait.
-fn run_in_order<J: Copy + Sync, T: Send>(
-    jobs: &[J],
-    threads: usize,
-    work: impl Fn(J) -> Result<T> + Sync,
-    mut take: impl FnMut(J, T) -> Result<()>,
-) -> Result<()> {
-    let threads = threads.clamp(1, jobs.len().max(1));
-    let next = AtomicUsize::new(0);
-    let (permit, permits) = mpsc::channel();
-    let permits = std::sync::Mutex::new(permits);
-    let (result, results) = mpsc::channel();
-    for () in iter::repeat_n((), threads + RESULTS_AHEAD) {
-        // Can't fail: the receiving end is alive.
-        let _ = permit.send(());
-    }
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            let (next, permits, work, result) = (&next, &permits, &work, result.clone());
-            scope.spawn(move || {
-                loop {
-                    // The permit comes first, so the job that is waited for always has one.
-                    let permitted = permits.lock().is_ok_and(|permits| permits.recv().is_ok());
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&job) = jobs.get(index).filter(|_| permitted) else { return };
-                    let value = catch_unwind(AssertUnwindSafe(|| work(job)))
-                        .unwrap_or_else(|_| Err(Error::Internal("encoding a row group failed".into())));
-                    if result.send((index, value)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(result);
-        // Both are dropped on the way out, also by `?`: workers then find no permit and nobody to send to.
-        let (permit, results) = (permit, results);
-        let mut waiting = BTreeMap::new();
-        for (wanted, &job) in jobs.iter().enumerate() {
-            let value = loop {
-                if let Some(value) = waiting.remove(&wanted) {
-                    break value;
-                }
-                let (index, value) =
-                    results.recv().map_err(|_| Error::Internal("a worker ended without its result".into()))?;
-                waiting.insert(index, value?);
-            };
-            take(job, value)?;
-            // Fails only when all workers are done.
-            let _ = permit.send(());
-        }
-        Ok(())
-    })
-}
-
 fn open<W: Write + Send>(table: TableFile<'_, W>, compression: Compression) -> Result<Open<W>> {
     let TableFile { source, metadata, sink } = table;
     let schema = source.schema();
@@ -242,10 +158,10 @@ fn parquet_error(error: ParquetError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batches::ScanSource;
     use crate::model::Model;
-    use crate::parquet_files::ScanSource;
     use crate::scan::Scan;
-    use crate::tables::{DataSet, Laws};
+    use crate::tables::{DataSet, Laws, Table};
     use std::io;
     use std::sync::Arc;
 
@@ -298,52 +214,5 @@ mod tests {
     #[test]
     fn a_stop_is_an_error() {
         assert!(matches!(write_with_room(usize::MAX, true), Err(Error::Interrupted)));
-    }
-
-    #[test]
-    fn results_are_taken_in_order_and_not_far_ahead() {
-        let jobs: Vec<usize> = (0..200).collect();
-        for threads in [1, 2, 7, 300] {
-            let taken = AtomicUsize::new(0);
-            let furthest = AtomicUsize::new(0);
-            let mut order = Vec::new();
-            let work = |job: usize| {
-                furthest.fetch_max(job.saturating_sub(taken.load(Ordering::SeqCst)), Ordering::SeqCst);
-                Ok(job * 2)
-            };
-            run_in_order(&jobs, threads, work, |job, value| {
-                assert_eq!(value, job * 2);
-                order.push(job);
-                taken.fetch_add(1, Ordering::SeqCst);
-                Ok(())
-            })
-            .unwrap();
-            assert_eq!(order, jobs);
-            assert!(furthest.into_inner() <= threads + RESULTS_AHEAD, "with {threads} threads");
-        }
-    }
-
-    #[test]
-    fn a_panic_is_an_error_and_no_deadlock() {
-        let jobs: Vec<usize> = (0..100).collect();
-        let work = |job: usize| if job == 3 { panic!("on purpose") } else { Ok(()) };
-        assert!(matches!(run_in_order(&jobs, 4, work, |_, ()| Ok(())), Err(Error::Internal(_))));
-    }
-
-    #[test]
-    fn the_first_error_ends_the_work() {
-        let jobs: Vec<usize> = (0..1_000).collect();
-        let begun = AtomicUsize::new(0);
-        let work = |job: usize| {
-            begun.fetch_add(1, Ordering::SeqCst);
-            if job == 10 { Err(Error::Interrupted) } else { Ok(()) }
-        };
-        assert!(run_in_order(&jobs, 4, work, |_, ()| Ok(())).is_err());
-        assert!(begun.into_inner() < 40);
-        assert!(
-            run_in_order(&jobs, 4, |_| Ok(()), |job, ()| if job == 5 { Err(Error::Interrupted) } else { Ok(()) })
-                .is_err()
-        );
-        assert!(run_in_order(&[] as &[usize], 4, |_| Ok(()), |_, ()| Ok(())).is_ok());
     }
 }

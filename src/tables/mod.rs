@@ -17,7 +17,7 @@ mod usage;
 
 pub use generator::Generator;
 pub use identity::{Identity, WindowDates};
-pub use laws::Laws;
+pub use laws::{Laws, active_probability, mean_tickets, minutes_limits};
 pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
 
 use crate::error::{Error, Result};

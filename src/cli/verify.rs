@@ -1,0 +1,213 @@
+//! `saasgen verify`.
+
+use super::output::{VerificationTable, print, print_json};
+use super::progress::Bar;
+use super::stop::Stop;
+use super::{ModelArgs, runtime, threads};
+use crate::batches::TableSource;
+use crate::error::{Error, Result};
+use crate::flight::client::{Client, Description};
+use crate::flight::source::FlightSource;
+use crate::model::Model;
+use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
+use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
+use crate::tables::{DataSet, Identity, Laws, Table};
+use crate::verify::{Claim, ERROR_RATE, ReadOptions, Subject, report, verify};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// Hold a data set, files or a server's, against the model
+///
+/// Checks the structure of every row, every law of the model as a test of significance, and, where a manifest or a
+/// server says which seed the rows are of, every value. The laws of right data sets are rejected once in a million
+/// times. Reads Parquet files of any writer: several a table, other types, unsorted, extra columns.
+///
+/// Exit codes: 0 all holds, 1 something fails or can't be read, 2 wrongly asked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  saasgen verify
+  saasgen verify --data pulled --report report.html
+  saasgen verify --server grpc://localhost:8815 --json
+  saasgen verify --data startup --model startup.toml --exact")]
+pub(super) struct Verify {
+    /// Folder of the tables: TABLE.parquet, or folders TABLE or TABLE.parquet with *.parquet in them
+    #[arg(long, value_name = "DIR", default_value = "data/raw", conflicts_with = "server")]
+    data: PathBuf,
+
+    /// Verify a server's tables instead of files
+    #[arg(long, value_name = "URI")]
+    server: Option<String>,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Write a report with charts to this HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Insist on the comparison value by value, which is made where a manifest names model, seed and size: without
+    /// one, refuse
+    #[arg(long)]
+    exact: bool,
+
+    /// Row groups read, and customers checked, at a time [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tables, and which data set they are said to be.
+struct Found {
+    sources: Vec<Box<dyn TableSource>>,
+    claim: Option<Claim>,
+    /// What was verified, for people.
+    subject: String,
+}
+
+impl Verify {
+    /// Returns whether everything holds.
+    pub fn run(self) -> Result<bool> {
+        let stop = Stop::on_signals()?;
+        let model = self.model.load()?;
+        let runtime = runtime()?;
+        let found = match &self.server {
+            Some(uri) => runtime.block_on(async {
+                tokio::select! {
+                    () = stop.stopped() => Err(Error::Interrupted),
+                    found = of_server(uri, &model, &runtime, &stop) => found,
+                }
+            })?,
+            None => self.of_folder(&model)?,
+        };
+        let sources: Vec<&dyn TableSource> = found.sources.iter().map(Box::as_ref).collect();
+        let rows: f64 = sources.iter().map(|source| source.rows().unwrap_or(0) as f64).sum();
+        let bar = Bar::new(rows, self.json);
+        let options =
+            ReadOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| bar.add(rows) };
+        let subject = Subject { model: &model, sources: &sources, claim: found.claim, error_rate: ERROR_RATE };
+        let verification = verify(&subject, options)?;
+        bar.finish();
+        if let Some(path) = &self.report {
+            write_whole(path, report::html(&verification, &found.subject)?.as_bytes())?;
+        }
+        if self.json {
+            print_json(&verification)?;
+        } else {
+            print(&VerificationTable { verification: &verification, subject: &found.subject }.to_string())?;
+        }
+        Ok(verification.holds)
+    }
+
+    fn of_folder(&self, model: &Model) -> Result<Found> {
+        let folder = &self.data;
+        if !folder.is_dir() {
+            return Err(Error::Misuse(format!(
+                "there is no folder {}: write a data set with `saasgen generate`, or name another folder with --data",
+                folder.display()
+            )));
+        }
+        let manifest = Manifest::read(folder)?;
+        let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
+        for table in Table::ALL {
+            if let Some(source) = ParquetTable::find(folder, table)? {
+                sources.push(Box::new(source));
+            }
+        }
+        if sources.is_empty() {
+            return Err(Error::Misuse(format!(
+                "{} has no tables: looked for {}, as .parquet files or folders",
+                folder.display(),
+                Table::ALL.map(Table::name).join(", ")
+            )));
+        }
+        if self.exact && manifest.is_none() {
+            return Err(Error::Misuse(format!(
+                "{} has no {MANIFEST_FILE} of saasgen, which names the model, the seed and the size that --exact needs",
+                folder.display()
+            )));
+        }
+        let subject = match &manifest {
+            Some(manifest) => named(&folder.display().to_string(), &manifest.identity),
+            None => format!("{}, of unknown origin: it has no {MANIFEST_FILE} of saasgen", folder.display()),
+        };
+        let claim = manifest.map(|manifest| claim_of_manifest(folder, &manifest, model)).transpose()?;
+        Ok(Found { sources, claim, subject })
+    }
+}
+
+fn named(place: &str, identity: &Identity) -> String {
+    let Identity { model, seed, customers, .. } = identity;
+    format!("{place}: model {model}, seed {seed}, {} customers", super::output::grouped(*customers))
+}
+
+/// The data set that an identity names, where `model` is its model.
+fn data_set(place: &str, identity: &Identity, model: &Model) -> Result<DataSet> {
+    if identity.fingerprint != model.fingerprint() {
+        return Err(Error::Misuse(format!(
+            "{place} is of model {} (fingerprint {}), but is to be held against {} ({}): name its model's file with \
+             --model",
+            identity.model,
+            identity.fingerprint,
+            model.parameters().name,
+            model.fingerprint()
+        )));
+    }
+    DataSet::new(Arc::new(Laws::new(model.clone())), identity.seed, identity.customers)
+}
+
+fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Result<Claim> {
+    let data_set = data_set(&folder.display().to_string(), &manifest.identity, model)?;
+    let range = &manifest.scan;
+    if !range.columns.is_empty() {
+        return Err(Error::Misuse(format!(
+            "{} holds only the columns {}: whole rows can be verified; pull them without --columns",
+            folder.display(),
+            range.columns.join(", ")
+        )));
+    }
+    let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
+    for table in Table::ALL {
+        let Some(entry) = manifest.tables.get(table.name()) else { continue };
+        let request = ScanRequest {
+            table: table.name().to_string(),
+            first_id: range.first_id,
+            last_id: range.last_id,
+            from: range.from.clone(),
+            to: range.to.clone(),
+            strings: Some(Strings::Dictionary.name().to_string()),
+            ..ScanRequest::default()
+        };
+        claim.scans.push(Scan::resolve(&data_set, &request, Naming::Ticket)?.0);
+        claim.hashes.push((table, entry.content_hash.clone()));
+    }
+    Ok(claim)
+}
+
+/// All tables of a server, each cut where the local model would cut it, so that the customers of each endpoint are known.
+async fn of_server(uri: &str, model: &Model, runtime: &Runtime, stop: &Stop) -> Result<Found> {
+    let mut client = Client::connect(uri).await?;
+    let Description { identity, .. } = client.describe().await?;
+    let data_set = data_set(uri, &identity, model)?;
+    let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
+    let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
+    for table in Table::ALL {
+        let scan = Scan::whole(&data_set, table);
+        let count = scan.partitions(Partitions::BySize).len() as u64;
+        let request = ScanRequest {
+            table: table.name().to_string(),
+            fingerprint: model.fingerprint().to_string(),
+            strings: Some(Strings::Dictionary.name().to_string()),
+            partitions: Some(count),
+            ..ScanRequest::default()
+        };
+        let source = FlightSource::new(client.table(&request).await?, runtime.handle().clone(), stop.token());
+        sources.push(Box::new(source.with_ids(scan.partitions(Partitions::Count(count)))));
+        claim.scans.push(scan);
+    }
+    Ok(Found { sources, claim: Some(claim), subject: named(uri, &identity) })
+}

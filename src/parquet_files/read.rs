@@ -1,0 +1,233 @@
+//! Reads a table's Parquet files, whoever wrote them.
+
+use crate::batches::TableSource;
+use crate::error::{Error, Result};
+use crate::tables::Table;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{cast, max, min};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
+use std::fs::File;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows decoded at a time: some 400 kB of the widest table.
+const BATCH_ROWS: usize = 16_384;
+
+/// The column that files are split by.
+const CUSTOMER_ID: &str = "customer_id";
+
+/// The files of one table, in the order of their names.
+#[derive(Debug)]
+pub struct ParquetTable {
+    table: Table,
+    schema: SchemaRef,
+    files: Vec<(PathBuf, ArrowReaderMetadata)>,
+    row_groups: Vec<RowGroup>,
+    declares_order: bool,
+}
+
+#[derive(Debug)]
+struct RowGroup {
+    file: usize,
+    /// Within its file.
+    index: usize,
+    customer_ids: Option<RangeInclusive<i64>>,
+}
+
+impl ParquetTable {
+    /// The table's files in `folder`: `TABLE.parquet`, or all `*.parquet` in a folder `TABLE` or `TABLE.parquet`, as
+    /// engines write them. `None` where there are none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where one can't be read, is no Parquet file, or has other columns than the first;
+    /// [`Error::Misuse`] where the table is there twice.
+    pub fn find(folder: &Path, table: Table) -> Result<Option<Self>> {
+        let (name, file_name) = (folder.join(table.name()), folder.join(format!("{}.parquet", table.name())));
+        let paths = match (name.exists(), file_name.exists()) {
+            (true, true) => {
+                return Err(Error::Misuse(format!(
+                    "{} is there twice, as {} and as {}: move one of them away",
+                    table.name(),
+                    name.display(),
+                    file_name.display()
+                )));
+            }
+            (true, false) => parts(&name)?,
+            (false, true) if file_name.is_dir() => parts(&file_name)?,
+            (false, true) => vec![file_name],
+            (false, false) => return Ok(None),
+        };
+        if paths.is_empty() { Ok(None) } else { Self::open(table, paths).map(Some) }
+    }
+
+    /// The rows of `table` in the files at `paths`, of which there is at least one.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn open(table: Table, paths: Vec<PathBuf>) -> Result<Self> {
+        let mut files: Vec<(PathBuf, ArrowReaderMetadata)> = Vec::with_capacity(paths.len());
+        for path in paths {
+            let metadata = read_metadata(&path)?;
+            let columns = column_names(metadata.schema());
+            if let Some((first, other)) = files.first().filter(|(_, first)| column_names(first.schema()) != columns) {
+                let message = format!(
+                    "its columns are {}; those of {} are {}",
+                    columns.join(", "),
+                    first.display(),
+                    column_names(other.schema()).join(", ")
+                );
+                return Err(invalid(&path)(message));
+            }
+            files.push((path, metadata));
+        }
+        let schema = files.first().map_or_else(|| Arc::new(Schema::empty()), |(_, first)| Arc::clone(first.schema()));
+        let row_groups = files.iter().enumerate().flat_map(|(file, (_, metadata))| {
+            let groups = metadata.metadata().row_groups().iter().enumerate();
+            groups.map(move |(index, group)| RowGroup { file, index, customer_ids: ids_of_statistics(group) })
+        });
+        let declares_order = files
+            .iter()
+            .all(|(_, metadata)| metadata.metadata().row_groups().iter().all(|group| declares(table, group)));
+        let mut read = Self { table, schema, row_groups: row_groups.collect(), files, declares_order };
+        for row_group in 0..read.row_groups.len() {
+            if read.row_groups[row_group].customer_ids.is_none() && read.schema.index_of(CUSTOMER_ID).is_ok() {
+                read.row_groups[row_group].customer_ids = Some(read.ids_of_values(row_group)?);
+            }
+        }
+        Ok(read)
+    }
+
+    /// Where a row group's rows are, for messages.
+    fn path(&self, row_group: usize) -> &Path {
+        &self.files[self.row_groups[row_group].file].0
+    }
+
+    fn read(&self, row_group: usize, columns: &[&str]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+        let RowGroup { file, index, .. } = self.row_groups[row_group];
+        let (path, metadata) = &self.files[file];
+        // Opened anew: row groups are read by several threads, and a cloned handle shares its position.
+        let opened = File::open(path).map_err(Error::io("reading", path))?;
+        let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata.clone())
+            .with_projection(mask)
+            .with_row_groups(vec![index])
+            .with_batch_size(BATCH_ROWS)
+            .build()
+            .map_err(|error| invalid(path)(error.to_string()))?;
+        let path = path.clone();
+        Ok(batches.map(move |batch| batch.map_err(|error| invalid(&path)(error.to_string()))))
+    }
+
+    /// Reads the ids themselves, where the writer kept no statistics.
+    fn ids_of_values(&self, row_group: usize) -> Result<RangeInclusive<i64>> {
+        let (mut least, mut most) = (i64::MAX, i64::MIN);
+        for batch in self.read(row_group, &[CUSTOMER_ID])? {
+            let batch = batch?;
+            let ids = cast(batch.column(0), &DataType::Int64);
+            let ids = ids.map_err(|error| invalid(self.path(row_group))(format!("{CUSTOMER_ID}: {error}")))?;
+            let ids = ids.as_primitive::<Int64Type>();
+            least = least.min(min(ids).unwrap_or(i64::MAX));
+            most = most.max(max(ids).unwrap_or(i64::MIN));
+        }
+        Ok(least..=most)
+    }
+}
+
+impl TableSource for ParquetTable {
+    fn table(&self) -> Table {
+        self.table
+    }
+
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+
+    fn declares_order(&self) -> bool {
+        self.declares_order
+    }
+
+    fn row_groups(&self) -> usize {
+        self.row_groups.len()
+    }
+
+    fn rows(&self) -> Option<u64> {
+        let rows = self.files.iter().map(|(_, metadata)| metadata.metadata().file_metadata().num_rows());
+        Some(rows.sum::<i64>().max(0) as u64)
+    }
+
+    fn customer_ids(&self, row_group: usize) -> Option<RangeInclusive<i64>> {
+        self.row_groups[row_group].customer_ids.clone()
+    }
+
+    fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
+        let known: Vec<&str> = self.table.columns().iter().map(|column| column.name).collect();
+        Ok(Box::new(self.read(row_group, &known)?))
+    }
+}
+
+/// The Parquet files of a folder, by name; what engines hide (`_SUCCESS`, `.crc`) is none.
+fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let mut paths: Vec<PathBuf> =
+        entries.map_err(Error::io("reading", folder))?.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        path.extension().is_some_and(|extension| extension == "parquet") && !is_hidden
+    });
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
+    let file = File::open(path).map_err(Error::io("reading", path))?;
+    let failed = |error: ParquetError| match error {
+        // A reader's own trouble comes wrapped.
+        ParquetError::External(source) => invalid(path)(source.to_string()),
+        error => invalid(path)(format!("not a whole Parquet file: {error}")),
+    };
+    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+    // Text is read as keys into its few names, which costs a fifth of writing each one out.
+    let fields = found.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new(Field::new(field.name(), keys, field.is_nullable()))
+        }
+        _ => Arc::clone(field),
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options).map_err(failed)
+}
+
+fn column_names(schema: &Schema) -> Vec<&str> {
+    schema.fields().iter().map(|field| field.name().as_str()).collect()
+}
+
+fn ids_of_statistics(group: &RowGroupMetaData) -> Option<RangeInclusive<i64>> {
+    let column = group.columns().iter().find(|column| column.column_descr().name() == CUSTOMER_ID)?;
+    match column.statistics()? {
+        Statistics::Int64(ids) => Some(*ids.min_opt()?..=*ids.max_opt()?),
+        Statistics::Int32(ids) => Some(i64::from(*ids.min_opt()?)..=i64::from(*ids.max_opt()?)),
+        _ => None,
+    }
+}
+
+/// Whether the row group is declared sorted as the table is.
+fn declares(table: Table, group: &RowGroupMetaData) -> bool {
+    let Some(declared) = group.sorting_columns() else { return false };
+    let names = declared.iter().map(|sorting| group.columns().get(sorting.column_idx as usize));
+    let names: Vec<&str> = names.map_while(|column| Some(column?.column_descr().name())).collect();
+    names == table.sort_columns() && declared.iter().all(|sorting| !sorting.descending)
+}
+
+fn invalid(path: &Path) -> impl FnOnce(String) -> Error {
+    let path = path.to_path_buf();
+    move |message| Error::Io { doing: "reading", path, source: io::Error::new(io::ErrorKind::InvalidData, message) }
+}

@@ -1,0 +1,16 @@
+//! When invoices come, and how they are settled.
+
+use super::values;
+use crate::verify::facts::Facts;
+use crate::verify::statistics::{Outcome, shares, shares_of_rows};
+use crate::verify::tally::Tally;
+
+pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
+    let jitters = 2 * facts.jitter_days as usize + 1;
+    let even = vec![1.0 / jitters as f64; jitters];
+    let statuses = values(&facts.model.parameters().billing.status);
+    law("days early or late: uniform".into(), shares(tally.jitter.row(0), &even));
+    law("days early or late independent".into(), shares_of_rows(tally.jitter_pairs.rows(), &even));
+    law("payment_status mix".into(), shares(&tally.statuses.column_sums(), &statuses));
+    law("payment_status independent".into(), shares_of_rows(tally.status_pairs.rows(), &statuses));
+}

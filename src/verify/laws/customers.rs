@@ -1,0 +1,24 @@
+//! Who signed up, when, on which plan, where.
+
+use super::values;
+use crate::verify::facts::Facts;
+use crate::verify::statistics::{Outcome, independence, shares};
+use crate::verify::tally::Tally;
+
+pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
+    let by_plan: Vec<u64> = tally.signups.rows().map(|row| row.iter().sum()).collect();
+    let plan_shares: Vec<f64> = facts.plans.iter().map(|plan| plan.share).collect();
+    law("plan mix".into(), shares(&by_plan, &plan_shares));
+    law("region mix".into(), shares(&tally.regions.column_sums(), &values(&facts.model.parameters().regions)));
+    law("plan and region independent".into(), independence(tally.regions.rows()));
+    let by_day = tally.signups.column_sums();
+    let days = by_day.len();
+    law("signup dates uniform".into(), shares(&by_day, &vec![1.0 / days as f64; days]));
+    let mut by_weekday = [0; 7];
+    let mut weekday_shares = [0.0; 7];
+    for (day, count) in by_day.into_iter().enumerate() {
+        by_weekday[day % 7] += count;
+        weekday_shares[day % 7] += 1.0 / days as f64;
+    }
+    law("signups flat over weekdays".into(), shares(&by_weekday, &weekday_shares));
+}

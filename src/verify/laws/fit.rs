@@ -1,0 +1,135 @@
+//! The retention curve that makes the counts likeliest.
+
+use super::retention::{Activity, reached};
+use crate::verify::statistics::{LEAST_EXPECTED, Measured, Outcome, TOO_FEW, normal};
+use nalgebra::{DMatrix, DVector};
+
+impl Activity<'_> {
+    /// The base of each plan and the decay in days that make the counts likeliest, each against the model's.
+    ///
+    /// Binomial likelihood of the counts by plan and age, with `log base` and `1 / decay` as its parameters; their
+    /// covariance is that of the score, loss rates included, between two inverses of the information.
+    pub fn fit(&self) -> Vec<(String, Outcome)> {
+        let plans: Vec<usize> = (0..self.facts.plans.len()).filter(|&plan| self.is_fitted(plan)).collect();
+        let mut results: Vec<(String, Outcome)> = Vec::new();
+        let decay = self.facts.model.parameters().retention.decay_days;
+        let fitted = self.likeliest(&plans);
+        for (plan, law) in self.facts.plans.iter().enumerate() {
+            let outcome = match (&fitted, plans.iter().position(|&fitted| fitted == plan)) {
+                (Some((parameters, covariance)), Some(index)) => {
+                    let sd = covariance[(index, index)].sqrt();
+                    Ok(transformed(parameters[index], law.active[0].ln(), sd, f64::exp))
+                }
+                _ => Err(TOO_FEW.to_string()),
+            };
+            results.push((format!("base of {}, fitted", law.name), outcome));
+        }
+        let last = plans.len();
+        let outcome = match &fitted {
+            Some((parameters, covariance)) => {
+                Ok(transformed(parameters[last], 1.0 / decay, covariance[(last, last)].sqrt(), |rate| 1.0 / rate))
+            }
+            None => Err(TOO_FEW.to_string()),
+        };
+        results.push(("decay in days, fitted".into(), outcome));
+        results
+    }
+
+    /// Plans with rows enough, and a base that can be off to either side.
+    fn is_fitted(&self, plan: usize) -> bool {
+        let base = self.facts.plans[plan].active[0] * self.survival.mean;
+        let expected: f64 = self.signups.row(plan).iter().sum::<u64>() as f64 * base;
+        let rows: u64 = self.usage.by_age.row(plan).iter().sum();
+        expected >= LEAST_EXPECTED * LEAST_EXPECTED && base < 0.999 && rows > 0
+    }
+
+    fn likeliest(&self, plans: &[usize]) -> Option<(DVector<f64>, DMatrix<f64>)> {
+        if plans.is_empty() {
+            return None;
+        }
+        let size = plans.len() + 1;
+        let days = self.facts.days();
+        let decay = self.facts.model.parameters().retention.decay_days;
+        let mut parameters = DVector::from_fn(size, |index, _| match plans.get(index) {
+            Some(&plan) => self.facts.plans[plan].active[0].ln(),
+            None => 1.0 / decay,
+        });
+        // Customers of a plan that have reached an age.
+        let reached: Vec<Vec<f64>> = plans.iter().map(|&plan| reached(self.signups.row(plan))).collect();
+        let gradient = |index: usize, age: usize| {
+            let mut gradient = DVector::zeros(size);
+            gradient[index] = 1.0;
+            gradient[size - 1] = -(age as f64);
+            gradient
+        };
+        let row_probability = |parameters: &DVector<f64>, index: usize, age: usize| {
+            let active = (parameters[index] - parameters[size - 1] * age as f64).exp();
+            (active * self.survival.mean).min(0.999)
+        };
+        let mut information = DMatrix::<f64>::zeros(size, size);
+        for _ in 0..50 {
+            let mut score = DVector::zeros(size);
+            information.fill(0.0);
+            for (index, &plan) in plans.iter().enumerate() {
+                for age in 0..days {
+                    let probability = row_probability(&parameters, index, age);
+                    let (customers, count) = (reached[index][age], self.usage.by_age.row(plan)[age] as f64);
+                    let gradient = gradient(index, age);
+                    score += &gradient * ((count - customers * probability) / (1.0 - probability));
+                    information += &gradient * gradient.transpose() * (customers * probability / (1.0 - probability));
+                }
+            }
+            let step = information.clone().cholesky()?.solve(&score);
+            parameters += &step;
+            if step.iter().zip(parameters.iter()).all(|(step, value)| step.abs() <= 1e-10 * value.abs().max(1e-3)) {
+                let covariance = self.covariance(plans, &parameters, &information, row_probability, gradient)?;
+                return Some((parameters, covariance));
+            }
+        }
+        None
+    }
+
+    fn covariance(
+        &self,
+        plans: &[usize],
+        parameters: &DVector<f64>,
+        information: &DMatrix<f64>,
+        row_probability: impl Fn(&DVector<f64>, usize, usize) -> f64,
+        gradient: impl Fn(usize, usize) -> DVector<f64>,
+    ) -> Option<DMatrix<f64>> {
+        let size = parameters.len();
+        let mut of_score = DMatrix::<f64>::zeros(size, size);
+        let mut by_day = DMatrix::<f64>::zeros(size, self.facts.days());
+        // What depends on plan and age alone, once for all signup days.
+        let own: Vec<Vec<(DVector<f64>, f64)>> = (0..plans.len())
+            .map(|index| {
+                let of_age = |age| (gradient(index, age), 1.0 / (1.0 - row_probability(parameters, index, age)));
+                (0..self.facts.days()).map(of_age).collect()
+            })
+            .collect();
+        let mut variances = vec![vec![0.0; self.facts.days()]; plans.len()];
+        for exposure in self.exposures() {
+            let Some(index) = plans.iter().position(|&plan| plan == exposure.plan) else { continue };
+            variances[index][exposure.age] += self.own_variance(&exposure);
+            let (_, weight) = own[index][exposure.age];
+            let day = exposure.signup + exposure.age;
+            by_day[(index, day)] += weight * exposure.active;
+            by_day[(size - 1, day)] -= weight * exposure.active * exposure.age as f64;
+        }
+        for (ages, variances) in own.iter().zip(&variances) {
+            for ((gradient, weight), variance) in ages.iter().zip(variances) {
+                of_score += gradient * gradient.transpose() * (weight * weight * variance);
+            }
+        }
+        of_score += &by_day * by_day.transpose() * self.survival.sd.powi(2);
+        let inverse = information.clone().cholesky()?.inverse();
+        Some(&inverse * of_score * &inverse)
+    }
+}
+
+/// A normal figure, shown as `show` makes it.
+fn transformed(observed: f64, expected: f64, sd: f64, show: impl Fn(f64) -> f64) -> Measured {
+    let measured = normal(observed, expected, sd);
+    let [a, b] = measured.interval.map(&show);
+    Measured { expected: show(expected), observed: show(observed), interval: [a.min(b), a.max(b)], p: measured.p }
+}

@@ -1,0 +1,160 @@
+//! Which usage logs were lost.
+//!
+//! Each day has a loss rate of its own, uniform between the model's limits. Where a day's number of lost rows stands
+//! in its law (binomial with a uniform rate) is itself uniform over 0..1, day by day and independent: that is tested.
+
+use crate::verify::facts::Facts;
+use crate::verify::statistics::{
+    LEAST_EXPECTED, Measured, Outcome, TOO_FEW, correlated, normal, shares, standard_normal, two_sided,
+};
+use crate::verify::tally::Tally;
+use nalgebra::DMatrix;
+use statrs::distribution::ContinuousCDF;
+
+/// Active rows of a day from which on its number of lost ones is near enough to a continuous law.
+const LEAST_ROWS: u64 = 100;
+
+/// Steps of the integral over a day's possible rates.
+const STEPS: usize = 64;
+
+/// A day's rows.
+struct Day {
+    active: f64,
+    lost: f64,
+}
+
+pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
+    let truth = tally.truth_by_day.column_sums();
+    let logged = tally.usage_daily.by_day.column_sums();
+    let days = truth.iter().zip(&logged).filter(|&(&active, _)| active >= LEAST_ROWS);
+    let days: Vec<Day> =
+        days.map(|(&active, &logged)| Day { active: active as f64, lost: active as f64 - logged as f64 }).collect();
+    let logs = &facts.model.parameters().logs;
+    let limits = (logs.loss_min, logs.loss_max);
+    let tails: Vec<(f64, f64)> = days.iter().map(|day| tails(day, limits)).collect();
+    law("missing logs: mean rate of a day".into(), mean_rate(&days, facts));
+    law("missing logs: rates over their band".into(), spread(&tails));
+    law("missing logs: the most extreme day".into(), most_extreme(&days, &tails, limits));
+    law("missing logs independent of plan".into(), by_plan(facts, tally));
+}
+
+fn mean_rate(days: &[Day], facts: &Facts) -> Outcome {
+    if days.is_empty() {
+        return Err(TOO_FEW.to_string());
+    }
+    let (mean, sd) = (1.0 - facts.survival.mean, facts.survival.sd);
+    let binomial = |day: &Day| (mean * (1.0 - mean) - sd * sd) / day.active;
+    let variance: f64 = days.iter().map(|day| sd * sd + binomial(day)).sum();
+    let rates: f64 = days.iter().map(|day| day.lost / day.active).sum();
+    let count = days.len() as f64;
+    Ok(normal(rates / count, mean, variance.sqrt() / count))
+}
+
+/// Whether the days stand evenly in their laws.
+fn spread(tails: &[(f64, f64)]) -> Outcome {
+    let bins = (tails.len() as f64 / (2.0 * LEAST_EXPECTED)).floor().clamp(1.0, 20.0);
+    let mut counts = vec![0; bins as usize];
+    for (lower, _) in tails {
+        counts[((lower * bins) as usize).min(bins as usize - 1)] += 1;
+    }
+    shares(&counts, &vec![1.0 / bins; counts.len()])
+}
+
+/// The day furthest out in its law; shown as its rate, against the limit that is nearer to it.
+fn most_extreme(days: &[Day], tails: &[(f64, f64)], (low, high): (f64, f64)) -> Outcome {
+    let extreme = days.iter().zip(tails).min_by(|a, b| a.1.0.min(a.1.1).total_cmp(&b.1.0.min(b.1.1)));
+    let (day, &(lower, upper)) = extreme.ok_or_else(|| TOO_FEW.to_string())?;
+    let single = two_sided(lower, upper);
+    // The smallest of so many independent p-values (Z. Šidák, 1967), itself held against both sides.
+    let smallest = -f64::exp_m1(days.len() as f64 * f64::ln_1p(-single));
+    let smallest = if single < 1.0 { smallest } else { 1.0 };
+    let noise = (0.25_f64.min(high * (1.0 - high)) / day.active).sqrt();
+    let reach = 4.0 * noise;
+    Ok(Measured {
+        expected: if lower < upper { low } else { high },
+        observed: day.lost / day.active,
+        interval: [(low - reach).max(0.0), (high + reach).min(1.0)],
+        p: smallest,
+    })
+}
+
+/// How probable it is that a day loses fewer rows, and more, than it did; half of what is as probable as what it did
+/// counts to either side.
+fn tails(day: &Day, (low, high): (f64, f64)) -> (f64, f64) {
+    let at = |rate: f64| {
+        let sd = (day.active * rate * (1.0 - rate)).sqrt().max(f64::MIN_POSITIVE);
+        let score = (day.lost - day.active * rate) / sd;
+        (standard_normal().cdf(score), standard_normal().cdf(-score))
+    };
+    if high - low < 1e-12 {
+        return at(low);
+    }
+    // All but certain outside of where the rate is within nine standard deviations of what was observed.
+    let observed = (day.lost / day.active).clamp(0.0, 1.0);
+    let reach =
+        9.0 * (0.25_f64.min(observed.max(low) * (1.0 - observed.min(high)) + 1.0 / day.active) / day.active).sqrt();
+    let (from, to) = ((observed - reach).clamp(low, high), (observed + reach).clamp(low, high));
+    let (mut lower, mut upper) = (0.0, 0.0);
+    // Simpson's rule.
+    for step in 0..=STEPS {
+        let weight = if step == 0 || step == STEPS { 1.0 } else { 2.0 + 2.0 * (step % 2) as f64 };
+        let (below, above) = at(from + (to - from) * step as f64 / STEPS as f64);
+        lower += weight * below;
+        upper += weight * above;
+    }
+    let share = (to - from) / (3.0 * STEPS as f64);
+    // At lower rates fewer rows than observed are lost for sure, at higher ones more.
+    ((lower * share + (from - low)) / (high - low), (upper * share + (high - to)) / (high - low))
+}
+
+/// Whether the rows of all plans are lost alike: given how many a day lost, they are drawn from its rows at random.
+fn by_plan(facts: &Facts, tally: &Tally) -> Outcome {
+    let plans: Vec<usize> =
+        (0..facts.plans.len()).filter(|&plan| tally.truth_by_day.row(plan).iter().sum::<u64>() > 0).collect();
+    // The last plan's numbers follow from the others'.
+    let Some((_, plans)) = plans.split_last().filter(|(_, others)| !others.is_empty()) else {
+        return Err("there is one plan".to_string());
+    };
+    let mut residuals = vec![0.0; plans.len()];
+    let mut covariance = DMatrix::<f64>::zeros(plans.len(), plans.len());
+    let truth = tally.truth_by_day.column_sums();
+    let logged = tally.usage_daily.by_day.column_sums();
+    for (day, (&active, &logged)) in truth.iter().zip(&logged).enumerate().filter(|(_, (active, _))| **active > 1) {
+        let (active, lost) = (active as f64, active as f64 - logged as f64);
+        // Hypergeometric.
+        let factor = lost * (active - lost) / (active - 1.0);
+        let share = |plan: usize| tally.truth_by_day.row(plan)[day] as f64 / active;
+        for (i, &plan) in plans.iter().enumerate() {
+            let own = tally.truth_by_day.row(plan)[day] as f64 - tally.usage_daily.by_day.row(plan)[day] as f64;
+            residuals[i] += own - lost * share(plan);
+            for (j, &other) in plans.iter().enumerate() {
+                let same = if i == j { share(plan) } else { 0.0 };
+                covariance[(i, j)] += factor * (same - share(plan) * share(other));
+            }
+        }
+    }
+    if (0..plans.len()).any(|i| covariance[(i, i)] < LEAST_EXPECTED) {
+        return Err(TOO_FEW.to_string());
+    }
+    correlated(residuals, covariance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_stands_in_its_law_where_it_should() {
+        let at = |lost: f64| tails(&Day { active: 1e6, lost }, (0.12, 0.18));
+        assert!((at(150_000.0).0 - 0.5).abs() < 1e-6);
+        assert!((at(135_000.0).0 - 0.25).abs() < 1e-4);
+        assert!((at(165_000.0).1 - 0.25).abs() < 1e-4);
+        for lost in [118_000.0, 150_000.0, 179_500.0, 182_000.0] {
+            let (lower, upper) = at(lost);
+            assert!((lower + upper - 1.0).abs() < 1e-9, "{lower} {upper}");
+        }
+        assert!(at(183_000.0).1 < 1e-10 && at(110_000.0).0 < 1e-20);
+        let (lower, _) = tails(&Day { active: 10_000.0, lost: 1_500.0 }, (0.15, 0.15));
+        assert!((lower - 0.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,163 @@
+//! How many tickets there are, when, and about what.
+
+use super::values;
+use crate::tables::mean_tickets;
+use crate::verify::facts::Facts;
+use crate::verify::statistics::{
+    ChiSquare, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, independence, poisson, shares, squares,
+};
+use crate::verify::tally::{TENURE_PARTS, Tally};
+use nalgebra::DMatrix;
+
+pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
+    let support = &facts.model.parameters().support;
+    law("tickets by tenure".into(), by_tenure(facts, tally));
+    law("tickets a customer: Poisson".into(), counts(facts, tally));
+    law("ticket dates uniform over tenure".into(), dates(facts, tally));
+    law("tickets by calendar day".into(), by_day(facts, tally));
+    law("tickets by weekday".into(), by_weekday(facts, tally));
+    law("category mix".into(), shares(&categories(tally), &values(&support.category)));
+    law("priority mix".into(), shares(&tally.topics.column_sums(), &values(&support.priority)));
+    law("category and priority independent".into(), independence(tally.topics.rows()));
+}
+
+fn categories(tally: &Tally) -> Vec<u64> {
+    tally.topics.rows().map(|row| row.iter().sum()).collect()
+}
+
+/// The mean number of tickets of a customer, by signup day.
+fn means(facts: &Facts) -> Vec<f64> {
+    let last = facts.window.days - 1;
+    (0..=last).map(|signup| mean_tickets(&facts.model, last - signup)).collect()
+}
+
+/// Tickets by their customer's signup day: Poisson, each on its own.
+fn by_tenure(facts: &Facts, tally: &Tally) -> Outcome {
+    let customers = tally.signups.column_sums();
+    let (mut scores, mut observed, mut expected) = (Vec::new(), 0.0, 0.0);
+    for ((customers, mean), &tickets) in customers.iter().zip(means(facts)).zip(tally.tickets_by_signup.row(0)) {
+        observed += tickets as f64;
+        expected += *customers as f64 * mean;
+        if expected >= LEAST_EXPECTED {
+            // The excess kurtosis of a Poisson law, and so the extra variance of the squared score, is 1 / mean.
+            scores.push(((observed - expected) / expected.sqrt(), 1.0 / expected));
+            (observed, expected) = (0.0, 0.0);
+        }
+    }
+    if scores.is_empty() {
+        return Err(TOO_FEW.to_string());
+    }
+    squares(scores.into_iter())
+}
+
+/// Customers by their number of tickets: a sum of Poisson laws, one a signup day.
+fn counts(facts: &Facts, tally: &Tally) -> Outcome {
+    let observed = tally.ticket_counts.row(0);
+    let customers = tally.signups.column_sums();
+    let laws: Vec<(f64, Vec<f64>)> = customers
+        .iter()
+        .zip(means(facts))
+        .filter(|(customers, _)| **customers > 0)
+        .map(|(&customers, mean)| (customers as f64, poisson(mean, observed.len())))
+        .collect();
+    // Numbers of tickets, put together until enough customers are expected of each; the last follows from the others.
+    let expected = |value: usize| laws.iter().map(|(customers, law)| customers * law[value]).sum::<f64>();
+    let (mut cells, mut cell, mut sum): (Vec<Vec<usize>>, Vec<usize>, f64) = (Vec::new(), Vec::new(), 0.0);
+    for value in 0..observed.len() {
+        cell.push(value);
+        sum += expected(value);
+        if sum >= LEAST_EXPECTED {
+            cells.push(std::mem::take(&mut cell));
+            sum = 0.0;
+        }
+    }
+    cells.pop();
+    if cells.is_empty() {
+        return Err(TOO_FEW.to_string());
+    }
+    let mut residuals: Vec<f64> =
+        cells.iter().map(|cell| cell.iter().map(|&value| observed[value] as f64).sum()).collect();
+    let mut covariance = DMatrix::<f64>::zeros(cells.len(), cells.len());
+    for (customers, law) in &laws {
+        let shares: Vec<f64> = cells.iter().map(|cell| cell.iter().map(|&value| law[value]).sum()).collect();
+        for (i, share) in shares.iter().enumerate() {
+            residuals[i] -= customers * share;
+            covariance[(i, i)] += customers * share;
+            for (j, other) in shares.iter().enumerate() {
+                covariance[(i, j)] -= customers * share * other;
+            }
+        }
+    }
+    correlated(residuals, covariance)
+}
+
+/// Given how many tickets the customers of a signup day have, their dates are uniform over the days since.
+fn dates(facts: &Facts, tally: &Tally) -> Outcome {
+    let mut test = ChiSquare::default();
+    for (signup, observed) in tally.ticket_parts.rows().enumerate() {
+        let tickets = observed.iter().sum::<u64>() as f64;
+        let tenure = facts.days() - signup;
+        let mut expected = [0.0; TENURE_PARTS];
+        for age in 0..tenure {
+            expected[age * TENURE_PARTS / tenure] += tickets / tenure as f64;
+        }
+        test.add(observed, &expected);
+    }
+    test.outcome()
+}
+
+/// Tickets by day, given how many the customers of each signup day have.
+fn by_day(facts: &Facts, tally: &Tally) -> Outcome {
+    let days = facts.days();
+    let (mut expected, mut variance) = (vec![0.0; days], vec![0.0; days]);
+    let (mut expected_each, mut less_each) = (0.0, 0.0);
+    for (day, tickets) in tally.tickets_by_signup.row(0).iter().enumerate() {
+        // Customers who signed up by this day may have tickets on it.
+        let share = 1.0 / (days - day) as f64;
+        expected_each += *tickets as f64 * share;
+        less_each += *tickets as f64 * share * share;
+        expected[day] = expected_each;
+        variance[day] = expected_each - less_each;
+    }
+    let cells = tally.tickets_by_day.row(0).iter().zip(&expected).zip(&variance);
+    let cells: Vec<_> = cells.filter(|((_, expected), _)| **expected >= LEAST_EXPECTED).collect();
+    if cells.len() < 30 {
+        return Err(TOO_FEW.to_string());
+    }
+    // Days take tickets from each other, but each so few from any one that their scores are as good as independent.
+    squares(
+        cells
+            .into_iter()
+            .map(|((&observed, expected), variance)| ((observed as f64 - expected) / variance.sqrt(), 1.0 / expected)),
+    )
+}
+
+/// Tickets by weekday, given the same.
+fn by_weekday(facts: &Facts, tally: &Tally) -> Outcome {
+    let days = facts.days();
+    // The seventh follows from the others.
+    let mut residuals = vec![0.0; 6];
+    let mut covariance = DMatrix::<f64>::zeros(6, 6);
+    for (day, &count) in tally.tickets_by_day.row(0).iter().enumerate() {
+        if let Some(residual) = residuals.get_mut(day % 7) {
+            *residual += count as f64;
+        }
+    }
+    let mut days_of = [0.0; 7];
+    for signup in (0..days).rev() {
+        days_of[signup % 7] += 1.0;
+        let tickets = tally.tickets_by_signup.row(0)[signup] as f64;
+        let share = |weekday: usize| days_of[weekday] / (days - signup) as f64;
+        for weekday in 0..6 {
+            residuals[weekday] -= tickets * share(weekday);
+            covariance[(weekday, weekday)] += tickets * share(weekday);
+            for other in 0..6 {
+                covariance[(weekday, other)] -= tickets * share(weekday) * share(other);
+            }
+        }
+    }
+    if (0..6).any(|weekday| covariance[(weekday, weekday)] < LEAST_EXPECTED) {
+        return Err(TOO_FEW.to_string());
+    }
+    correlated(residuals, covariance)
+}

@@ -1,0 +1,380 @@
+//! A table's rows as plain columns, whatever Arrow types they came in.
+
+use super::findings::{Findings, Rule};
+use crate::error::{Error, Result};
+use crate::model::{Parameters, date_of};
+use crate::tables::{Column, Kind, Table};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::kernels::cmp::not_distinct;
+use arrow::compute::{can_cast_types, cast};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema,
+};
+use arrow::util::display::array_value_to_string;
+use std::ops::Range;
+
+/// Stands for a name that the model doesn't have; a model has at most 100 names in a list.
+pub(super) const UNKNOWN: u8 = u8::MAX;
+
+/// What rows are known and sorted by: customer, date, id of the invoice or ticket, 0 for what a table has not; plan
+/// and day of `retention_curves`.
+pub(super) type Key = (i64, i32, i64);
+
+/// Rows of one table, by column, in the table's order of columns.
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    table: Table,
+    columns: Vec<Column>,
+    len: usize,
+}
+
+/// Runs an expression on the values of a column of any kind.
+macro_rules! on_values {
+    ($column:expr, $values:ident => $do:expr) => {
+        match $column {
+            Column::Int64($values) => $do,
+            Column::Int32($values) | Column::Date($values) => $do,
+            Column::Text($values) => $do,
+            Column::Money($values) => $do,
+            Column::Float64($values) => $do,
+            Column::Boolean($values) => $do,
+        }
+    };
+}
+
+/// The values of a column of one kind; none of a column of another kind, which no table's specification allows.
+macro_rules! accessor {
+    ($name:ident, $kind:pat => $values:ident, $type:ty) => {
+        pub fn $name(&self, column: usize) -> &[$type] {
+            match &self.columns[column] {
+                $kind => $values,
+                _ => &[],
+            }
+        }
+    };
+}
+
+impl Rows {
+    pub fn none(table: Table) -> Self {
+        let empty = |kind| match kind {
+            Kind::Int64 => Column::Int64(Vec::new()),
+            Kind::Int32 => Column::Int32(Vec::new()),
+            Kind::Date => Column::Date(Vec::new()),
+            Kind::Text(_) => Column::Text(Vec::new()),
+            Kind::Money => Column::Money(Vec::new()),
+            Kind::Float64 => Column::Float64(Vec::new()),
+            Kind::Boolean => Column::Boolean(Vec::new()),
+        };
+        Self { table, columns: table.columns().iter().map(|column| empty(column.kind)).collect(), len: 0 }
+    }
+
+    /// Columns of `table` as they are generated: its first ones, all of one length.
+    pub fn of_columns(table: Table, columns: Vec<Column>) -> Self {
+        let len = columns.first().map_or(0, |column| on_values!(column, values => values.len()));
+        Self { table, columns, len }
+    }
+
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    accessor!(int64, Column::Int64(values) => values, i64);
+    accessor!(int32, Column::Int32(values) => values, i32);
+    accessor!(dates, Column::Date(values) => values, i32);
+    accessor!(text, Column::Text(values) => values, u8);
+    accessor!(money, Column::Money(values) => values, i128);
+    accessor!(floats, Column::Float64(values) => values, f64);
+    accessor!(booleans, Column::Boolean(values) => values, bool);
+
+    /// The customer of each row.
+    pub fn customers(&self) -> &[i64] {
+        self.int64(key_columns(self.table).0)
+    }
+
+    pub fn key(&self, row: usize) -> Key {
+        if self.table == Table::RetentionCurves {
+            return (i64::from(self.text(0)[row]), self.int32(1)[row], 0);
+        }
+        let (customer, date, id) = key_columns(self.table);
+        (
+            self.int64(customer)[row],
+            date.map_or(0, |column| self.dates(column)[row]),
+            id.map_or(0, |column| self.int64(column)[row]),
+        )
+    }
+
+    /// The rows of the customers in `ids`; the rows are sorted.
+    pub fn of_customers(&self, ids: &Range<i64>) -> Range<usize> {
+        let customers = self.customers();
+        customers.partition_point(|&id| id < ids.start)..customers.partition_point(|&id| id < ids.end)
+    }
+
+    pub fn append(&mut self, mut other: Self) {
+        if self.len == 0 {
+            *self = other;
+            return;
+        }
+        for (column, more) in self.columns.iter_mut().zip(&mut other.columns) {
+            match (column, more) {
+                (Column::Int64(column), Column::Int64(more)) => column.append(more),
+                (Column::Int32(column), Column::Int32(more)) | (Column::Date(column), Column::Date(more)) => {
+                    column.append(more);
+                }
+                (Column::Text(column), Column::Text(more)) => column.append(more),
+                (Column::Money(column), Column::Money(more)) => column.append(more),
+                (Column::Float64(column), Column::Float64(more)) => column.append(more),
+                (Column::Boolean(column), Column::Boolean(more)) => column.append(more),
+                // Both have the kinds of the same table's columns.
+                _ => {}
+            }
+        }
+        self.len += other.len;
+    }
+
+    fn select(&self, rows: &[u32]) -> Self {
+        fn taken<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+            rows.iter().map(|&row| values[row as usize]).collect()
+        }
+        let columns = self.columns.iter().map(|column| match column {
+            Column::Int64(values) => Column::Int64(taken(values, rows)),
+            Column::Int32(values) => Column::Int32(taken(values, rows)),
+            Column::Date(values) => Column::Date(taken(values, rows)),
+            Column::Text(values) => Column::Text(taken(values, rows)),
+            Column::Money(values) => Column::Money(taken(values, rows)),
+            Column::Float64(values) => Column::Float64(taken(values, rows)),
+            Column::Boolean(values) => Column::Boolean(taken(values, rows)),
+        });
+        Self { table: self.table, columns: columns.collect(), len: rows.len() }
+    }
+
+    /// Only the rows that `keep` names; nothing is copied where that is all of them.
+    pub fn retain(self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<u32> = (0..self.len).filter(|&row| keep(row)).map(|row| row as u32).collect();
+        if kept.len() == self.len { self } else { self.select(&kept) }
+    }
+
+    /// The rows of customers below `id`, and the others.
+    pub fn split_at_customer(self, id: i64) -> (Self, Self) {
+        let customers = self.customers();
+        if customers.iter().all(|&customer| customer < id) {
+            let rest = Self::none(self.table);
+            return (self, rest);
+        }
+        let (below, rest): (Vec<u32>, Vec<u32>) = (0..self.len as u32).partition(|&row| customers[row as usize] < id);
+        (self.select(&below), self.select(&rest))
+    }
+
+    /// The rows by key; rows of one key stay in their order.
+    pub fn sorted(self) -> Self {
+        if (1..self.len).all(|row| self.key(row - 1) <= self.key(row)) {
+            return self;
+        }
+        let mut order: Vec<u32> = (0..self.len as u32).collect();
+        order.sort_by_key(|&row| self.key(row as usize));
+        self.select(&order)
+    }
+
+    /// Whether the rows `own` are the rows `theirs` of `other`, value by value.
+    pub fn equal(&self, own: Range<usize>, other: &Self, theirs: Range<usize>) -> bool {
+        self.columns.iter().zip(&other.columns).all(|(mine, others)| match (mine, others) {
+            (Column::Int64(a), Column::Int64(b)) => a[own.clone()] == b[theirs.clone()],
+            (Column::Int32(a), Column::Int32(b)) | (Column::Date(a), Column::Date(b)) => {
+                a[own.clone()] == b[theirs.clone()]
+            }
+            (Column::Text(a), Column::Text(b)) => a[own.clone()] == b[theirs.clone()],
+            (Column::Money(a), Column::Money(b)) => a[own.clone()] == b[theirs.clone()],
+            (Column::Float64(a), Column::Float64(b)) => a[own.clone()] == b[theirs.clone()],
+            (Column::Boolean(a), Column::Boolean(b)) => a[own.clone()] == b[theirs.clone()],
+            _ => false,
+        })
+    }
+
+    /// The indices of the columns in which two rows differ.
+    pub fn differing_columns(&self, row: usize, other: &Self, theirs: usize) -> Vec<usize> {
+        (0..self.columns.len())
+            .filter(|&column| self.value(column, row, None) != other.value(column, theirs, None))
+            .collect()
+    }
+
+    /// A value as people write it; names as `parameters` has them, their indices where it is not there.
+    pub fn value(&self, column: usize, row: usize, parameters: Option<&Parameters>) -> String {
+        match (&self.columns[column], self.table.columns()[column].kind, parameters) {
+            (Column::Date(days), ..) => date_of(days[row]).to_string(),
+            (Column::Money(cents), ..) => money(cents[row]),
+            (Column::Text(codes), Kind::Text(names), Some(parameters)) => {
+                names.of(parameters).get(usize::from(codes[row])).copied().unwrap_or("an unknown name").to_string()
+            }
+            (column, ..) => on_values!(column, values => values[row].to_string()),
+        }
+    }
+
+    /// A row as people write it: `customer_id 7, date 2024-01-03, …`.
+    pub fn describe(&self, row: usize, parameters: &Parameters) -> String {
+        let columns = self.table.columns().iter().enumerate();
+        let values =
+            columns.map(|(index, column)| format!("{} {}", column.name, self.value(index, row, Some(parameters))));
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Hundredths as people write them.
+pub(super) fn money(cents: i128) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
+}
+
+/// The columns of a table's key: customer, date, own id.
+fn key_columns(table: Table) -> (usize, Option<usize>, Option<usize>) {
+    match table {
+        Table::Customers | Table::RetentionCurves => (0, None, None),
+        Table::UsageDaily | Table::UsageTruth => (0, Some(1), None),
+        Table::Billing | Table::Support => (1, Some(2), Some(0)),
+    }
+}
+
+/// Turns record batches of any origin into rows of a table.
+#[derive(Debug)]
+pub(super) struct Converter {
+    table: Table,
+    /// The names of each text column, in the model's order.
+    names: Vec<Vec<String>>,
+}
+
+impl Converter {
+    pub fn new(table: Table, parameters: &Parameters) -> Self {
+        let names = table.columns().iter().map(|column| match column.kind {
+            Kind::Text(names) => names.of(parameters).into_iter().map(str::to_string).collect(),
+            _ => Vec::new(),
+        });
+        Self { table, names: names.collect() }
+    }
+
+    /// The columns of the table that `schema` lacks or has in a type that can't be read as theirs, as people are
+    /// told; empty where all can be read.
+    pub fn unreadable(&self, schema: &Schema) -> Vec<String> {
+        let columns = self.table.columns().iter();
+        let wrong = columns.filter_map(|column| match schema.field_with_name(column.name) {
+            Err(_) => Some(format!("column {} is missing", column.name)),
+            Ok(field) if !can_cast_types(field.data_type(), &read_type(column.kind)) => Some(format!(
+                "column {} is {}, which can't be read as {}",
+                column.name,
+                field.data_type(),
+                read_type(column.kind)
+            )),
+            Ok(_) => None,
+        });
+        wrong.collect()
+    }
+
+    /// The rows of a batch whose schema is readable. Rows with a null, a value that is none of the column's type or
+    /// an unknown name are noted in `findings`; those without a usable value are left out.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where Arrow can't do what it said it could.
+    pub fn rows(&self, batch: &RecordBatch, findings: &mut Findings) -> Result<Rows> {
+        let arrow_error = |error: arrow::error::ArrowError| Error::Internal(error.to_string());
+        let mut columns = Vec::with_capacity(self.names.len());
+        // Rows without a value, and rows with an unknown name, by row.
+        let (mut unusable, mut unknown) = (vec![false; 0], vec![false; 0]);
+        let mark = |marks: &mut Vec<bool>, row: usize| {
+            marks.resize(batch.num_rows(), false);
+            marks[row] = true;
+        };
+        for (spec, names) in self.table.columns().iter().zip(&self.names) {
+            let given = batch.column_by_name(spec.name);
+            let given = given.ok_or_else(|| Error::Internal(format!("{} is gone from a batch", spec.name)))?;
+            let array = cast_exactly(given, &read_type(spec.kind)).map_err(arrow_error)?;
+            if array.logical_null_count() > 0 {
+                let nulls = array.logical_nulls();
+                (0..array.len())
+                    .filter(|&row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)))
+                    .for_each(|row| mark(&mut unusable, row));
+            }
+            columns.push(match spec.kind {
+                Kind::Int64 => Column::Int64(values::<Int64Type>(&array)),
+                Kind::Int32 => Column::Int32(values::<Int32Type>(&array)),
+                Kind::Date => Column::Date(values::<Date32Type>(&array)),
+                Kind::Money => Column::Money(values::<Decimal128Type>(&array)),
+                Kind::Float64 => Column::Float64(values::<Float64Type>(&array)),
+                Kind::Boolean => Column::Boolean(array.as_boolean().values().iter().collect()),
+                Kind::Text(_) => {
+                    let codes = codes(&array, names);
+                    let strange = codes.iter().enumerate().filter(|&(_, &code)| code == UNKNOWN);
+                    strange.for_each(|(row, _)| mark(&mut unknown, row));
+                    Column::Text(codes)
+                }
+            });
+        }
+        for row in (0..unusable.len().max(unknown.len()))
+            .filter(|&row| unusable.get(row) == Some(&true) || unknown.get(row) == Some(&true))
+        {
+            findings.note(self.table, Rule::Values, || describe(batch, self.table, row));
+        }
+        let rows = Rows { table: self.table, columns, len: batch.num_rows() };
+        Ok(if unusable.is_empty() { rows } else { rows.retain(|row| !unusable[row]) })
+    }
+}
+
+/// The type that a column's values are read in.
+fn read_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Int64 => DataType::Int64,
+        Kind::Int32 => DataType::Int32,
+        Kind::Date => DataType::Date32,
+        Kind::Money => DataType::Decimal128(38, 2),
+        Kind::Float64 => DataType::Float64,
+        Kind::Boolean => DataType::Boolean,
+        Kind::Text(_) => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+    }
+}
+
+/// Casts, with null for each value that the other type can't hold: 1.5 as a whole number, an hour of a day as a date.
+fn cast_exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let there = cast(array, to)?;
+    let from = array.data_type();
+    let may_round = match from {
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale > 2,
+        _ => from.is_floating() || from.is_temporal(),
+    };
+    if from == to || !may_round {
+        return Ok(there);
+    }
+    let back = cast(&there, from)?;
+    let same: BooleanArray = not_distinct(&back, array)?;
+    if same.true_count() == same.len() {
+        Ok(there)
+    } else {
+        arrow::compute::nullif(&there, &arrow::compute::not(&same)?)
+    }
+}
+
+fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<T::Native> {
+    array.as_primitive::<T>().values().to_vec()
+}
+
+/// The index of each name; [`UNKNOWN`] for others. Nulls are marked already.
+fn codes(array: &ArrayRef, names: &[String]) -> Vec<u8> {
+    let dictionary = array.as_dictionary::<Int32Type>();
+    let texts = dictionary.values().as_string::<i32>();
+    let of_text = |text: Option<&str>| names.iter().position(|name| Some(name.as_str()) == text);
+    let by_key: Vec<u8> = texts.iter().map(|text| of_text(text).map_or(UNKNOWN, |index| index as u8)).collect();
+    let code = |key: &i32| by_key.get(*key as usize).copied().unwrap_or_default();
+    dictionary.keys().values().iter().map(code).collect()
+}
+
+/// A row as it came.
+fn describe(batch: &RecordBatch, table: Table, row: usize) -> String {
+    let known = table.columns().iter().filter_map(|spec| Some((spec.name, batch.column_by_name(spec.name)?)));
+    let values = known.map(|(name, column)| {
+        let text = match column.is_null(row) {
+            true => "null".to_string(),
+            false => array_value_to_string(column, row).unwrap_or_default(),
+        };
+        format!("{name} {text}")
+    });
+    values.collect::<Vec<_>>().join(", ")
+}
