@@ -42,11 +42,6 @@ pub(super) fn normal(observed: f64, expected: f64, sd: f64) -> Measured {
     Measured { expected, observed, interval: [expected - reach, expected + reach], p }
 }
 
-/// A figure that must be this and no other.
-pub(super) fn certain(observed: f64, expected: f64) -> Measured {
-    normal(observed, expected, 0.0)
-}
-
 /// A statistic whose law is chi-square.
 pub(super) fn chi_square(statistic: f64, freedom: f64) -> Outcome {
     let law = ChiSquared::new(freedom).map_err(|_| TOO_FEW.to_string())?;
@@ -229,7 +224,7 @@ mod tests {
     fn p_values_are_those_of_the_textbooks() {
         assert!((normal(1.96, 0.0, 1.0).p - 0.05).abs() < 1e-4);
         assert!((normal(5.0, 5.0, 2.0).p - 1.0).abs() < 1e-12);
-        assert_eq!((certain(3.0, 3.0).p, certain(3.0, 4.0).p), (1.0, 0.0));
+        assert_eq!((normal(3.0, 3.0, 0.0).p, normal(3.0, 4.0, 0.0).p), (1.0, 0.0));
         // The upper 5 % point of chi-square with 10 degrees of freedom is 18.307, the lower one 3.940.
         for statistic in [18.307, 3.940] {
             assert!((chi_square(statistic, 10.0).unwrap().p - 0.10).abs() < 1e-4);

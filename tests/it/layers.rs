@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// Each layer, with the layers that it may use besides `error` and itself.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 11] = [
+    ("workers", &[]),
     ("error", &[]),
     ("model", &[]),
     ("random", &["model"]),
@@ -11,8 +12,9 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("scan", &["model", "random", "tables"]),
     ("batches", &["model", "random", "tables", "scan"]),
     ("flight", &["model", "random", "tables", "scan", "batches"]),
-    ("parquet_files", &["model", "random", "tables", "scan", "batches"]),
-    ("cli", &["model", "random", "tables", "scan", "batches", "flight", "parquet_files"]),
+    ("parquet_files", &["model", "random", "tables", "scan", "batches", "workers"]),
+    ("verify", &["model", "random", "tables", "scan", "batches", "workers"]),
+    ("cli", &["model", "random", "tables", "scan", "batches", "flight", "parquet_files", "verify"]),
 ];
 
 /// Crates that no layer up to `tables` may know.

@@ -17,3 +17,4 @@ mod reference;
 mod splits;
 mod statistics;
 mod support;
+mod verification;

@@ -15,7 +15,7 @@ use crate::model::Shares;
 use crate::tables::Table;
 use crate::tables::expected::RowsPerCustomer;
 
-pub(super) use retention::{Activity, RetentionPoint};
+pub(super) use retention::Activity;
 pub(super) use usage::{events_law, minutes_law, sessions_law};
 
 /// One law of one table, tested.
