@@ -161,7 +161,7 @@ impl UsageTally {
 }
 
 /// Parts of equal length into which a ticket's customer's time is cut.
-pub(super) const TENURE_PARTS: usize = 64;
+pub(super) const TENURE_PARTS: usize = 50;
 
 /// The most tickets of a customer that are told apart.
 pub(super) const MOST_TICKETS: usize = 999;
@@ -191,7 +191,7 @@ pub(super) struct Tally {
     pub tickets_by_signup: Grid,
     /// Customers by their number of tickets.
     pub ticket_counts: Grid,
-    /// Tickets by signup day and part of the customer's time.
+    /// Tickets by part of their customer's time.
     pub ticket_parts: Grid,
     /// Tickets by day of the window.
     pub tickets_by_day: Grid,
@@ -219,7 +219,7 @@ impl Tally {
             tickets: 0,
             tickets_by_signup: Grid::new(1, days),
             ticket_counts: Grid::new(1, MOST_TICKETS + 2),
-            ticket_parts: Grid::new(days, TENURE_PARTS),
+            ticket_parts: Grid::new(1, TENURE_PARTS),
             tickets_by_day: Grid::new(1, days),
             topics: Grid::new(parameters.support.category.len(), parameters.support.priority.len()),
         }

@@ -52,7 +52,7 @@ fn check_customer(
         before = Some(id);
         if (signup..=facts.window.last()).contains(&date) {
             let age = (date - signup) as usize;
-            tally.ticket_parts.add(profile.signup, age * TENURE_PARTS / tenure, 1);
+            tally.ticket_parts.add(0, age * TENURE_PARTS / tenure, 1);
             tally.tickets_by_day.add(0, profile.signup + age, 1);
         } else {
             note(Rule::Dates);

@@ -11,6 +11,7 @@ mod golden;
 mod knobs;
 mod laws;
 mod layers;
+mod mutants;
 mod program;
 mod readme;
 mod reference;

@@ -3,9 +3,7 @@
 use super::values;
 use crate::tables::mean_tickets;
 use crate::verify::facts::Facts;
-use crate::verify::statistics::{
-    ChiSquare, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, independence, poisson, shares, squares,
-};
+use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, correlated, independence, poisson, shares, squares};
 use crate::verify::tally::{TENURE_PARTS, Tally};
 use nalgebra::DMatrix;
 
@@ -91,19 +89,29 @@ fn counts(facts: &Facts, tally: &Tally) -> Outcome {
     correlated(residuals, covariance)
 }
 
-/// Given how many tickets the customers of a signup day have, their dates are uniform over the days since.
+/// Tickets by part of their customer's time, given how many the customers of each signup day have: as many as the part
+/// has of the days since.
 fn dates(facts: &Facts, tally: &Tally) -> Outcome {
-    let mut test = ChiSquare::default();
-    for (signup, observed) in tally.ticket_parts.rows().enumerate() {
-        let tickets = observed.iter().sum::<u64>() as f64;
+    // The last part follows from the others.
+    let parts = TENURE_PARTS - 1;
+    let mut residuals: Vec<f64> = tally.ticket_parts.row(0)[..parts].iter().map(|&count| count as f64).collect();
+    let mut covariance = DMatrix::<f64>::zeros(parts, parts);
+    for (signup, &tickets) in tally.tickets_by_signup.row(0).iter().enumerate() {
         let tenure = facts.days() - signup;
-        let mut expected = [0.0; TENURE_PARTS];
-        for age in 0..tenure {
-            expected[age * TENURE_PARTS / tenure] += tickets / tenure as f64;
+        let mut shares = [0.0; TENURE_PARTS];
+        (0..tenure).for_each(|age| shares[age * TENURE_PARTS / tenure] += 1.0 / tenure as f64);
+        for (part, share) in shares[..parts].iter().enumerate() {
+            residuals[part] -= tickets as f64 * share;
+            covariance[(part, part)] += tickets as f64 * share;
+            for (other, other_share) in shares[..parts].iter().enumerate() {
+                covariance[(part, other)] -= tickets as f64 * share * other_share;
+            }
         }
-        test.add(observed, &expected);
     }
-    test.outcome()
+    if (0..parts).any(|part| covariance[(part, part)] < LEAST_EXPECTED) {
+        return Err(TOO_FEW.to_string());
+    }
+    correlated(residuals, covariance)
 }
 
 /// Tickets by day, given how many the customers of each signup day have.

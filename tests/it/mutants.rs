@@ -1,0 +1,496 @@
+//! Wrong models and broken data sets, each of which `verify` must find by the check that is there for it.
+
+use crate::support::{data_set, data_set_of, dates, int32, int64, text, whole};
+use crate::verification::verified;
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray,
+};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::datatypes::SchemaRef;
+use saasgen::batches::{ScanSource, TableSource};
+use saasgen::error::Result;
+use saasgen::scan::Scan;
+use saasgen::tables::{DataSet, Table};
+use saasgen::verify::{Claim, ERROR_RATE, Evidence, Verdict, Verification};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// A table as one batch that someone has been at.
+struct Given {
+    table: Table,
+    rows: RecordBatch,
+}
+
+impl TableSource for Given {
+    fn table(&self) -> Table {
+        self.table
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+
+    fn declares_order(&self) -> bool {
+        true
+    }
+
+    fn row_groups(&self) -> usize {
+        1
+    }
+
+    fn rows(&self) -> Option<u64> {
+        Some(self.rows.num_rows() as u64)
+    }
+
+    fn customer_ids(&self, _: usize) -> Option<RangeInclusive<i64>> {
+        let ids = int64(&self.rows, "customer_id");
+        Some(*ids.iter().min()?..=*ids.iter().max()?)
+    }
+
+    fn batches(&self, _: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
+        Ok(Box::new(std::iter::once(Ok(self.rows.clone()))))
+    }
+}
+
+/// The same rows with another column of that name.
+fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
+    let index = rows.schema().index_of(name).unwrap();
+    let mut columns = rows.columns().to_vec();
+    columns[index] = column;
+    let fields =
+        rows.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
+    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), columns).unwrap()
+}
+
+fn with_dates(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i32>)) -> RecordBatch {
+    let mut values = dates(rows, name).to_vec();
+    edit(&mut values);
+    with_column(rows, name, Arc::new(Date32Array::from(values)))
+}
+
+fn with_numbers(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i32>)) -> RecordBatch {
+    let mut values = int32(rows, name).to_vec();
+    edit(&mut values);
+    with_column(rows, name, Arc::new(Int32Array::from(values)))
+}
+
+fn with_ids(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i64>)) -> RecordBatch {
+    let mut values = int64(rows, name).to_vec();
+    edit(&mut values);
+    with_column(rows, name, Arc::new(Int64Array::from(values)))
+}
+
+fn with_text(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<String>)) -> RecordBatch {
+    let mut values = text(rows, name);
+    edit(&mut values);
+    with_column(rows, name, Arc::new(StringArray::from(values)))
+}
+
+fn without(rows: &RecordBatch, drop: impl Fn(usize) -> bool) -> RecordBatch {
+    filter_record_batch(rows, &BooleanArray::from_iter((0..rows.num_rows()).map(|row| Some(!drop(row))))).unwrap()
+}
+
+fn twice(rows: &RecordBatch, row: u32) -> RecordBatch {
+    let order = (0..rows.num_rows() as u32).flat_map(|own| if own == row { vec![own, own] } else { vec![own] });
+    take_record_batch(rows, &arrow::array::UInt32Array::from_iter_values(order)).unwrap()
+}
+
+/// Rows of odd customers from one, of even ones from the other.
+fn by_parity(odd: &RecordBatch, even: &RecordBatch) -> RecordBatch {
+    let of = |rows: &RecordBatch, parity: i64| {
+        let ids = int64(rows, "customer_id").to_vec();
+        without(rows, |row| ids[row] % 2 != parity)
+    };
+    let both = concat_batches(&odd.schema(), &[of(odd, 1), of(even, 0)]).unwrap();
+    let mut order: Vec<u32> = (0..both.num_rows() as u32).collect();
+    let ids = int64(&both, "customer_id");
+    order.sort_by_key(|&row| ids[row as usize]);
+    take_record_batch(&both, &arrow::array::UInt32Array::from(order)).unwrap()
+}
+
+/// A number that looks random, the same for the same row.
+fn mixed(row: usize) -> u64 {
+    let mixed = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32
+}
+
+/// Verifies the tables of `data_set`, some of them edited, against the default model.
+fn verify_edited(
+    data_set: &DataSet,
+    tables: &[Table],
+    edited: Vec<(Table, RecordBatch)>,
+    claim: Option<Claim>,
+) -> Verification {
+    let edited: Vec<Given> = edited.into_iter().map(|(table, rows)| Given { table, rows }).collect();
+    let rest = tables.iter().filter(|&&table| edited.iter().all(|given| given.table != table));
+    let rest: Vec<ScanSource> = rest.map(|&table| ScanSource::new(Scan::whole(data_set, table))).collect();
+    let edited = edited.iter().map(|given| given as &dyn TableSource);
+    let sources: Vec<&dyn TableSource> = edited.chain(rest.iter().map(|source| source as &dyn TableSource)).collect();
+    verified(&crate::support::data_set(0, 1), &sources, claim, ERROR_RATE).unwrap()
+}
+
+fn assert_fails(verification: &Verification, table: Table, check: &str) {
+    let found = verification.check(table, check);
+    let found = found.unwrap_or_else(|| panic!("there is no check {check:?} of {}", table.name()));
+    assert_eq!(found.verdict, Verdict::Fails, "{} {check}: {:?}", table.name(), found.evidence);
+    assert!(!verification.holds);
+}
+
+/// The examples that a check of structure gives, and how many there are.
+fn violations(verification: &Verification, table: Table, check: &str) -> (u64, Vec<String>) {
+    match &verification.check(table, check).unwrap().evidence {
+        Evidence::Structure { violations, examples } => (*violations, examples.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+const ALL_BUT_TRUTH: [Table; 4] = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support];
+
+/// Of default size: the data set that the bars of the contract are for.
+const LARGE: u64 = 100_000;
+
+#[test]
+fn other_models_are_found() {
+    use Table::{Billing, Customers, Support, UsageDaily, UsageTruth};
+    let usage = [Customers, UsageDaily];
+    let cases: [(&str, &[Table], Table, &str); 24] = [
+        ("retention.decay_days = 210.0", &usage, UsageDaily, "decay in days, fitted"),
+        ("retention.decay_days = 218.0", &usage, UsageDaily, "retention by plan and age"),
+        ("plans.Free.active_share = 0.2222", &usage, UsageDaily, "base of Free, fitted"),
+        ("plans.Basic.active_share = 0.3465", &usage, UsageDaily, "base of Basic, fitted"),
+        ("plans.Pro.active_share = 0.505", &usage, UsageDaily, "base of Pro, fitted"),
+        ("plans.Enterprise.active_share = 0.707", &usage, UsageDaily, "base of Enterprise, fitted"),
+        (
+            "logs = { loss_min = 0.13, loss_max = 0.19 }",
+            &[Customers, UsageDaily, UsageTruth],
+            UsageDaily,
+            "missing logs: mean rate of a day",
+        ),
+        (
+            "logs = { loss_min = 0.14, loss_max = 0.16 }",
+            &[Customers, UsageDaily, UsageTruth],
+            UsageDaily,
+            "missing logs: rates over their band",
+        ),
+        ("plans.Free.sessions = 8.0\nplans.Basic.sessions = 2.0", &usage, UsageDaily, "sessions of Free"),
+        ("plans.Pro.sessions = 25.1", &usage, UsageDaily, "sessions of Pro"),
+        ("usage.events_per_session = 1.51", &usage, UsageDaily, "feature_events given sessions"),
+        ("usage.minutes_sd = 0.305", &usage, UsageDaily, "usage_minutes of Basic"),
+        ("usage.minutes_clamp = 4.0", &usage, UsageDaily, "usage_minutes within the plan's limits"),
+        ("plans.Free.share = 0.39\nplans.Basic.share = 0.36", &[Customers], Customers, "plan mix"),
+        ("regions = { NA = 0.34, EU = 0.31 }", &[Customers], Customers, "region mix"),
+        ("billing.status = { paid = 0.745, late = 0.155 }", &[Customers, Billing], Billing, "payment_status mix"),
+        ("billing.interval_days = 14", &[Customers, Billing], Billing, "first invoice on day 11 to 15"),
+        ("billing.jitter_days = 1", &[Customers, Billing], Billing, "days early or late: uniform"),
+        ("plans.Pro.price = 89.0", &[Customers, Billing], Billing, "amount is the plan's price"),
+        ("plans.Free.price = 9.0", &[Customers, Billing], Billing, "only plans with a price"),
+        ("support.tickets_per_month = 0.43", &[Customers, Support], Support, "tickets by tenure"),
+        ("support.months_min = 2.0", &[Customers, Support], Support, "tickets by tenure"),
+        ("support.category = { technical = 0.59, onboarding = 0.16 }", &[Customers, Support], Support, "category mix"),
+        ("support.priority = { low = 0.56, medium = 0.39 }", &[Customers, Support], Support, "priority mix"),
+    ];
+    for (overlay, tables, table, check) in cases {
+        let wrong = data_set_of(overlay, 42, LARGE);
+        let verification = verify_edited(&wrong, tables, Vec::new(), None);
+        assert_fails(&verification, table, check);
+        assert_eq!(verification.check(table, "columns are there").unwrap().verdict, Verdict::Holds);
+    }
+}
+
+#[test]
+fn broken_rows_are_found_and_shown() {
+    let small = data_set(42, 2_000);
+    let [customers, usage, billing, support] = ALL_BUT_TRUTH.map(|table| whole(&small, table));
+    let usage_customer = int64(&usage, "customer_id")[500];
+    let plans = text(&customers, "plan");
+    let paid = |row: usize| plans[int64(&billing, "customer_id")[row] as usize - 1] != "Free";
+    assert!((0..billing.num_rows()).all(paid));
+    let last_of_customer = |row: usize| {
+        let ids = int64(&billing, "customer_id");
+        row + 1 == ids.len() || ids[row + 1] != ids[row]
+    };
+    let null_sessions: Int32Array =
+        int32(&usage, "sessions").iter().enumerate().map(|(row, &value)| (row != 3).then_some(value)).collect();
+    let prices = |cents: i128| {
+        let values = (0..billing.num_rows()).map(|row| if row == 9 { cents } else { 2_900 });
+        Arc::new(Decimal128Array::from_iter_values(values).with_precision_and_scale(10, 2).unwrap()) as ArrayRef
+    };
+    let free = plans.iter().position(|plan| plan == "Free").unwrap() as i64 + 1;
+    use Table::{Billing, Customers, Support, UsageDaily};
+    let cases: Vec<(Table, RecordBatch, &str, u64)> = vec![
+        (Customers, twice(&customers, 7), "customer_id unique", 1),
+        (Customers, without(&customers, |row| row == 999), "customer_id is 1, 2, … without a gap", 1),
+        (Customers, with_dates(&customers, "signup_date", |days| days[5] = 19_538), "signup_date inside the window", 1),
+        (
+            Customers,
+            with_text(&customers, "plan", |plans| plans[6] = "Gold".into()),
+            "values can be read, names known",
+            1,
+        ),
+        (UsageDaily, twice(&usage, 500), "(customer_id, date) unique", 1),
+        (UsageDaily, with_ids(&usage, "customer_id", |ids| ids[500] = 2_001), "customer_id is a customer", 1),
+        (UsageDaily, with_dates(&usage, "date", |days| days[500] = 20_089), "date from signup to the end", 1),
+        (UsageDaily, with_column(&usage, "sessions", Arc::new(null_sessions)), "values can be read, names known", 1),
+        (UsageDaily, with_numbers(&usage, "sessions", |values| values[4] = -1), "counts not negative", 1),
+        (
+            UsageDaily,
+            with_numbers(&usage, "usage_minutes", |values| values[4] = 1_000),
+            "usage_minutes within the plan's limits",
+            1,
+        ),
+        (UsageDaily, with_numbers(&usage, "sessions", |values| values[4] = 0), "no feature_events without sessions", 1),
+        (Billing, twice(&billing, 11), "invoice_id unique", 1),
+        (Billing, without(&billing, |row| row == 3), "ids count by date in each customer", 1),
+        (Billing, without(&billing, |row| row == 3), "9 to 17 days between invoices", 1),
+        (Billing, without(&billing, |row| row % 9 == 0 && last_of_customer(row)), "invoices go on to the end", 0),
+        (Billing, with_column(&billing, "amount", prices(2_901)), "amount is the plan's price", 0),
+        (Billing, with_ids(&billing, "customer_id", |ids| ids[0] = free), "only plans with a price", 1),
+        (Support, twice(&support, 2), "ticket_id unique", 1),
+        (Support, with_ids(&support, "ticket_id", |ids| ids[20] += 5), "ids count by date in each customer", 0),
+        (
+            Support,
+            with_dates(&support, "ticket_date", |days| days[2] = 19_000),
+            "ticket_date from signup to the end",
+            1,
+        ),
+        (Support, with_ids(&support, "customer_id", |ids| ids[2] = -4), "customer_id is a customer", 1),
+        (Support, twice(&support, 2), "ticket_id unique", 1),
+    ];
+    for (table, rows, check, count) in cases {
+        let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(table, rows)], None);
+        assert_fails(&verification, table, check);
+        let (found, examples) = violations(&verification, table, check);
+        assert!(found == count || (count == 0 && found > 1), "{check}: {found} {examples:?}");
+        assert_eq!(examples.len() as u64, found.min(5), "{check}");
+    }
+    let twice = verify_edited(&small, &ALL_BUT_TRUTH, vec![(UsageDaily, twice(&usage, 500))], None);
+    let (_, examples) = violations(&twice, UsageDaily, "(customer_id, date) unique");
+    assert!(examples[0].starts_with(&format!("customer_id {usage_customer}, date 202")), "{examples:?}");
+}
+
+#[test]
+fn rows_out_of_order_are_found_where_order_is_promised() {
+    let small = data_set(42, 2_000);
+    let usage = whole(&small, Table::UsageDaily);
+    let mut order: Vec<u32> = (0..usage.num_rows() as u32).collect();
+    order.swap(100, 900);
+    let swapped = take_record_batch(&usage, &arrow::array::UInt32Array::from(order)).unwrap();
+    let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(Table::UsageDaily, swapped)], None);
+    let fails: Vec<_> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
+    assert_eq!(fails.len(), 1, "all else is judged as if in order: {fails:?}");
+    assert_fails(&verification, Table::UsageDaily, "rows in order");
+}
+
+#[test]
+fn rows_that_follow_other_laws_are_found() {
+    let large = data_set(42, 30_000);
+    let [customers, usage, billing, support] = ALL_BUT_TRUTH.map(|table| whole(&large, table));
+    let truth = whole(&large, Table::UsageTruth);
+    let signups = dates(&customers, "signup_date").to_vec();
+    let signup = |id: i64| signups[id as usize - 1];
+    let plans = text(&customers, "plan");
+    use Table::{Billing, Customers, Support, UsageDaily};
+
+    let mondays = with_dates(&customers, "signup_date", |days| {
+        days.iter_mut()
+            .enumerate()
+            .filter(|(row, day)| (**day - 19_539) % 7 == 5 && mixed(*row) % 5 == 0)
+            .for_each(|(_, day)| *day -= 1);
+    });
+    let favoured = with_text(&customers, "region", |regions| {
+        let enterprise =
+            regions.iter_mut().enumerate().filter(|(row, _)| plans[*row] == "Enterprise" && mixed(*row) % 4 == 0);
+        enterprise.for_each(|(_, region)| *region = "NA".into());
+    });
+    let piled = with_dates(&support, "ticket_date", |days| {
+        let ids = int64(&support, "customer_id");
+        let moved =
+            days.iter_mut().enumerate().filter(|(row, _)| signup(ids[*row]) <= 20_000 && mixed(*row) % 100 == 0);
+        moved.for_each(|(_, day)| *day = 20_000);
+    });
+    let early = with_dates(&support, "ticket_date", |days| {
+        let ids = int64(&support, "customer_id");
+        let moved = days.iter_mut().enumerate().filter(|(row, _)| mixed(*row) % 20 == 0);
+        moved.for_each(|(row, day)| *day = signup(ids[row]) + (*day - signup(ids[row])) / 2);
+    });
+    let repeated = with_text(&billing, "payment_status", |statuses| {
+        let ids = int64(&billing, "customer_id");
+        for row in 1..statuses.len() {
+            if ids[row] == ids[row - 1] && mixed(row) % 20 == 0 {
+                statuses[row] = statuses[row - 1].clone();
+            }
+        }
+    });
+    let urgent = with_text(&support, "priority", |priorities| {
+        let categories = text(&support, "category");
+        let moved =
+            priorities.iter_mut().enumerate().filter(|(row, _)| categories[*row] == "billing" && mixed(*row) % 50 == 0);
+        moved.for_each(|(_, priority)| *priority = "high".into());
+    });
+    let shifted = with_numbers(&usage, "feature_events", |values| values.rotate_right(1));
+    let sessions = int32(&usage, "sessions").to_vec();
+    let together = with_numbers(&usage, "usage_minutes", |minutes| {
+        let ids = int64(&usage, "customer_id");
+        for row in (0..minutes.len() - 1).step_by(2) {
+            let is_swapped = (sessions[row] < sessions[row + 1]) == (minutes[row] > minutes[row + 1]);
+            if ids[row] == ids[row + 1] && is_swapped && mixed(row) % 5 == 0 {
+                minutes.swap(row, row + 1);
+            }
+        }
+    });
+    let day_late = with_dates(&usage, "date", |days| days.iter_mut().for_each(|day| *day += 1));
+    let bill_early = with_dates(&billing, "bill_date", |days| days.iter_mut().for_each(|day| *day -= 1));
+    let usage_of = |base: f64| {
+        let overlay: String = [("Free", 0.22), ("Basic", 0.35), ("Pro", 0.50), ("Enterprise", 0.70)]
+            .map(|(plan, share)| format!("plans.{plan}.active_share = {:.4}\n", share * base))
+            .concat();
+        whole(&data_set_of(&overlay, 42, 30_000), UsageDaily)
+    };
+    let tickets_of =
+        |rate: f64| whole(&data_set_of(&format!("support.tickets_per_month = {rate}"), 42, 30_000), Support);
+    let usage_ids = int64(&usage, "customer_id").to_vec();
+    let usage_days = dates(&usage, "date").to_vec();
+    let enterprise = |row: usize| plans[usage_ids[row] as usize - 1] == "Enterprise";
+    let cases: Vec<(Table, RecordBatch, &str)> = vec![
+        (Customers, mondays, "signups flat over weekdays"),
+        (Customers, favoured, "plan and region independent"),
+        (Support, piled, "tickets by calendar day"),
+        (Support, early, "ticket dates uniform over tenure"),
+        (Support, urgent, "category and priority independent"),
+        (Support, by_parity(&tickets_of(0.546), &tickets_of(0.294)), "tickets a customer: Poisson"),
+        (Billing, repeated, "payment_status independent"),
+        (Billing, bill_early, "first invoice on day 11 to 15"),
+        (UsageDaily, shifted, "corr(sessions, feature_events), Pro"),
+        (UsageDaily, together, "corr(sessions, usage_minutes)"),
+        (UsageDaily, day_late.clone(), "date from signup to the end"),
+        (UsageDaily, day_late, "retention by plan and age"),
+        (UsageDaily, by_parity(&usage_of(1.15), &usage_of(0.85)), "rows a customer: var/expected"),
+        (
+            UsageDaily,
+            without(&usage, |row| enterprise(row) && mixed(row) % 40 == 0),
+            "missing logs independent of plan",
+        ),
+        (
+            UsageDaily,
+            without(&usage, |row| usage_days[row] == 19_900 && mixed(row) % 6 == 0),
+            "missing logs: the most extreme day",
+        ),
+        (UsageDaily, without(&usage, |row| usage_days[row] % 7 == 0 && mixed(row) % 12 == 0), "rows by weekday"),
+        (
+            UsageDaily,
+            without(&usage, |row| usage_days[row] / 14 % 2 == 0 && mixed(row) % 12 == 0),
+            "rows by calendar day",
+        ),
+        (UsageDaily, without(&usage, |row| mixed(row) % 40 == 0), "rows"),
+        (UsageDaily, with_numbers(&usage, "sessions", |values| values[77] += 1), "the logged rows of usage_truth"),
+        (UsageDaily, without(&usage, |row| row == 77), "the logged rows of usage_truth"),
+    ];
+    for (table, rows, check) in cases {
+        let mut edited = vec![(table, rows)];
+        if table == UsageDaily {
+            edited.push((Table::UsageTruth, truth.clone()));
+        }
+        let verification = verify_edited(&large, &[Customers, table], edited, None);
+        assert_fails(&verification, table, check);
+    }
+}
+
+fn claim(data_set: &DataSet, hashes: Vec<(Table, String)>) -> Claim {
+    let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
+    Claim { scans: tables.map(|table| Scan::whole(data_set, table)).into(), hashes }
+}
+
+#[test]
+fn one_flipped_value_is_named() {
+    let small = data_set(7, 3_000);
+    let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
+    let usage = whole(&small, Table::UsageDaily);
+    let exact = |edited: Vec<(Table, RecordBatch)>, table: Table| {
+        let verification = verify_edited(&small, &tables, edited, Some(claim(&small, Vec::new())));
+        let found = verification.check(table, "every value as generated").unwrap().clone();
+        let Evidence::Exact { equal, changed, missing, extra, first_difference, .. } = found.evidence else { panic!() };
+        assert_eq!(found.verdict == Verdict::Fails, !verification.holds);
+        (equal, [changed, missing, extra], first_difference.unwrap_or_default())
+    };
+    let rows = usage.num_rows() as u64;
+    assert_eq!(exact(Vec::new(), Table::UsageDaily), (rows, [0; 3], String::new()));
+
+    let (id, was) = (int64(&usage, "customer_id")[1_000], int32(&usage, "usage_minutes")[1_000]);
+    let flipped = with_numbers(&usage, "usage_minutes", |values| values[1_000] ^= 1);
+    let (equal, counts, first) = exact(vec![(Table::UsageDaily, flipped)], Table::UsageDaily);
+    assert_eq!((equal, counts), (rows - 1, [1, 0, 0]));
+    assert!(first.starts_with(&format!("customer_id {id}, date ")), "{first}");
+    assert!(first.ends_with(&format!("; the model gives usage_minutes {was}")), "{first}");
+
+    let (equal, counts, first) = exact(vec![(Table::UsageDaily, without(&usage, |row| row == 50))], Table::UsageDaily);
+    assert_eq!((equal, counts), (rows - 1, [0, 1, 0]));
+    assert!(first.starts_with("this row is missing: customer_id "), "{first}");
+
+    let (equal, counts, first) = exact(vec![(Table::UsageDaily, twice(&usage, 50))], Table::UsageDaily);
+    assert_eq!((equal, counts), (rows, [0, 0, 1]));
+    assert!(first.starts_with("the model does not give this row: customer_id "), "{first}");
+
+    let customers = whole(&small, Table::Customers);
+    let moved = with_text(&customers, "region", |regions| regions[9] = "Moon".into());
+    let (_, counts, first) = exact(vec![(Table::Customers, moved)], Table::Customers);
+    assert_eq!(counts, [1, 0, 0]);
+    assert!(first.starts_with("customer_id 10, ") && first.contains("region an unknown name"), "{first}");
+
+    let curves = whole(&small, Table::RetentionCurves);
+    let column = curves.column_by_name("retention_probability").unwrap();
+    let mut values = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float64Type>(column).values().to_vec();
+    values[600] *= 1.001;
+    let bent = with_column(&curves, "retention_probability", Arc::new(Float64Array::from(values)));
+    let bent = CurvesGiven(bent);
+    let rest: Vec<ScanSource> = tables[..4].iter().map(|&table| ScanSource::new(Scan::whole(&small, table))).collect();
+    let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&bent as &dyn TableSource]);
+    let verification =
+        verified(&small, &sources.collect::<Vec<_>>(), Some(claim(&small, Vec::new())), ERROR_RATE).unwrap();
+    assert_fails(&verification, Table::RetentionCurves, "base x exp(-day / decay)");
+    assert_fails(&verification, Table::RetentionCurves, "every value as generated");
+}
+
+/// `retention_curves` has no customers.
+struct CurvesGiven(RecordBatch);
+
+impl TableSource for CurvesGiven {
+    fn table(&self) -> Table {
+        Table::RetentionCurves
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
+    }
+
+    fn declares_order(&self) -> bool {
+        true
+    }
+
+    fn row_groups(&self) -> usize {
+        1
+    }
+
+    fn rows(&self) -> Option<u64> {
+        Some(self.0.num_rows() as u64)
+    }
+
+    fn customer_ids(&self, _: usize) -> Option<RangeInclusive<i64>> {
+        None
+    }
+
+    fn batches(&self, _: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
+        Ok(Box::new(std::iter::once(Ok(self.0.clone()))))
+    }
+}
+
+#[test]
+fn a_wrong_content_hash_in_a_manifest_is_found() {
+    let small = data_set(7, 100);
+    let stated = vec![(Table::Billing, "0".repeat(32))];
+    let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
+    let verification = verify_edited(&small, &tables, Vec::new(), Some(claim(&small, stated)));
+    assert_fails(&verification, Table::Billing, "every value as generated");
+    let fails = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).count();
+    assert_eq!(fails, 1);
+}
