@@ -11,8 +11,8 @@ use crate::verify::tally::Tally;
 use nalgebra::DMatrix;
 use statrs::distribution::ContinuousCDF;
 
-/// Active rows of a day from which on its number of lost ones is near enough to a continuous law.
-const LEAST_ROWS: u64 = 100;
+/// The variance of a day's number of lost rows from which on it is near enough to a continuous law.
+const LEAST_VARIANCE: f64 = 12.0;
 
 /// Steps of the integral over a day's possible rates.
 const STEPS: usize = 64;
@@ -26,7 +26,8 @@ struct Day {
 pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
     let truth = tally.truth_by_day.column_sums();
     let logged = tally.usage_daily.by_day.column_sums();
-    let days = truth.iter().zip(&logged).filter(|&(&active, _)| active >= LEAST_ROWS);
+    let spread_of_row = facts.survival.mean * (1.0 - facts.survival.mean);
+    let days = truth.iter().zip(&logged).filter(|&(&active, _)| active as f64 * spread_of_row >= LEAST_VARIANCE);
     let days: Vec<Day> =
         days.map(|(&active, &logged)| Day { active: active as f64, lost: active as f64 - logged as f64 }).collect();
     let logs = &facts.model.parameters().logs;

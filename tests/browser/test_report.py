@@ -1,0 +1,155 @@
+"""The report in a real browser: it opens from a file, asks for nothing, says nothing on the console, and fits."""
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+SAASGEN = os.environ["SAASGEN"]
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+           --disable-component-update --disable-sync --hide-scrollbars""".split()
+
+BROKEN = """
+retention.decay_days = 150.0
+logs = { loss_min = 0.1, loss_max = 0.4 }
+"""
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory):
+    """A report of a right data set with all tables, and one of a wrong data set with long messages."""
+    folder = tmp_path_factory.mktemp("reports")
+    tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
+    run = lambda *args: subprocess.run([SAASGEN, *args], cwd=folder, stdout=subprocess.DEVNULL).returncode
+    assert run("generate", "--customers", "20000", "--tables", tables, "--out", "right") == 0
+    assert run("verify", "--data", "right", "--report", "right.html") == 0
+    (folder / "broken.toml").write_text(BROKEN)
+    assert run("generate", "--customers", "20000", "--tables", tables, "--model", "broken.toml", "--out", "wrong") == 0
+    (folder / "wrong" / "manifest.json").unlink()
+    (folder / "wrong" / "billing.parquet").unlink()
+    assert run("verify", "--data", "wrong", "--report", "wrong.html") == 1
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(os.environ.get("CHROMEDRIVER", "/usr/bin/chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def opened(browser, report, width, scheme="light"):
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.get(report.as_uri())
+    assert browser.execute_script("return document.readyState") == "complete"
+
+
+def requests(browser):
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+
+
+@pytest.mark.parametrize("name", ["right", "wrong"])
+def test_nothing_is_asked_for_and_nothing_is_said(browser, reports, name):
+    browser.get_log("performance"), browser.get_log("browser")
+    report = reports / f"{name}.html"
+    opened(browser, report, 1400)
+    asked = [url for url in requests(browser) if not url.startswith("data:")]
+    assert asked == [report.as_uri()]
+    assert browser.get_log("browser") == []
+
+
+OVERFLOWING = """
+const wide = [...document.querySelectorAll('body *')].filter(element => {
+  const box = element.getBoundingClientRect();
+  return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5);
+});
+return [document.documentElement.scrollWidth, innerWidth, wide.map(element => element.outerHTML.slice(0, 120))];
+"""
+
+CUT_OR_COVERED = """
+const faults = [];
+for (const svg of document.querySelectorAll('svg')) {
+  const frame = svg.getBoundingClientRect();
+  const boxes = [...svg.querySelectorAll('text')].map(text => [text.textContent.trim(), text.getBoundingClientRect()])
+    .filter(([text]) => text);
+  for (const [text, box] of boxes) {
+    if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+      faults.push([svg.ariaLabel.slice(0, 40), 'cut', text]);
+  }
+  boxes.forEach(([text, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
+    if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
+      faults.push([svg.ariaLabel.slice(0, 40), 'covered', text, other]);
+  }));
+}
+return faults;
+"""
+
+
+@pytest.mark.parametrize("name", ["right", "wrong"])
+@pytest.mark.parametrize("width", [400, 1400])
+def test_nothing_overflows_and_every_label_can_be_read(browser, reports, name, width):
+    opened(browser, reports / f"{name}.html", width)
+    scroll_width, inner_width, wide = browser.execute_script(OVERFLOWING)
+    assert (scroll_width, wide) == (inner_width, [])
+    assert browser.execute_script(CUT_OR_COVERED) == []
+    sizes = browser.execute_script("""return [...document.querySelectorAll('svg text')].map(text =>
+        parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width / text.ownerSVGElement.viewBox.baseVal.width)""")
+    assert min(sizes) >= 9, "letters on a phone"
+
+
+CONTRASTS = """
+const channel = value => { value /= 255; return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+const light = color => { const [r, g, b] = color.match(/[\\d.]+/g).map(Number); return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b); };
+const page = light(getComputedStyle(document.body).backgroundColor);
+const contrast = color => { const own = light(color); return (Math.max(own, page) + 0.05) / (Math.min(own, page) + 0.05); };
+const found = {};
+for (const element of document.querySelectorAll('h1, h2, p, td, th, li, figcaption')) found[getComputedStyle(element).color] = contrast(getComputedStyle(element).color);
+for (const text of document.querySelectorAll('svg text')) found[getComputedStyle(text).fill] = contrast(getComputedStyle(text).fill);
+for (const dot of document.querySelectorAll('svg circle')) found['dot ' + getComputedStyle(dot).fill] = contrast(getComputedStyle(dot).fill) * 1.5;
+return [page, found];
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(browser, reports, scheme):
+    opened(browser, reports / "wrong.html", 1400, scheme)
+    page, contrasts = browser.execute_script(CONTRASTS)
+    assert (page > 0.5) == (scheme == "light")
+    assert len(contrasts) >= 6 and min(contrasts.values()) >= 4.5, contrasts
+
+
+def test_every_chart_has_marks_and_an_alternative_text(browser, reports):
+    opened(browser, reports / "right.html", 1400)
+    charts = browser.execute_script("""return [...document.querySelectorAll('svg')].map(svg => [svg.ariaLabel, svg.getAttribute('role'),
+        svg.querySelectorAll('circle, polyline, rect, polygon').length, svg.closest('figure').querySelector('figcaption').innerText])""")
+    assert len(charts) >= 27
+    for label, role, marks, caption in charts:
+        assert len(label) > 20 and role == "img" and marks >= 3 and caption, (label, marks)
+
+
+def test_it_prints(browser, reports):
+    opened(browser, reports / "right.html", 1400, "dark")
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})
+    assert len(printed["data"]) > 50_000
+
+
+def test_pictures_are_kept_to_be_looked_at(browser, reports):
+    """In target/browser: what people see, at both widths and in both schemes."""
+    folder = Path(os.environ.get("PICTURES", "target/browser"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for width, scheme in [(400, "light"), (400, "dark"), (1400, "light"), (1400, "dark")]:
+        opened(browser, reports / "right.html", width, scheme)
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+        picture = folder / f"report-{width}-{scheme}.png"
+        assert browser.save_screenshot(str(picture)) and picture.stat().st_size > 100_000

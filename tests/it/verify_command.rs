@@ -1,0 +1,240 @@
+//! `saasgen verify` as its users run it: on files, pulled files and servers, right, broken and none at all.
+
+use crate::program::{Ran, Serve, contents, run_in, send_signal, start_in, succeed_in};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tempfile::tempdir;
+
+fn verify(folder: &Path, args: &[&str]) -> Ran {
+    run_in(folder, &[&["verify"], args].concat())
+}
+
+/// The checks of `--json` with this verdict, as `table: check`.
+fn checks(ran: &Ran, verdict: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let checks = answer["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == verdict);
+    checks.map(|check| format!("{}: {}", check["table"].as_str().unwrap(), check["name"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn generated_files_hold_and_the_table_fits_a_terminal() {
+    let folder = tempdir().unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "20000", "--seed", "9"]);
+    let before = contents(&folder.path().join("data/raw"));
+    let ran = verify(folder.path(), &[]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
+    assert!(ran.stdout.starts_with("data/raw: model saas-v1, seed 9, 20,000 customers\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("The data set holds: 94 checks hold, none fails.\n"), "{}", ran.stdout);
+    for line in ran.stdout.lines() {
+        assert!(line.chars().count() <= 100 && line == line.trim_end(), "{line:?}");
+    }
+    let expected =
+        ["customers", "usage_daily", "billing", "support", "every value as generated", "decay in days, fitted"];
+    assert!(expected.iter().all(|name| ran.stdout.contains(name)), "{}", ran.stdout);
+    assert_eq!(contents(&folder.path().join("data/raw")), before, "verify changes nothing");
+    assert_eq!(verify(folder.path(), &["--threads", "1"]).stdout, ran.stdout, "whatever the number of threads");
+}
+
+#[test]
+fn every_table_of_files_and_of_a_server_is_the_same() {
+    let folder = tempdir().unwrap();
+    let tables = "customers,usage_daily,billing,support,retention_curves,usage_truth";
+    succeed_in(folder.path(), &["generate", "--customers", "6000", "--tables", tables]);
+    let files = verify(folder.path(), &["--json", "--exact"]);
+    assert_eq!(files.code, Some(0), "{}", files.stdout);
+    let exact = checks(&files, "holds").into_iter().filter(|check| check.ends_with("every value as generated"));
+    assert_eq!(exact.count(), 6);
+
+    let server = Serve::start(&["--customers", "6000"]);
+    let served = verify(folder.path(), &["--server", &server.uri, "--json"]);
+    assert_eq!(served.code, Some(0), "{}{}", served.stdout, served.stderr);
+    assert_eq!(checks(&served, "holds"), checks(&files, "holds"));
+
+    succeed_in(folder.path(), &["pull", "--server", &server.uri, "--out", "pulled"]);
+    assert_eq!(verify(folder.path(), &["--data", "pulled", "--exact"]).code, Some(0));
+}
+
+#[test]
+fn pulled_parts_are_held_against_their_part() {
+    let folder = tempdir().unwrap();
+    let server = Serve::start(&["--customers", "9000"]);
+    let pull = |args: &[&str]| succeed_in(folder.path(), &[&["pull", "--server", &server.uri], args].concat());
+    pull(&["--first-id", "2001", "--last-id", "7000", "--out", "ids"]);
+    let ids = verify(folder.path(), &["--data", "ids", "--json"]);
+    assert_eq!((ids.code, checks(&ids, "fails").len()), (Some(0), 0), "{}", ids.stdout);
+    assert!(checks(&ids, "holds").contains(&"usage_daily: decay in days, fitted".to_string()));
+
+    pull(&["--from", "2024-01-01", "--to", "2024-01-31", "--out", "january"]);
+    let january = verify(folder.path(), &["--data", "january", "--json"]);
+    assert_eq!((january.code, checks(&january, "fails").len()), (Some(0), 0), "{}", january.stdout);
+    assert!(checks(&january, "holds").contains(&"billing: every value as generated".to_string()));
+    assert!(checks(&january, "not_run").contains(&"usage_daily: laws".to_string()));
+
+    pull(&["--tables", "usage_daily", "--out", "usage"]);
+    assert_eq!(verify(folder.path(), &["--data", "usage"]).code, Some(0), "customers are generated where they lack");
+
+    pull(&["--tables", "usage_daily", "--columns", "date,sessions", "--out", "columns"]);
+    let columns = verify(folder.path(), &["--data", "columns"]);
+    assert_eq!(columns.code, Some(2));
+    assert!(columns.stderr.contains("date, sessions") && columns.stderr.contains("--columns"), "{}", columns.stderr);
+}
+
+#[test]
+fn what_is_no_data_set_is_told() {
+    let folder = tempdir().unwrap();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "300", "--out", "good"]);
+    succeed_in(folder.path(), &["generate", "--customers", "300", "--tables", "usage_daily", "--out", "usage"]);
+    fs::remove_file(folder.path().join("usage/manifest.json")).unwrap();
+    let copy = |name: &str| {
+        fs::create_dir(folder.path().join(name)).unwrap();
+        for (file, bytes) in contents(&folder.path().join("good")) {
+            fs::write(folder.path().join(name).join(file), bytes).unwrap();
+        }
+        folder.path().join(name)
+    };
+    let cut = copy("cut").join("billing.parquet");
+    let bytes = fs::read(&cut).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(copy("text").join("support.parquet"), "ticket_id,customer_id\n1001,1\n").unwrap();
+    fs::write(copy("nothing").join("support.parquet"), "").unwrap();
+    let twice = copy("twice").join("support");
+    fs::create_dir(&twice).unwrap();
+    fs::copy(folder.path().join("good/support.parquet"), twice.join("0.parquet")).unwrap();
+    let bytes = fs::read(folder.path().join("good/usage_daily.parquet")).unwrap();
+    let mut damaged = bytes.clone();
+    damaged[1_000..1_400].fill(0xA5);
+    fs::write(copy("damaged").join("usage_daily.parquet"), damaged).unwrap();
+
+    for (args, code, parts) in [
+        (&["--data", "nowhere"][..], 2, &["nowhere", "saasgen generate", "--data"][..]),
+        (&["--data", "empty"], 2, &["empty", "customers, usage_daily", ".parquet"]),
+        (&["--data", "usage"], 2, &["no readable customers table"]),
+        (&["--data", "usage", "--exact"], 2, &["manifest.json", "--exact"]),
+        (&["--data", "cut"], 1, &["cut/billing.parquet", "not a whole Parquet file"]),
+        (&["--data", "text"], 1, &["text/support.parquet", "not a whole Parquet file"]),
+        (&["--data", "nothing"], 1, &["nothing/support.parquet"]),
+        (&["--data", "damaged"], 1, &["damaged/usage_daily.parquet"]),
+        (&["--data", "twice"], 2, &["support is there twice", "twice/support.parquet"]),
+        (&["--data", "good", "--server", "grpc://localhost:1"], 2, &["--data", "--server"]),
+        (&["--server", "grpc://localhost:1"], 1, &["no server answers at grpc://localhost:1"]),
+        (&["--data", "good", "--report", "no/such/folder.html"], 1, &["no/such/folder.html"]),
+    ] {
+        let ran = verify(folder.path(), args);
+        assert_eq!(ran.code, Some(code), "{args:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_missing_table_fails_and_the_rest_is_judged() {
+    let folder = tempdir().unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "3000", "--out", "."]);
+    fs::remove_file(folder.path().join("billing.parquet")).unwrap();
+    for _ in 0..2 {
+        let ran = verify(folder.path(), &["--data", ".", "--json"]);
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert_eq!(checks(&ran, "fails"), ["billing: columns are there"]);
+        assert!(ran.stdout.contains("the table is missing"));
+        // The second time without the manifest that lists it.
+        let _ = fs::remove_file(folder.path().join("manifest.json"));
+    }
+}
+
+#[test]
+fn another_model_than_the_manifests_is_refused() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("fast.toml"), "retention.decay_days = 90.0\nname = \"fast\"\n").unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "2000", "--model", "fast.toml"]);
+    let refused = verify(folder.path(), &[]);
+    assert_eq!(refused.code, Some(2));
+    assert!(["fast", "saas-v1", "--model"].iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
+    assert_eq!(verify(folder.path(), &["--model", "fast.toml"]).code, Some(0));
+
+    fs::remove_file(folder.path().join("data/raw/manifest.json")).unwrap();
+    let ran = verify(folder.path(), &[]);
+    assert_eq!(ran.code, Some(1), "files of unknown origin are held against the model that is asked for");
+    assert!(ran.stdout.contains("of unknown origin") && ran.stdout.contains("FAILS"), "{}", ran.stdout);
+}
+
+#[test]
+fn right_data_sets_of_any_size_and_model_hold() {
+    let folder = tempdir().unwrap();
+    let model = "window = { start = 2024-02-01, months = 3 }\nlogs = { loss_min = 0.0, loss_max = 0.0 }\n\
+                 plans.Team = { share = 0.05, price = 9.5, active_share = 1.0, sessions = 0.0, minutes = 700.0 }\n\
+                 plans.Free.share = 0.35\nplans.Pro.active_share = 0.0\nbilling = { interval_days = 1, jitter_days = 0 }\n\
+                 support.tickets_per_month = 0.0\nusage.events_per_session = 0.0\n";
+    fs::write(folder.path().join("odd.toml"), model).unwrap();
+    for customers in ["1", "2", "7", "40", "700", "5000"] {
+        for model in [&[][..], &["--model", "odd.toml"]] {
+            let out = format!("{customers}-{}", model.len());
+            succeed_in(folder.path(), &[&["generate", "--customers", customers, "--out", &out], model].concat());
+            for known in [true, false] {
+                let ran = verify(folder.path(), &[&["--data", &out, "--report", "r.html"], model].concat());
+                assert_eq!(ran.code, Some(0), "{out}, {known}: {}{}", ran.stdout, ran.stderr);
+                let _ = fs::remove_file(folder.path().join(&out).join("manifest.json"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_report_stands_alone() {
+    let folder = tempdir().unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "4000"]);
+    assert_eq!(verify(folder.path(), &["--report", "report.html"]).code, Some(0));
+    let report = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(report.starts_with("<!DOCTYPE html>") && report.ends_with("</html>"));
+    assert!(report.contains("The data set holds: "));
+    for outside in ["<script", "src=", "@import", "url("] {
+        assert!(!report.contains(outside), "{outside}");
+    }
+    let links: Vec<&str> = report.split("http").skip(1).map(|rest| &rest[..20]).collect();
+    assert!(links.iter().all(|link| link.starts_with("://www.w3.org/2000/s")), "only SVG's own name: {links:?}");
+    let charts = report.matches("<svg ").count();
+    assert!(charts >= 27, "{charts} charts");
+    assert_eq!(report.matches("<svg role=\"img\" aria-label=\"").count(), charts, "each has its alternative text");
+    for text in [
+        "Retention, Enterprise",
+        "Cohorts: share active a day",
+        "Missing logs by day",
+        "Invoices by week",
+        "Tickets by tenure",
+    ] {
+        assert!(report.contains(text), "{text}");
+    }
+    assert!(!report.contains("NaN") && !report.contains("inf\""));
+    verify(folder.path(), &["--report", "again.html", "--json"]);
+    assert_eq!(fs::read_to_string(folder.path().join("again.html")).unwrap(), report, "the same for the same data set");
+
+    // Names of a model are text, whatever they hold.
+    fs::write(folder.path().join("odd.toml"), "name = \"<b>&\\\"odd\"\nplans.'<i>Free'.share = 0.0\nplans.'<i>Free'.price = 0.0\nplans.'<i>Free'.active_share = 0.5\nplans.'<i>Free'.sessions = 1.0\nplans.'<i>Free'.minutes = 9.0\n").unwrap();
+    succeed_in(folder.path(), &["generate", "--customers", "400", "--model", "odd.toml", "--out", "odd"]);
+    assert_eq!(verify(folder.path(), &["--data", "odd", "--model", "odd.toml", "--report", "odd.html"]).code, Some(0));
+    let report = fs::read_to_string(folder.path().join("odd.html")).unwrap();
+    assert!(report.contains("&lt;i&gt;Free") && !report.contains("<i>Free") && !report.contains("<b>&"));
+}
+
+#[test]
+fn a_signal_ends_it_and_leaves_no_report() {
+    let folder = tempdir().unwrap();
+    let server = Serve::start(&["--customers", "1000000000"]);
+    let mut child = start_in(folder.path(), &["verify", "--server", &server.uri, "--report", "r.html"]);
+    // It asks the server before it reads anything; either way the answer is the same.
+    send_signal_once_listening(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(contents(folder.path()).is_empty());
+}
+
+/// The program answers signals from its first lines on; until then they end it by their default.
+fn send_signal_once_listening(child: &std::process::Child) {
+    crate::program::wait_until("a handler for signals", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+        caught >> 14 & 1 == 1
+    });
+    send_signal(child, "TERM");
+}
