@@ -4,9 +4,10 @@
 //! next one. Of tables whose row groups overlap, every stripe reads those that may have rows of it: slower, by as many
 //! times as there are stripes, but in the same memory.
 
+use super::ReadOptions;
 use super::findings::{Findings, Rule};
 use super::rows::{Converter, Key, Rows};
-use super::{ReadOptions, Stripe};
+use super::run::Stripe;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::model::Parameters;
@@ -38,8 +39,8 @@ struct Input<'a> {
 struct Position {
     /// The first row group not read yet, where they follow each other.
     next: usize,
-    /// Rows beyond the stripe.
-    carried: Rows,
+    /// Rows of the stripe and beyond it.
+    parts: Vec<Rows>,
     /// Row groups that were read before, whose findings are noted already.
     noted: Vec<bool>,
     /// The key of the last row of the row group before.
@@ -60,7 +61,7 @@ impl<'a> Inputs<'a> {
         let inputs: Vec<Input<'a>> = sources.iter().map(|source| Input::new(*source, parameters, ids)).collect();
         let positions = inputs.iter().map(|input| Position {
             next: 0,
-            carried: Rows::none(input.table()),
+            parts: Vec::new(),
             noted: vec![false; input.customer_ids.len()],
             last_key: None,
         });
@@ -91,10 +92,10 @@ impl<'a> Inputs<'a> {
             if !input.follows {
                 position.next = 0;
             }
-            let carried = std::mem::replace(&mut position.carried, Rows::none(input.table()));
-            let (rows, beyond) = carried.split_at_customer(stripe.ids.end);
-            position.carried = beyond;
-            rows.sorted()
+            let parts = std::mem::take(&mut position.parts).into_iter();
+            let (rows, beyond) = parts.map(|part| part.split_at_customer(stripe.ids.end)).unzip();
+            position.parts = beyond;
+            Rows::concat(input.table(), rows).sorted()
         });
         Ok(rows.collect())
     }
@@ -129,6 +130,7 @@ impl<'a> Input<'a> {
     fn decode(&self, row_group: usize, stripe: &Stripe, options: ReadOptions<'_>) -> Result<Decoded> {
         let table = self.table();
         let mut decoded = Decoded { rows: Rows::none(table), findings: Findings::default(), ends: None };
+        let mut parts = Vec::new();
         for batch in self.source.batches(row_group)? {
             if options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
@@ -138,10 +140,10 @@ impl<'a> Input<'a> {
             (options.progress)(batch.num_rows() as u64);
             self.check_order(&rows, &mut decoded);
             self.check_ids(row_group, &rows, &mut decoded.findings)?;
-            let customers = rows.customers().to_vec();
             let is_wanted = |id: i64| self.ids.contains(&id) && (self.follows || stripe.ids.contains(&id));
-            decoded.rows.append(rows.retain(|row| is_wanted(customers[row])));
+            parts.push(rows.retain(|rows, row| is_wanted(rows.customers()[row])));
         }
+        decoded.rows = Rows::concat(table, parts);
         Ok(decoded)
     }
 
@@ -177,7 +179,7 @@ impl<'a> Input<'a> {
 impl Position {
     fn add(&mut self, table: Table, row_group: usize, decoded: Decoded, findings: &mut Findings) {
         self.next = row_group + 1;
-        self.carried.append(decoded.rows);
+        self.parts.push(decoded.rows);
         if std::mem::replace(&mut self.noted[row_group], true) {
             return;
         }

@@ -113,26 +113,36 @@ impl Rows {
         customers.partition_point(|&id| id < ids.start)..customers.partition_point(|&id| id < ids.end)
     }
 
-    pub fn append(&mut self, mut other: Self) {
-        if self.len == 0 {
-            *self = other;
-            return;
+    /// The rows of all `parts`, in their order. Each column of the parts is freed as it is copied, so that the most in
+    /// memory is the whole and one column of the parts.
+    pub fn concat(table: Table, mut parts: Vec<Self>) -> Self {
+        parts.retain(|part| part.len > 0);
+        if parts.len() < 2 {
+            return parts.pop().unwrap_or_else(|| Self::none(table));
         }
-        for (column, more) in self.columns.iter_mut().zip(&mut other.columns) {
-            match (column, more) {
-                (Column::Int64(column), Column::Int64(more)) => column.append(more),
-                (Column::Int32(column), Column::Int32(more)) | (Column::Date(column), Column::Date(more)) => {
-                    column.append(more);
+        let len = parts.iter().map(|part| part.len).sum();
+        /// Joins the values of one kind of column, taken out of each part.
+        macro_rules! joined {
+            ($kind:path, $index:expr) => {{
+                let mut joined = Vec::with_capacity(len);
+                for part in &mut parts {
+                    if let $kind(values) = &mut part.columns[$index] {
+                        joined.append(&mut std::mem::take(values));
+                    }
                 }
-                (Column::Text(column), Column::Text(more)) => column.append(more),
-                (Column::Money(column), Column::Money(more)) => column.append(more),
-                (Column::Float64(column), Column::Float64(more)) => column.append(more),
-                (Column::Boolean(column), Column::Boolean(more)) => column.append(more),
-                // Both have the kinds of the same table's columns.
-                _ => {}
-            }
+                $kind(joined)
+            }};
         }
-        self.len += other.len;
+        let columns = table.columns().iter().enumerate().map(|(index, column)| match column.kind {
+            Kind::Int64 => joined!(Column::Int64, index),
+            Kind::Int32 => joined!(Column::Int32, index),
+            Kind::Date => joined!(Column::Date, index),
+            Kind::Text(_) => joined!(Column::Text, index),
+            Kind::Money => joined!(Column::Money, index),
+            Kind::Float64 => joined!(Column::Float64, index),
+            Kind::Boolean => joined!(Column::Boolean, index),
+        });
+        Self { table, columns: columns.collect(), len }
     }
 
     fn select(&self, rows: &[u32]) -> Self {
@@ -152,9 +162,12 @@ impl Rows {
     }
 
     /// Only the rows that `keep` names; nothing is copied where that is all of them.
-    pub fn retain(self, keep: impl Fn(usize) -> bool) -> Self {
-        let kept: Vec<u32> = (0..self.len).filter(|&row| keep(row)).map(|row| row as u32).collect();
-        if kept.len() == self.len { self } else { self.select(&kept) }
+    pub fn retain(self, keep: impl Fn(&Self, usize) -> bool) -> Self {
+        if (0..self.len).all(|row| keep(&self, row)) {
+            return self;
+        }
+        let kept: Vec<u32> = (0..self.len).filter(|&row| keep(&self, row)).map(|row| row as u32).collect();
+        self.select(&kept)
     }
 
     /// The rows of customers below `id`, and the others.
@@ -315,7 +328,7 @@ impl Converter {
             findings.note(self.table, Rule::Values, || describe(batch, self.table, row));
         }
         let rows = Rows { table: self.table, columns, len: batch.num_rows() };
-        Ok(if unusable.is_empty() { rows } else { rows.retain(|row| !unusable[row]) })
+        Ok(if unusable.is_empty() { rows } else { rows.retain(|_, row| !unusable[row]) })
     }
 }
 

@@ -50,7 +50,9 @@ pub(super) fn billing(material: &Material) -> Result<Vec<Chart>> {
 /// How many days early or late invoices come.
 fn jitter(material: &Material) -> Result<Chart> {
     let (facts, tally) = (&material.facts, &material.tally);
-    let names: Vec<String> = (-facts.jitter_days..=facts.jitter_days).map(|days| format!("{days:+}")).collect();
+    let names: Vec<String> = (-facts.jitter_days..=facts.jitter_days)
+        .map(|days| if days == 0 { "0".into() } else { format!("{days:+}") })
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let even = vec![1.0 / names.len() as f64; names.len()];
     super::customers::mix("Days early (-) or late (+)", "share of invoices", &names, tally.jitter.row(0), &even)
