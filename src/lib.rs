@@ -1,8 +1,9 @@
 //! saasgen: realistic, deterministic SaaS customer data of any size, streamed over Arrow Flight as it is generated.
 //!
 //! ```text
-//! model ─▶ random ─▶ tables ─▶ scan ─▶ batches ─┬─▶ flight ────────▶ cli
-//! (what)   (bits)    (values)  (which) (Arrow)  └─▶ parquet_files ─▶ cli
+//! model ─▶ random ─▶ tables ─▶ scan ─▶ batches ─┬─▶ flight ────────┬─▶ cli
+//! (what)   (bits)    (values)  (which) (Arrow)  ├─▶ parquet_files ─┤
+//!                                               └─▶ verify ────────┘
 //! ```
 //!
 //! Data flows one way, and a module uses only what stands to its left, and [`error`]. What all rests on: **a value is

@@ -9,7 +9,7 @@ pub use request::{BatchMark, KEYS, ScanRequest};
 pub use resolve::{Compression, Naming, Strings};
 
 use crate::model::Day;
-use crate::tables::expected::RowsPerCustomer;
+use crate::tables::expected::{Expected, RowsPerCustomer};
 use crate::tables::{ColumnSet, ColumnSpec, DataSet, Generator, Table};
 use std::ops::Range;
 
@@ -99,6 +99,11 @@ impl Scan {
     /// The same scan for other customers: a partition of it.
     pub fn for_ids(&self, ids: Range<u64>) -> Self {
         Self { ids, ..self.clone() }
+    }
+
+    /// The number of rows, in closed form.
+    pub fn expected_rows(&self) -> Expected {
+        self.rows_per_customer.of(self.ids.end - self.ids.start)
     }
 
     /// The number of rows, where it is known without generating them.

@@ -28,7 +28,7 @@ pub(super) fn check(
         let plan = &facts.plans[profile.plan];
         let signup = facts.window.first + profile.signup as i32;
         let cohort = facts.months[profile.signup];
-        let (mut before, mut kept) = (i32::MIN, 0);
+        let (mut before, mut sessions_before, mut kept) = (i32::MIN, None, 0);
         for row in run {
             let mut note = |rule| findings.note(name, rule, || table.describe(row, facts.model.parameters()));
             if dates[row] == before {
@@ -44,7 +44,8 @@ pub(super) fn check(
             if !(plan.minutes_limits.0..=plan.minutes_limits.1).contains(&minutes[row]) {
                 note(Rule::MinutesLimits);
             }
-            tally.add_values(profile.plan, [sessions[row], minutes[row], events[row]]);
+            let values = [sessions[row], minutes[row], events[row]];
+            sessions_before = Some(tally.add_values(profile.plan, values, sessions_before));
             if !(signup..=facts.window.last()).contains(&dates[row]) {
                 note(Rule::Dates);
                 continue;
@@ -53,7 +54,13 @@ pub(super) fn check(
             tally.by_age.add(profile.plan, age, 1);
             tally.by_day.add(profile.plan, profile.signup + age, 1);
             tally.by_cohort.add(cohort, age, 1);
+            let month = facts.months[profile.signup + age];
+            tally.sessions_by_month.add(profile.plan, month, sessions[row].max(0) as u64);
+            tally.minutes_by_month.add(profile.plan, month, minutes[row].max(0) as u64);
             kept += 1;
+        }
+        if let Some(region) = profile.region {
+            tally.by_region.add(0, region, kept);
         }
         tally.customer_rows.add(profile.plan, profile.signup, kept);
         tally.customer_squares.add(profile.plan, profile.signup, kept * kept);

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::findings::{Findings, Rule};
 use super::rows::{Rows, UNKNOWN};
-use super::tally::Tally;
+use super::tally::{FIXED_POINT, Tally};
 use crate::tables::Table;
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ pub(super) struct Profile {
     pub signup: usize,
     /// Index into the model's plans.
     pub plan: usize,
+    /// Index into the model's regions, where it is one of them.
+    pub region: Option<usize>,
 }
 
 /// The profiles of a run of customers.
@@ -40,7 +42,8 @@ impl Profiles {
             let signup = table.dates(1)[row] - facts.window.first;
             let plan = table.text(2)[row];
             let is_usable = (0..facts.days() as i32).contains(&signup) && plan != UNKNOWN;
-            let profile = Profile { signup: signup.max(0) as usize, plan: usize::from(plan) };
+            let region = Some(table.text(3)[row]).filter(|&region| region != UNKNOWN).map(usize::from);
+            let profile = Profile { signup: signup.max(0) as usize, plan: usize::from(plan), region };
             let slot = &mut known[(table.int64(0)[row] - ids.start) as usize];
             if slot.is_none() {
                 *slot = Some(if is_usable { Known::Usable(profile) } else { Known::Unusable });
@@ -116,6 +119,10 @@ pub(super) fn check(
             tally.signups.add(usize::from(plan), signup as usize, 1);
             if region != UNKNOWN {
                 tally.regions.add(usize::from(plan), usize::from(region), 1);
+                let activity = facts.plans[usize::from(plan)].active_sums[facts.days() - signup as usize];
+                for (row, sum) in activity.into_iter().enumerate() {
+                    tally.region_activity.add(row, usize::from(region), (sum * FIXED_POINT).round() as u64);
+                }
             }
         }
     }

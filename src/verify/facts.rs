@@ -40,20 +40,26 @@ pub(super) struct PlanFacts {
     pub minutes_limits: (i32, i32),
     /// Probability of being active, by age.
     pub active: Vec<f64>,
+    /// Sums of the probabilities, and of their squares, over the ages below each.
+    pub active_sums: Vec<[f64; 2]>,
 }
 
 impl Facts {
     pub fn new(model: Model) -> Self {
         let window = model.window();
         let parameters = model.parameters();
-        let plans = parameters.plans.iter().map(|(name, plan)| PlanFacts {
-            name: name.clone(),
-            share: plan.share,
-            price_cents: plan.price_cents(),
-            mean_sessions: plan.sessions,
-            mean_minutes: plan.minutes,
-            minutes_limits: minutes_limits(&model, plan),
-            active: (0..window.days).map(|age| active_probability(&model, plan, age)).collect(),
+        let plans = parameters.plans.iter().map(|(name, plan)| {
+            let active: Vec<f64> = (0..window.days).map(|age| active_probability(&model, plan, age)).collect();
+            PlanFacts {
+                name: name.clone(),
+                share: plan.share,
+                price_cents: plan.price_cents(),
+                mean_sessions: plan.sessions,
+                mean_minutes: plan.minutes,
+                minutes_limits: minutes_limits(&model, plan),
+                active_sums: sums(&active),
+                active,
+            }
         });
         let logs = &parameters.logs;
         let survival = Survival {
@@ -73,6 +79,14 @@ impl Facts {
     pub fn month_count(&self) -> usize {
         self.months.last().map_or(0, |last| last + 1)
     }
+}
+
+fn sums(active: &[f64]) -> Vec<[f64; 2]> {
+    let running = active.iter().scan([0.0; 2], |sums, probability| {
+        *sums = [sums[0] + probability, sums[1] + probability * probability];
+        Some(*sums)
+    });
+    [[0.0; 2]].into_iter().chain(running).collect()
 }
 
 fn months(window: Window) -> Vec<usize> {

@@ -126,6 +126,9 @@ impl Invoices<'_> {
         if let Some((one, next)) = pair(|invoice| invoice.status) {
             tally.status_pairs.add(one, next, 1);
         }
+        if let Some(status) = now.status {
+            tally.statuses_by_plan.add(self.profile.plan, status, 1);
+        }
         let day = now.date - self.facts.window.first;
         if let Some(status) = now.status.filter(|_| (0..self.facts.days() as i32).contains(&day)) {
             tally.statuses.add(day as usize, status, 1);

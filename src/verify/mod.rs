@@ -110,6 +110,7 @@ pub fn verify(subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verific
     let facts = Facts::new(subject.model.clone());
     let mut findings = Findings::default();
     let readable = readable(subject, &mut findings);
+    check_claim(subject)?;
     let ids = expected_ids(subject, &readable)?;
     let run = Run { facts: &facts, subject, ids: &ids, options };
     let mut found = run.read(&readable, findings)?;
@@ -134,6 +135,28 @@ fn readable<'a>(subject: &Subject<'a>, findings: &mut Findings) -> Vec<&'a dyn T
         wrong.into_iter().for_each(|text| findings.note(source.table(), Rule::Schema, || text));
     }
     readable
+}
+
+/// Rows that are generated again, if need be, only to say that they are missing: some seconds' work.
+const MISSING_ROWS: f64 = 1e8;
+
+/// Refuses a claim of far more rows than there are: to find them all missing could take days.
+fn check_claim(subject: &Subject<'_>) -> Result<()> {
+    for scan in subject.claim.iter().flat_map(|claim| &claim.scans) {
+        let source = subject.sources.iter().find(|source| source.table() == scan.table());
+        let Some(rows) = source.and_then(|source| source.rows()) else { continue };
+        let expected = scan.expected_rows().rows;
+        if expected > MISSING_ROWS + 10.0 * rows as f64 {
+            return Err(Error::Misuse(format!(
+                "the manifest says {} customers, of whose {} about {:.0} rows are expected, but there are {rows}: it is not \
+                 the manifest of these files; remove it to hold them against the laws alone",
+                scan.data_set().customers(),
+                scan.table().name(),
+                expected
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The customers that there should be: those claimed, or else as many as the customers table goes up to.

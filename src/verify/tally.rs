@@ -67,6 +67,14 @@ pub(super) struct UsageTally {
     pub joint: Joint,
     /// By plan: sums of sessions x feature events and of sessions x minutes.
     pub products: Grid,
+    /// Sums of sessions, and of minutes, by plan and month of the window.
+    pub sessions_by_month: Grid,
+    pub minutes_by_month: Grid,
+    /// By plan, over rows that follow each other in a customer: their number, the sums of the sessions of the first
+    /// and of the second, and of the products of both.
+    pub neighbours: Grid,
+    /// Rows by region.
+    pub by_region: Grid,
 }
 
 /// Counts by sessions and feature events, each number of sessions with as many columns as it needs.
@@ -124,12 +132,17 @@ impl UsageTally {
             events: Grid::new(plans, most_events + 1),
             joint: Joint::new(most_sessions, per_session),
             products: Grid::new(plans, 2),
+            sessions_by_month: Grid::new(plans, facts.month_count()),
+            minutes_by_month: Grid::new(plans, facts.month_count()),
+            neighbours: Grid::new(plans, 4),
+            by_region: Grid::new(1, facts.model.parameters().regions.len()),
         }
     }
 
-    /// Takes in what a customer of `plan` did on an active day; negative numbers are a violation of their own and
-    /// counted as 0 here.
-    pub fn add_values(&mut self, plan: usize, [sessions, minutes, events]: [i32; 3]) {
+    /// Takes in what a customer of `plan` did on an active day, `before` being the sessions of the active day before
+    /// it, and returns the sessions. Numbers that the law can't give are counted as the nearest that are counted: the
+    /// negative ones are a violation of their own.
+    pub fn add_values(&mut self, plan: usize, [sessions, minutes, events]: [i32; 3], before: Option<u64>) -> u64 {
         let within = |value: i32, grid: &Grid| (value.max(0) as usize).min(grid.columns - 1);
         let (sessions, minutes, events) =
             (within(sessions, &self.sessions), within(minutes, &self.minutes), within(events, &self.events));
@@ -139,6 +152,11 @@ impl UsageTally {
         self.joint.add(sessions, events);
         self.products.add(plan, 0, (sessions * events) as u64);
         self.products.add(plan, 1, (sessions * minutes) as u64);
+        if let Some(before) = before {
+            let sums = [1, before, sessions as u64, before * sessions as u64];
+            sums.into_iter().enumerate().for_each(|(index, sum)| self.neighbours.add(plan, index, sum));
+        }
+        sessions as u64
     }
 
     fn merge(&mut self, other: &Self) {
@@ -153,12 +171,19 @@ impl UsageTally {
             (&mut self.minutes, &other.minutes),
             (&mut self.events, &other.events),
             (&mut self.products, &other.products),
+            (&mut self.sessions_by_month, &other.sessions_by_month),
+            (&mut self.minutes_by_month, &other.minutes_by_month),
+            (&mut self.neighbours, &other.neighbours),
+            (&mut self.by_region, &other.by_region),
         ] {
             grid.merge(more);
         }
         self.joint.counts.iter_mut().zip(&other.joint.counts).for_each(|(count, more)| *count += more);
     }
 }
+
+/// Sums of probabilities are kept in whole parts of it, so that they too add up to the same in any order.
+pub(super) const FIXED_POINT: f64 = 1024.0;
 
 /// Parts of equal length into which a ticket's customer's time is cut.
 pub(super) const TENURE_PARTS: usize = 50;
@@ -173,6 +198,9 @@ pub(super) struct Tally {
     pub signups: Grid,
     /// Customers by plan and region.
     pub regions: Grid,
+    /// By region: the customers' probabilities of being active summed over their days, and the squares of those, in
+    /// units of 1 / [`FIXED_POINT`].
+    pub region_activity: Grid,
     pub usage_daily: UsageTally,
     pub usage_truth: UsageTally,
     /// Rows of the truth by plan and day, from the table or generated.
@@ -186,6 +214,8 @@ pub(super) struct Tally {
     pub statuses: Grid,
     /// Invoices by the status of the one before and their own.
     pub status_pairs: Grid,
+    /// Invoices by plan and status.
+    pub statuses_by_plan: Grid,
     pub tickets: u64,
     /// Tickets by signup day of the customer.
     pub tickets_by_signup: Grid,
@@ -197,6 +227,10 @@ pub(super) struct Tally {
     pub tickets_by_day: Grid,
     /// Tickets by category and priority.
     pub topics: Grid,
+    /// Tickets by plan, and by category and by priority.
+    pub tickets_by_plan: Grid,
+    pub categories_by_plan: Grid,
+    pub priorities_by_plan: Grid,
 }
 
 impl Tally {
@@ -208,6 +242,7 @@ impl Tally {
         Self {
             signups: Grid::new(plans, days),
             regions: Grid::new(plans, parameters.regions.len()),
+            region_activity: Grid::new(2, parameters.regions.len()),
             usage_daily: UsageTally::new(facts),
             usage_truth: UsageTally::new(facts),
             truth_by_day: Grid::new(plans, days),
@@ -216,12 +251,16 @@ impl Tally {
             jitter_pairs: Grid::new(jitters, jitters),
             statuses: Grid::new(days, statuses),
             status_pairs: Grid::new(statuses, statuses),
+            statuses_by_plan: Grid::new(plans, statuses),
             tickets: 0,
             tickets_by_signup: Grid::new(1, days),
             ticket_counts: Grid::new(1, MOST_TICKETS + 2),
             ticket_parts: Grid::new(1, TENURE_PARTS),
             tickets_by_day: Grid::new(1, days),
             topics: Grid::new(parameters.support.category.len(), parameters.support.priority.len()),
+            tickets_by_plan: Grid::new(1, plans),
+            categories_by_plan: Grid::new(plans, parameters.support.category.len()),
+            priorities_by_plan: Grid::new(plans, parameters.support.priority.len()),
         }
     }
 
@@ -237,6 +276,11 @@ impl Tally {
         for (grid, more) in [
             (&mut self.signups, &other.signups),
             (&mut self.regions, &other.regions),
+            (&mut self.region_activity, &other.region_activity),
+            (&mut self.statuses_by_plan, &other.statuses_by_plan),
+            (&mut self.tickets_by_plan, &other.tickets_by_plan),
+            (&mut self.categories_by_plan, &other.categories_by_plan),
+            (&mut self.priorities_by_plan, &other.priorities_by_plan),
             (&mut self.truth_by_day, &other.truth_by_day),
             (&mut self.jitter, &other.jitter),
             (&mut self.jitter_pairs, &other.jitter_pairs),

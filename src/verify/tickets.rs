@@ -22,6 +22,7 @@ pub(super) fn check(
     tally.tickets += rows.len() as u64;
     profiles.each(facts, table, rows, findings, |customer, profile, run, findings| {
         tally.tickets_by_signup.add(0, profile.signup, run.len() as u64);
+        tally.tickets_by_plan.add(0, profile.plan, run.len() as u64);
         tally.ticket_counts.add(0, run.len().min(MOST_TICKETS + 1), 1);
         check_customer(facts, table, customer, profile, run, tally, findings);
     });
@@ -60,6 +61,8 @@ fn check_customer(
         let (category, priority) = (table.text(3)[row], table.text(4)[row]);
         if category != UNKNOWN && priority != UNKNOWN {
             tally.topics.add(usize::from(category), usize::from(priority), 1);
+            tally.categories_by_plan.add(profile.plan, usize::from(category), 1);
+            tally.priorities_by_plan.add(profile.plan, usize::from(priority), 1);
         }
     }
 }

@@ -339,6 +339,51 @@ fn rows_that_follow_other_laws_are_found() {
             }
         }
     });
+    let usage_ids = int64(&usage, "customer_id").to_vec();
+    let usage_days = dates(&usage, "date").to_vec();
+    let plan_of = |id: i64| plans[id as usize - 1].as_str();
+    let regions = text(&customers, "region");
+    let december = |day: i32| day >= 20_058;
+    let seasonal = with_numbers(&usage, "sessions", |sessions| {
+        let more =
+            sessions.iter_mut().enumerate().filter(|(row, _)| december(usage_days[*row]) && mixed(*row) % 5 == 0);
+        more.for_each(|(_, sessions)| *sessions += 1);
+    });
+    let longer = with_numbers(&usage, "usage_minutes", |minutes| {
+        let more = minutes.iter_mut().enumerate().filter(|(row, _)| december(usage_days[*row]));
+        more.for_each(|(_, minutes)| *minutes += *minutes / 40);
+    });
+    let habitual = with_numbers(&usage, "sessions", |sessions| {
+        for row in 1..sessions.len() {
+            if usage_ids[row] == usage_ids[row - 1] && mixed(row) % 30 == 0 {
+                sessions[row] = sessions[row - 1];
+            }
+        }
+    });
+    let upgraded = with_text(&customers, "plan", |plans| {
+        let moved = plans.iter_mut().enumerate().filter(|(row, _)| signups[*row] < 19_600 && mixed(*row) % 8 == 0);
+        moved.for_each(|(_, plan)| *plan = "Pro".into());
+    });
+    let bill_ids = int64(&billing, "customer_id").to_vec();
+    let bill_days = dates(&billing, "bill_date").to_vec();
+    let settled = |is_moved: &dyn Fn(usize) -> bool| {
+        with_text(&billing, "payment_status", |statuses| {
+            let moved = statuses.iter_mut().enumerate().filter(|(row, status)| *status == "late" && is_moved(*row));
+            moved.for_each(|(_, status)| *status = "paid".into());
+        })
+    };
+    let prompt_plan = settled(&|row| plan_of(bill_ids[row]) == "Enterprise" && mixed(row) % 4 == 0);
+    let prompt_month = settled(&|row| december(bill_days[row]) && mixed(row) % 4 == 0);
+    let ticket_ids = int64(&support, "customer_id").to_vec();
+    let of_enterprise = |column: &str, name: &str| {
+        with_text(&support, column, |names| {
+            let moved = names
+                .iter_mut()
+                .enumerate()
+                .filter(|(row, _)| plan_of(ticket_ids[*row]) == "Enterprise" && mixed(*row) % 3 == 0);
+            moved.for_each(|(_, own)| *own = name.into());
+        })
+    };
     let day_late = with_dates(&usage, "date", |days| days.iter_mut().for_each(|day| *day += 1));
     let bill_early = with_dates(&billing, "bill_date", |days| days.iter_mut().for_each(|day| *day -= 1));
     let usage_of = |base: f64| {
@@ -349,12 +394,25 @@ fn rows_that_follow_other_laws_are_found() {
     };
     let tickets_of =
         |rate: f64| whole(&data_set_of(&format!("support.tickets_per_month = {rate}"), 42, 30_000), Support);
-    let usage_ids = int64(&usage, "customer_id").to_vec();
-    let usage_days = dates(&usage, "date").to_vec();
-    let enterprise = |row: usize| plans[usage_ids[row] as usize - 1] == "Enterprise";
+    let enterprise = |row: usize| plan_of(usage_ids[row]) == "Enterprise";
+    let european = |row: usize| regions[usage_ids[row] as usize - 1] == "EU";
     let cases: Vec<(Table, RecordBatch, &str)> = vec![
         (Customers, mondays, "signups flat over weekdays"),
         (Customers, favoured, "plan and region independent"),
+        (Customers, upgraded, "plan and signup month independent"),
+        (
+            Support,
+            without(&support, |row| plan_of(ticket_ids[row]) == "Enterprise" && mixed(row) % 8 == 0),
+            "tickets by plan",
+        ),
+        (Support, of_enterprise("category", "technical"), "category and plan independent"),
+        (Support, of_enterprise("priority", "high"), "priority and plan independent"),
+        (Billing, prompt_plan, "payment_status and plan independent"),
+        (Billing, prompt_month, "payment_status and month independent"),
+        (UsageDaily, seasonal, "sessions flat over months"),
+        (UsageDaily, longer, "usage_minutes flat over months"),
+        (UsageDaily, habitual, "sessions independent from day to day"),
+        (UsageDaily, without(&usage, |row| european(row) && mixed(row) % 30 == 0), "rows independent of region"),
         (Support, piled, "tickets by calendar day"),
         (Support, early, "ticket dates uniform over tenure"),
         (Support, urgent, "category and priority independent"),

@@ -5,6 +5,7 @@ use saasgen::batches::{ScanSource, TableSource};
 use saasgen::scan::Scan;
 use saasgen::tables::{DataSet, Table};
 use saasgen::verify::{Claim, Evidence, ReadOptions, Subject, Verification, verify};
+use saasgen::workers::run_in_order;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
@@ -59,14 +60,14 @@ fn is_alarm(verification: &Verification) -> bool {
 fn p_values_are_uniform_and_alarms_as_rare_as_stated() {
     let mut p_values: BTreeMap<(&'static str, String), Vec<f64>> = BTreeMap::new();
     let mut alarms = 0;
-    for seed in 1..=SEEDS {
-        let data_set = data_set(seed, CUSTOMERS);
-        let verification = verified_tables(&data_set, &Table::ALL, TEST_RATE);
+    let seeds: Vec<u64> = (1..=SEEDS).collect();
+    let verified = |seed| Ok(verified_tables(&data_set(seed, CUSTOMERS), &Table::ALL, TEST_RATE));
+    run_in_order(&seeds, 2, verified, |_, verification| {
         alarms += u32::from(is_alarm(&verification));
         for check in verification.checks {
             match check.evidence {
                 Evidence::Structure { violations, examples } => {
-                    assert_eq!(violations, 0, "{}: {examples:?}", check.name)
+                    assert_eq!(violations, 0, "{}: {examples:?}", check.name);
                 }
                 Evidence::Law(measured) => {
                     p_values.entry((check.table, check.name)).or_default().push(measured.p);
@@ -75,7 +76,9 @@ fn p_values_are_uniform_and_alarms_as_rare_as_stated() {
                 Evidence::NotRun { reason } => panic!("{} {}: {reason}", check.table, check.name),
             }
         }
-    }
+        Ok(())
+    })
+    .unwrap();
     assert!(p_values.len() >= 80, "{} laws", p_values.len());
     for ((table, name), mut values) in p_values {
         values.sort_by(f64::total_cmp);

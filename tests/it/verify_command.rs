@@ -25,7 +25,7 @@ fn generated_files_hold_and_the_table_fits_a_terminal() {
     let ran = verify(folder.path(), &[]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
     assert!(ran.stdout.starts_with("data/raw: model saas-v1, seed 9, 20,000 customers\n"), "{}", ran.stdout);
-    assert!(ran.stdout.ends_with("The data set holds: 94 checks hold, none fails.\n"), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("The data set holds: 104 checks hold, none fails.\n"), "{}", ran.stdout);
     for line in ran.stdout.lines() {
         assert!(line.chars().count() <= 100 && line == line.trim_end(), "{line:?}");
     }
@@ -107,8 +107,13 @@ fn what_is_no_data_set_is_told() {
     damaged[1_000..1_400].fill(0xA5);
     fs::write(copy("damaged").join("usage_daily.parquet"), damaged).unwrap();
 
+    let claims = copy("claims").join("manifest.json");
+    let text = fs::read_to_string(&claims).unwrap().replace("\"customers\": 300", "\"customers\": 1000000000000");
+    fs::write(&claims, text).unwrap();
+
     for (args, code, parts) in [
-        (&["--data", "nowhere"][..], 2, &["nowhere", "saasgen generate", "--data"][..]),
+        (&["--data", "claims"][..], 2, &["1000000000000 customers", "300", "not the manifest of these files"][..]),
+        (&["--data", "nowhere"], 2, &["nowhere", "saasgen generate", "--data"]),
         (&["--data", "empty"], 2, &["empty", "customers, usage_daily", ".parquet"]),
         (&["--data", "usage"], 2, &["no readable customers table"]),
         (&["--data", "usage", "--exact"], 2, &["manifest.json", "--exact"]),

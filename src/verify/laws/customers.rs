@@ -1,6 +1,6 @@
 //! Who signed up, when, on which plan, where.
 
-use super::values;
+use super::{by_month, values};
 use crate::verify::facts::Facts;
 use crate::verify::statistics::{Outcome, independence, shares};
 use crate::verify::tally::Tally;
@@ -21,4 +21,6 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
         weekday_shares[day % 7] += 1.0 / days as f64;
     }
     law("signups flat over weekdays".into(), shares(&by_weekday, &weekday_shares));
+    let by_month: Vec<Vec<u64>> = tally.signups.rows().map(|row| by_month(facts, row)).collect();
+    law("plan and signup month independent".into(), independence(by_month.iter().map(Vec::as_slice)));
 }

@@ -3,7 +3,9 @@
 mod billing;
 mod customers;
 mod fit;
+mod independence;
 mod losses;
+mod moments;
 mod retention;
 mod support;
 mod usage;
@@ -74,4 +76,11 @@ fn rows(facts: &Facts, tally: &Tally, table: Table, rows: u64) -> Measured {
 
 fn values(shares: &Shares) -> Vec<f64> {
     shares.values().copied().collect()
+}
+
+/// Counts by day, as counts by month of the window.
+fn by_month(facts: &Facts, by_day: &[u64]) -> Vec<u64> {
+    let mut months = vec![0; facts.month_count()];
+    by_day.iter().zip(&facts.months).for_each(|(count, &month)| months[month] += count);
+    months
 }

@@ -14,9 +14,12 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
     law("ticket dates uniform over tenure".into(), dates(facts, tally));
     law("tickets by calendar day".into(), by_day(facts, tally));
     law("tickets by weekday".into(), by_weekday(facts, tally));
+    law("tickets by plan".into(), by_plan(facts, tally));
     law("category mix".into(), shares(&categories(tally), &values(&support.category)));
     law("priority mix".into(), shares(&tally.topics.column_sums(), &values(&support.priority)));
     law("category and priority independent".into(), independence(tally.topics.rows()));
+    law("category and plan independent".into(), independence(tally.categories_by_plan.rows()));
+    law("priority and plan independent".into(), independence(tally.priorities_by_plan.rows()));
 }
 
 fn categories(tally: &Tally) -> Vec<u64> {
@@ -42,6 +45,22 @@ fn by_tenure(facts: &Facts, tally: &Tally) -> Outcome {
             (observed, expected) = (0.0, 0.0);
         }
     }
+    if scores.is_empty() {
+        return Err(TOO_FEW.to_string());
+    }
+    squares(scores.into_iter())
+}
+
+/// Tickets by their customer's plan, which has no say in them: Poisson, each plan on its own.
+fn by_plan(facts: &Facts, tally: &Tally) -> Outcome {
+    let means = means(facts);
+    let expected = tally
+        .signups
+        .rows()
+        .map(|signups| signups.iter().zip(&means).map(|(&customers, mean)| customers as f64 * mean).sum::<f64>());
+    let plans = expected.zip(tally.tickets_by_plan.row(0)).filter(|(expected, _)| *expected >= LEAST_EXPECTED);
+    let scores: Vec<(f64, f64)> =
+        plans.map(|(expected, &tickets)| ((tickets as f64 - expected) / expected.sqrt(), 1.0 / expected)).collect();
     if scores.is_empty() {
         return Err(TOO_FEW.to_string());
     }
