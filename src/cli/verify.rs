@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
 use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
-use crate::verify::{Claim, ERROR_RATE, ReadOptions, Subject, report, verify};
+use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, report, verify};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,8 +87,12 @@ impl Verify {
         let sources: Vec<&dyn TableSource> = found.sources.iter().map(Box::as_ref).collect();
         let rows: f64 = sources.iter().map(|source| source.rows().unwrap_or(0) as f64).sum();
         let bar = Bar::new(rows, self.json);
-        let options =
-            ReadOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| bar.add(rows) };
+        let options = ReadOptions {
+            threads: threads(self.threads),
+            stripe_rows: STRIPE_ROWS,
+            stop: stop.flag(),
+            progress: &|rows| bar.add(rows),
+        };
         let subject = Subject { model: &model, sources: &sources, claim: found.claim, error_rate: ERROR_RATE };
         let verification = verify(&subject, options)?;
         bar.finish();

@@ -19,9 +19,6 @@ use std::sync::{Mutex, PoisonError};
 /// Customers whose rows are checked by one thread at a time.
 const CHUNK_CUSTOMERS: i64 = 4_096;
 
-/// Rows of the largest table that are in memory at a time, about: some 50 MB of `usage_daily`.
-const STRIPE_ROWS: u64 = 1 << 21;
-
 /// Some of the customers, whose rows are in memory together.
 pub(super) struct Stripe {
     pub ids: Range<i64>,
@@ -91,7 +88,7 @@ impl Run<'_> {
         let customers = (self.ids.end - self.ids.start).max(1) as u64;
         let expected = |table| RowsPerCustomer::new(&self.facts.model, table, &self.facts.window.range()).of(customers);
         let rows = sources.iter().map(|source| source.rows().unwrap_or(0).max(expected(source.table()).rows as u64));
-        let stripes = rows.max().unwrap_or(0).div_ceil(STRIPE_ROWS).clamp(1, customers);
+        let stripes = rows.max().unwrap_or(0).div_ceil(self.options.stripe_rows.max(1)).clamp(1, customers);
         let step = customers.div_ceil(stripes).next_multiple_of(CHUNK_CUSTOMERS as u64) as usize;
         let starts: Vec<i64> = self.ids.clone().step_by(step).collect();
         let stripe = |(index, &start): (usize, &i64)| Stripe {

@@ -7,6 +7,7 @@ mod command_line;
 mod failures;
 mod files;
 mod flight;
+mod given;
 mod golden;
 mod knobs;
 mod laws;

@@ -1,113 +1,16 @@
 //! Wrong models and broken data sets, each of which `verify` must find by the check that is there for it.
 
+use crate::given::{Given, by_parity, twice, with_column, with_dates, with_ids, with_numbers, with_text, without};
 use crate::support::{data_set, data_set_of, dates, int32, int64, text, whole};
 use crate::verification::verified;
-use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray,
-};
-use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int32Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::Float64Type;
 use saasgen::batches::{ScanSource, TableSource};
-use saasgen::error::Result;
 use saasgen::scan::Scan;
 use saasgen::tables::{DataSet, Table};
 use saasgen::verify::{Claim, ERROR_RATE, Evidence, Verdict, Verification};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-
-/// A table as one batch that someone has been at.
-struct Given {
-    table: Table,
-    rows: RecordBatch,
-}
-
-impl TableSource for Given {
-    fn table(&self) -> Table {
-        self.table
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.rows.schema()
-    }
-
-    fn declares_order(&self) -> bool {
-        true
-    }
-
-    fn row_groups(&self) -> usize {
-        1
-    }
-
-    fn rows(&self) -> Option<u64> {
-        Some(self.rows.num_rows() as u64)
-    }
-
-    fn customer_ids(&self, _: usize) -> Option<RangeInclusive<i64>> {
-        let ids = int64(&self.rows, "customer_id");
-        Some(*ids.iter().min()?..=*ids.iter().max()?)
-    }
-
-    fn batches(&self, _: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        Ok(Box::new(std::iter::once(Ok(self.rows.clone()))))
-    }
-}
-
-/// The same rows with another column of that name.
-fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
-    let index = rows.schema().index_of(name).unwrap();
-    let mut columns = rows.columns().to_vec();
-    columns[index] = column;
-    let fields =
-        rows.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>();
-    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), columns).unwrap()
-}
-
-fn with_dates(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i32>)) -> RecordBatch {
-    let mut values = dates(rows, name).to_vec();
-    edit(&mut values);
-    with_column(rows, name, Arc::new(Date32Array::from(values)))
-}
-
-fn with_numbers(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i32>)) -> RecordBatch {
-    let mut values = int32(rows, name).to_vec();
-    edit(&mut values);
-    with_column(rows, name, Arc::new(Int32Array::from(values)))
-}
-
-fn with_ids(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<i64>)) -> RecordBatch {
-    let mut values = int64(rows, name).to_vec();
-    edit(&mut values);
-    with_column(rows, name, Arc::new(Int64Array::from(values)))
-}
-
-fn with_text(rows: &RecordBatch, name: &str, edit: impl FnOnce(&mut Vec<String>)) -> RecordBatch {
-    let mut values = text(rows, name);
-    edit(&mut values);
-    with_column(rows, name, Arc::new(StringArray::from(values)))
-}
-
-fn without(rows: &RecordBatch, drop: impl Fn(usize) -> bool) -> RecordBatch {
-    filter_record_batch(rows, &BooleanArray::from_iter((0..rows.num_rows()).map(|row| Some(!drop(row))))).unwrap()
-}
-
-fn twice(rows: &RecordBatch, row: u32) -> RecordBatch {
-    let order = (0..rows.num_rows() as u32).flat_map(|own| if own == row { vec![own, own] } else { vec![own] });
-    take_record_batch(rows, &arrow::array::UInt32Array::from_iter_values(order)).unwrap()
-}
-
-/// Rows of odd customers from one, of even ones from the other.
-fn by_parity(odd: &RecordBatch, even: &RecordBatch) -> RecordBatch {
-    let of = |rows: &RecordBatch, parity: i64| {
-        let ids = int64(rows, "customer_id").to_vec();
-        without(rows, |row| ids[row] % 2 != parity)
-    };
-    let both = concat_batches(&odd.schema(), &[of(odd, 1), of(even, 0)]).unwrap();
-    let mut order: Vec<u32> = (0..both.num_rows() as u32).collect();
-    let ids = int64(&both, "customer_id");
-    order.sort_by_key(|&row| ids[row as usize]);
-    take_record_batch(&both, &arrow::array::UInt32Array::from(order)).unwrap()
-}
 
 /// A number that looks random, the same for the same row.
 fn mixed(row: usize) -> u64 {
@@ -122,8 +25,8 @@ fn verify_edited(
     edited: Vec<(Table, RecordBatch)>,
     claim: Option<Claim>,
 ) -> Verification {
-    let edited: Vec<Given> = edited.into_iter().map(|(table, rows)| Given { table, rows }).collect();
-    let rest = tables.iter().filter(|&&table| edited.iter().all(|given| given.table != table));
+    let edited: Vec<Given> = edited.into_iter().map(|(table, rows)| Given::new(table, rows)).collect();
+    let rest = tables.iter().filter(|&&table| edited.iter().all(|given| given.table() != table));
     let rest: Vec<ScanSource> = rest.map(|&table| ScanSource::new(Scan::whole(data_set, table))).collect();
     let edited = edited.iter().map(|given| given as &dyn TableSource);
     let sources: Vec<&dyn TableSource> = edited.chain(rest.iter().map(|source| source as &dyn TableSource)).collect();
@@ -275,7 +178,7 @@ fn rows_out_of_order_are_found_where_order_is_promised() {
     let usage = whole(&small, Table::UsageDaily);
     let mut order: Vec<u32> = (0..usage.num_rows() as u32).collect();
     order.swap(100, 900);
-    let swapped = take_record_batch(&usage, &arrow::array::UInt32Array::from(order)).unwrap();
+    let swapped = take_record_batch(&usage, &UInt32Array::from(order)).unwrap();
     let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(Table::UsageDaily, swapped)], None);
     let fails: Vec<_> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
     assert_eq!(fails.len(), 1, "all else is judged as if in order: {fails:?}");
@@ -497,49 +400,16 @@ fn one_flipped_value_is_named() {
 
     let curves = whole(&small, Table::RetentionCurves);
     let column = curves.column_by_name("retention_probability").unwrap();
-    let mut values = arrow::array::AsArray::as_primitive::<arrow::datatypes::Float64Type>(column).values().to_vec();
+    let mut values = column.as_primitive::<Float64Type>().values().to_vec();
     values[600] *= 1.001;
     let bent = with_column(&curves, "retention_probability", Arc::new(Float64Array::from(values)));
-    let bent = CurvesGiven(bent);
+    let bent = Given::new(Table::RetentionCurves, bent);
     let rest: Vec<ScanSource> = tables[..4].iter().map(|&table| ScanSource::new(Scan::whole(&small, table))).collect();
     let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&bent as &dyn TableSource]);
     let verification =
         verified(&small, &sources.collect::<Vec<_>>(), Some(claim(&small, Vec::new())), ERROR_RATE).unwrap();
     assert_fails(&verification, Table::RetentionCurves, "base x exp(-day / decay)");
     assert_fails(&verification, Table::RetentionCurves, "every value as generated");
-}
-
-/// `retention_curves` has no customers.
-struct CurvesGiven(RecordBatch);
-
-impl TableSource for CurvesGiven {
-    fn table(&self) -> Table {
-        Table::RetentionCurves
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.0.schema()
-    }
-
-    fn declares_order(&self) -> bool {
-        true
-    }
-
-    fn row_groups(&self) -> usize {
-        1
-    }
-
-    fn rows(&self) -> Option<u64> {
-        Some(self.0.num_rows() as u64)
-    }
-
-    fn customer_ids(&self, _: usize) -> Option<RangeInclusive<i64>> {
-        None
-    }
-
-    fn batches(&self, _: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        Ok(Box::new(std::iter::once(Ok(self.0.clone()))))
-    }
 }
 
 #[test]
