@@ -74,6 +74,7 @@ impl Verify {
     pub fn run(self) -> Result<bool> {
         let stop = Stop::on_signals()?;
         let model = self.model.load()?;
+        self.check_report()?;
         let runtime = runtime()?;
         let found = match &self.server {
             Some(uri) => runtime.block_on(async {
@@ -85,8 +86,9 @@ impl Verify {
             None => self.of_folder(&model)?,
         };
         let sources: Vec<&dyn TableSource> = found.sources.iter().map(Box::as_ref).collect();
-        let rows: f64 = sources.iter().map(|source| source.rows().unwrap_or(0) as f64).sum();
-        let bar = Bar::new(rows, self.json);
+        let claimed = found.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
+        let rows: f64 = sources.iter().filter_map(|source| source.rows()).map(|rows| rows as f64).sum();
+        let bar = Bar::new(rows.max(claimed), self.json);
         let options = ReadOptions {
             threads: threads(self.threads),
             stripe_rows: STRIPE_ROWS,
@@ -96,15 +98,32 @@ impl Verify {
         let subject = Subject { model: &model, sources: &sources, claim: found.claim, error_rate: ERROR_RATE };
         let verification = verify(&subject, options)?;
         bar.finish();
-        if let Some(path) = &self.report {
-            write_whole(path, report::html(&verification, &found.subject)?.as_bytes())?;
-        }
         if self.json {
             print_json(&verification)?;
         } else {
             print(&VerificationTable { verification: &verification, subject: &found.subject }.to_string())?;
         }
+        if let Some(path) = &self.report {
+            write_whole(path, report::html(&verification, &found.subject)?.as_bytes())?;
+        }
         Ok(verification.holds)
+    }
+
+    /// Refuses a report that can't be written before anything is read.
+    fn check_report(&self) -> Result<()> {
+        let Some(path) = &self.report else { return Ok(()) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if path.is_dir() {
+            return Err(Error::Misuse(format!("--report is {}, which is a folder: name a file", path.display())));
+        }
+        match folder {
+            Some(folder) if !folder.is_dir() => Err(Error::Misuse(format!(
+                "--report is {}, but there is no folder {}: make it first",
+                path.display(),
+                folder.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn of_folder(&self, model: &Model) -> Result<Found> {

@@ -124,7 +124,8 @@ fn what_is_no_data_set_is_told() {
         (&["--data", "twice"], 2, &["support is there twice", "twice/support.parquet"]),
         (&["--data", "good", "--server", "grpc://localhost:1"], 2, &["--data", "--server"]),
         (&["--server", "grpc://localhost:1"], 1, &["no server answers at grpc://localhost:1"]),
-        (&["--data", "good", "--report", "no/such/folder.html"], 1, &["no/such/folder.html"]),
+        (&["--data", "good", "--report", "no/such/r.html"], 2, &["no/such/r.html", "no folder no/such"]),
+        (&["--data", "good", "--report", "empty"], 2, &["--report is empty, which is a folder"]),
     ] {
         let ran = verify(folder.path(), args);
         assert_eq!(ran.code, Some(code), "{args:?}: {}{}", ran.stdout, ran.stderr);
