@@ -102,7 +102,8 @@ impl fmt::Display for VerificationTable<'_> {
             table.add_row([format!("  {}", check.name), expected, observed, interval, p, check.verdict.to_string()]);
         }
         for (index, column) in table.column_iter_mut().enumerate() {
-            column.set_padding((0, u16::from(index < 5) * 2));
+            let is_last = index == 5;
+            column.set_padding((u16::from(index > 0 && !is_last), 1 - u16::from(is_last)));
             if (1..=4).contains(&index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }

@@ -130,7 +130,8 @@ pub(super) fn judge(facts: Facts, subject: &Subject<'_>, customers: u64, found: 
         }
         let is_readable = found.readable.contains(&table);
         for &rule in rules(table).iter().filter(|&&rule| is_readable || rule == Rule::Schema) {
-            if whole_window || holds_for_parts(rule) {
+            let lacks_truth = rule == Rule::LoggedTruth && !found.readable.contains(&Table::UsageTruth);
+            if (whole_window || holds_for_parts(rule)) && !lacks_truth {
                 checks.push(structure(&facts, table, rule, source.copied(), &found));
             }
         }
@@ -255,7 +256,7 @@ fn name(facts: &Facts, table: Table, rule: Rule) -> String {
     match rule {
         Rule::Schema => "columns are there".into(),
         Rule::Values => "values can be read, names known".into(),
-        Rule::Ids if table == Table::Customers => "customer_id is 1, 2, … without a gap".into(),
+        Rule::Ids if table == Table::Customers => "customer_id 1, 2, … without a gap".into(),
         Rule::Ids => "every plan has every day".into(),
         Rule::UniqueKeys => match table {
             Table::Customers => "customer_id unique".into(),
@@ -268,7 +269,7 @@ fn name(facts: &Facts, table: Table, rule: Rule) -> String {
         Rule::Dates if table == Table::Customers => "signup_date inside the window".into(),
         Rule::Dates => format!("{date} from signup to the end"),
         Rule::Counts => "counts not negative".into(),
-        Rule::MinutesLimits => "usage_minutes within the plan's limits".into(),
+        Rule::MinutesLimits => "minutes within the plan's limits".into(),
         Rule::EventsNeedSessions => "no feature_events without sessions".into(),
         Rule::PaidPlans => "only plans with a price".into(),
         Rule::Amount => "amount is the plan's price".into(),

@@ -46,12 +46,12 @@ impl Evidence {
     pub fn figures(&self) -> [String; 4] {
         let none = String::new;
         match self {
-            Self::Structure { violations, .. } => [none(), format!("{} against", grouped(*violations)), none(), none()],
+            Self::Structure { violations, .. } => [none(), format!("{} wrong", grouped(*violations)), none(), none()],
             Self::Law(Measured { expected, observed, interval: [low, high], p }) => {
                 [figure(*expected), figure(*observed), format!("{} .. {}", figure(*low), figure(*high)), p_value(*p)]
             }
             Self::Exact { equal, changed, missing, .. } => {
-                [grouped(equal + changed + missing), format!("{} equal", grouped(*equal)), none(), none()]
+                [grouped(equal + changed + missing), grouped(*equal), none(), none()]
             }
             Self::NotRun { .. } => [none(), none(), none(), none()],
         }

@@ -12,9 +12,9 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
     law("days early or late: uniform".into(), shares(tally.jitter.row(0), &even));
     law("days early or late independent".into(), shares_of_rows(tally.jitter_pairs.rows(), &even));
     law("payment_status mix".into(), shares(&tally.statuses.column_sums(), &statuses));
-    law("payment_status and plan independent".into(), independence(tally.statuses_by_plan.rows()));
+    law("status and plan independent".into(), independence(tally.statuses_by_plan.rows()));
     let by_day = |status: usize| tally.statuses.rows().map(move |day| day[status]).collect::<Vec<u64>>();
     let by_month: Vec<Vec<u64>> = (0..statuses.len()).map(|status| by_month(facts, &by_day(status))).collect();
-    law("payment_status and month independent".into(), independence(by_month.iter().map(Vec::as_slice)));
-    law("payment_status independent".into(), shares_of_rows(tally.status_pairs.rows(), &statuses));
+    law("status and month independent".into(), independence(by_month.iter().map(Vec::as_slice)));
+    law("status independent of the one before".into(), shares_of_rows(tally.status_pairs.rows(), &statuses));
 }

@@ -20,7 +20,7 @@ pub(super) fn laws(
     law("sessions flat over months".into(), flat(facts, usage, &usage.sessions_by_month, of_sessions));
     let of_minutes = |plan: &PlanFacts| mean_and_variance(&minutes_law(facts, plan, usage.minutes.row(0).len()));
     law("usage_minutes flat over months".into(), flat(facts, usage, &usage.minutes_by_month, of_minutes));
-    law("sessions independent from day to day".into(), serial(facts, usage));
+    law("sessions independent day to day".into(), serial(facts, usage));
 }
 
 /// Sums by plan and month of what each row has by itself, whatever the month: mean and variance are `law`'s.

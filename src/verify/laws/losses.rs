@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_day_stands_in_its_law_where_it_should() {
         let at = |lost: f64| tails(&Day { active: 1e6, lost }, (0.12, 0.18));
-        assert!((at(150_000.0).0 - 0.5).abs() < 1e-6);
+        assert!((at(150_000.0).0 - 0.5).abs() < 1e-4);
         assert!((at(135_000.0).0 - 0.25).abs() < 1e-4);
         assert!((at(165_000.0).1 - 0.25).abs() < 1e-4);
         for lost in [118_000.0, 150_000.0, 179_500.0, 182_000.0] {

@@ -43,9 +43,9 @@ pub(super) fn laws(
         }
     };
     by_plan("sessions: var/mean", &|moments, theory| moments.dispersion(moments.sessions, theory.sessions()));
-    by_plan("feature_events: var/mean", &|moments, theory| moments.dispersion(moments.events, theory.events()));
-    by_plan("corr(sessions, feature_events)", &Moments::sessions_with_events);
-    law("corr(sessions, usage_minutes)".into(), uncorrelated(&moments));
+    by_plan("events: var/mean", &|moments, theory| moments.dispersion(moments.events, theory.events()));
+    by_plan("corr(sessions, events)", &Moments::sessions_with_events);
+    law("corr(sessions, minutes)".into(), uncorrelated(&moments));
     independence::laws(facts, tally, usage, survival, law);
 }
 
