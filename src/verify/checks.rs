@@ -1,14 +1,15 @@
 //! What is checked, and the verdict on each.
 
 use super::exact::Differences;
-use super::facts::Facts;
+use super::facts::{Facts, Survival};
 use super::findings::Rule;
-use super::laws::{self, Law, Read};
+use super::laws::{self, Activity, Law, Read, RetentionPoint};
 use super::statistics::{Measured, holm};
-use super::tally::Tally;
+use super::tally::{Tally, UsageTally};
 use super::{Found, Subject};
 use crate::batches::TableSource;
 use crate::tables::Table;
+use indexmap::IndexMap;
 use serde::Serialize;
 
 /// Everything that was checked.
@@ -26,6 +27,8 @@ pub struct Verification {
     pub error_rate: f64,
     /// One verdict each, by table.
     pub checks: Vec<Check>,
+    /// The retention that was observed, by plan; empty where there is no table of usage.
+    pub retention: IndexMap<String, Vec<RetentionPoint>>,
     #[serde(skip)]
     pub(super) material: Material,
 }
@@ -36,6 +39,25 @@ pub(super) struct Material {
     pub facts: Facts,
     pub tally: Tally,
     pub read: Read,
+}
+
+impl Material {
+    /// The table that tells of the customers' activity, with the share of it that survives.
+    pub fn activity(&self) -> Option<(&UsageTally, Survival)> {
+        let is_read = |table: Table| self.read.tables.contains(&table);
+        match (is_read(Table::UsageDaily), is_read(Table::UsageTruth)) {
+            (true, _) => Some((&self.tally.usage_daily, self.facts.survival)),
+            (false, true) => Some((&self.tally.usage_truth, Survival::WHOLE)),
+            (false, false) => None,
+        }
+    }
+
+    fn retention(&self) -> IndexMap<String, Vec<RetentionPoint>> {
+        let Some((usage, survival)) = self.activity() else { return IndexMap::new() };
+        let activity = Activity::new(&self.facts, &self.tally, usage, survival);
+        let plans = self.facts.plans.iter().enumerate();
+        plans.map(|(index, plan)| (plan.name.clone(), activity.points(index))).collect()
+    }
 }
 
 /// One thing that must hold.
@@ -152,6 +174,8 @@ pub(super) fn judge(facts: Facts, subject: &Subject<'_>, customers: u64, found: 
             checks.push(exact(table, differences, stated.map(|(_, hash)| hash.clone())));
         }
     }
+    let material = Material { facts, tally: found.tally, read };
+    let facts = &material.facts;
     Verification {
         model: facts.model.parameters().name.clone(),
         fingerprint: facts.model.fingerprint().to_string(),
@@ -159,7 +183,8 @@ pub(super) fn judge(facts: Facts, subject: &Subject<'_>, customers: u64, found: 
         holds: checks.iter().all(|check| check.verdict != Verdict::Fails),
         error_rate: subject.error_rate,
         checks,
-        material: Material { facts, tally: found.tally, read },
+        retention: material.retention(),
+        material,
     }
 }
 

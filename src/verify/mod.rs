@@ -22,6 +22,7 @@ mod tickets;
 
 pub use checks::{Check, Evidence, Verdict, Verification};
 pub use figures::grouped;
+pub use laws::RetentionPoint;
 pub use statistics::{INTERVAL, Measured};
 
 use crate::batches::TableSource;

@@ -183,6 +183,15 @@ fn rows_out_of_order_are_found_where_order_is_promised() {
     let fails: Vec<_> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
     assert_eq!(fails.len(), 1, "all else is judged as if in order: {fails:?}");
     assert_fails(&verification, Table::UsageDaily, "rows in order");
+
+    // Of files that don't say they are sorted it is only told; here each row group is, but not one after the other.
+    let (first, second) = (usage.slice(0, 5_000), usage.slice(5_000, usage.num_rows() - 5_000));
+    let usage = Given::of_row_groups(Table::UsageDaily, vec![second, first]);
+    let customers = ScanSource::new(Scan::whole(&small, Table::Customers));
+    let verification = verified(&small, &[&customers, &usage], None, ERROR_RATE).unwrap();
+    let order = verification.check(Table::UsageDaily, "rows in order").unwrap();
+    let Evidence::NotRun { reason } = &order.evidence else { panic!("{order:?}") };
+    assert!(reason.starts_with("1 rows out of order"), "{reason}");
 }
 
 #[test]

@@ -46,6 +46,11 @@ fn every_table_of_files_and_of_a_server_is_the_same() {
     let exact = checks(&files, "holds").into_iter().filter(|check| check.ends_with("every value as generated"));
     assert_eq!(exact.count(), 6);
 
+    let answer: Value = serde_json::from_str(&files.stdout).unwrap();
+    let point = &answer["retention"]["Enterprise"][0];
+    assert!((point["share"].as_f64().unwrap() - 0.68).abs() < 0.03 && point["age"] == 6.5, "{point}");
+    assert_eq!(answer["retention"]["Free"].as_array().unwrap().len(), 40);
+
     let server = Serve::start(&["--customers", "6000"]);
     let served = verify(folder.path(), &["--server", &server.uri, "--json"]);
     assert_eq!(served.code, Some(0), "{}{}", served.stdout, served.stderr);

@@ -48,7 +48,6 @@ impl Activity<'_> {
             return None;
         }
         let size = plans.len() + 1;
-        let days = self.facts.days();
         let decay = self.facts.model.parameters().retention.decay_days;
         let mut parameters = DVector::from_fn(size, |index, _| match plans.get(index) {
             Some(&plan) => self.facts.plans[plan].active[0].ln(),
@@ -71,11 +70,11 @@ impl Activity<'_> {
             let mut score = DVector::zeros(size);
             information.fill(0.0);
             for (index, &plan) in plans.iter().enumerate() {
-                for age in 0..days {
+                let counts = reached[index].iter().zip(self.usage.by_age.row(plan));
+                for (age, (customers, &count)) in counts.enumerate() {
                     let probability = row_probability(&parameters, index, age);
-                    let (customers, count) = (reached[index][age], self.usage.by_age.row(plan)[age] as f64);
                     let gradient = gradient(index, age);
-                    score += &gradient * ((count - customers * probability) / (1.0 - probability));
+                    score += &gradient * ((count as f64 - customers * probability) / (1.0 - probability));
                     information += &gradient * gradient.transpose() * (customers * probability / (1.0 - probability));
                 }
             }

@@ -18,6 +18,7 @@ use crate::tables::Table;
 use crate::tables::expected::RowsPerCustomer;
 
 pub(super) use retention::Activity;
+pub use retention::RetentionPoint;
 pub(super) use usage::{events_law, minutes_law, sessions_law};
 
 /// One law of one table, tested.

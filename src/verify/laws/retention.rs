@@ -9,10 +9,14 @@ use crate::verify::statistics::{
 };
 use crate::verify::tally::{Grid, Tally, UsageTally};
 use nalgebra::DMatrix;
+use serde::Serialize;
 use statrs::distribution::ContinuousCDF;
 
 /// Cells that a plan's ages are put together into, at most.
 const CELLS_PER_PLAN: f64 = 20.0;
+
+/// Points along a retention curve, about.
+const POINTS: usize = 40;
 
 /// Excess kurtosis of a uniform law.
 const UNIFORM_EXCESS: f64 = -1.2;
@@ -165,9 +169,10 @@ impl<'a> Activity<'a> {
         Ok(normal(sum / customers, 1.0, variance.sqrt() / customers))
     }
 
-    /// The retention of a plan, a point for every so many ages.
-    pub fn points(&self, plan: usize, ages: usize) -> Vec<RetentionPoint> {
+    /// The retention of a plan, in some forty points.
+    pub fn points(&self, plan: usize) -> Vec<RetentionPoint> {
         let days = self.facts.days();
+        let ages = days.div_ceil(POINTS);
         let points = days.div_ceil(ages);
         let mut by_day = DMatrix::<f64>::zeros(points, days);
         let mut own = vec![0.0; points];
@@ -194,8 +199,8 @@ impl<'a> Activity<'a> {
 }
 
 /// The share of a plan's customers that were active, over some ages.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::verify) struct RetentionPoint {
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RetentionPoint {
     /// The middle of the ages.
     pub age: f64,
     /// Logged rows over the share of logs that survives, over customer-days.

@@ -5,7 +5,6 @@ use super::{customers, events, usage};
 use crate::error::Result;
 use crate::tables::Table;
 use crate::verify::checks::{Check, Verdict, Verification};
-use crate::verify::facts::Survival;
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 const STYLE: &str = include_str!("style.css");
@@ -61,15 +60,10 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
 fn sections(verification: &Verification) -> Result<Vec<(&'static str, Vec<Chart>)>> {
     let material = &verification.material;
     let is_read = |table: Table| material.read.tables.contains(&table);
-    let (daily, truth) = (&material.tally.usage_daily, &material.tally.usage_truth);
     let mut sections = vec![("Sizes", customers::sizes(verification)?.into_iter().collect())];
-    let activity = match (is_read(Table::UsageDaily), is_read(Table::UsageTruth)) {
-        (true, _) => Some((daily, material.facts.survival)),
-        (false, true) => Some((truth, Survival::WHOLE)),
-        (false, false) => None,
-    };
+    let activity = material.activity();
     if let Some((tally, survival)) = activity {
-        sections.push(("Retention by plan", usage::retention(material, tally, survival)?));
+        sections.push(("Retention by plan", usage::retention(verification)?));
         sections.push((
             "Cohorts and days",
             vec![usage::cohorts(material, tally, survival)?, usage::rows_by_day(material, tally)?],

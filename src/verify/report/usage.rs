@@ -3,13 +3,10 @@
 use super::chart::{Axis, Bar, Chart, Ink, Marks};
 use super::{counts, month, percent, percentages, short};
 use crate::error::Result;
-use crate::verify::checks::Material;
+use crate::verify::checks::{Material, Verification};
 use crate::verify::facts::Survival;
-use crate::verify::laws::{Activity, events_law, minutes_law, sessions_law};
+use crate::verify::laws::{events_law, minutes_law, sessions_law};
 use crate::verify::tally::{Grid, UsageTally};
-
-/// Points along a retention curve, about.
-const POINTS: usize = 40;
 
 /// Bars of a histogram, at most.
 const BARS: usize = 60;
@@ -17,14 +14,11 @@ const BARS: usize = 60;
 /// Days that make a month of age in the heat map.
 const MONTH_DAYS: usize = 30;
 
-/// The share of a plan's customers that are active, by age.
-pub(super) fn retention(material: &Material, usage: &UsageTally, survival: Survival) -> Result<Vec<Chart>> {
-    let facts = &material.facts;
-    let activity = Activity::new(facts, &material.tally, usage, survival);
-    let ages = facts.days().div_ceil(POINTS);
+/// The share of each plan's customers that are active, by age.
+pub(super) fn retention(verification: &Verification) -> Result<Vec<Chart>> {
+    let facts = &verification.material.facts;
     let mut charts = Vec::new();
-    for (plan, law) in facts.plans.iter().enumerate() {
-        let points = activity.points(plan, ages);
+    for (law, points) in facts.plans.iter().zip(verification.retention.values()) {
         let most = points.iter().map(|point| point.share.max(point.interval[1])).fold(law.active[0], f64::max);
         let outside =
             points.iter().filter(|point| !(point.interval[0]..=point.interval[1]).contains(&point.share)).count();
