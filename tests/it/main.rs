@@ -4,6 +4,7 @@
 
 mod clients;
 mod command_line;
+mod exactness;
 mod failures;
 mod files;
 mod flight;

@@ -38,7 +38,7 @@ fn verified_tables(data_set: &DataSet, tables: &[Table], error_rate: f64) -> Ver
 fn kolmogorov(distance: f64, count: f64) -> f64 {
     let root = count.sqrt();
     let x = distance * (root + 0.12 + 0.11 / root);
-    (1..=100).map(|k| f64::from(k)).map(|k| 2.0 * (-1.0_f64).powf(k - 1.0) * (-2.0 * k * k * x * x).exp()).sum()
+    (1..=100).map(f64::from).map(|k| 2.0 * (-1.0_f64).powf(k - 1.0) * (-2.0 * k * k * x * x).exp()).sum()
 }
 
 const SEEDS: u64 = 200;
