@@ -109,20 +109,27 @@ impl Verify {
         Ok(verification.holds)
     }
 
-    /// Refuses a report that can't be written before anything is read.
+    /// Refuses, before anything is read, a report that can't be written or would take the place of something else.
     fn check_report(&self) -> Result<()> {
         let Some(path) = &self.report else { return Ok(()) };
+        let refused = |what: &str| Err(Error::Misuse(format!("--report is {}, {what}", path.display())));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if path.is_dir() {
-            return Err(Error::Misuse(format!("--report is {}, which is a folder: name a file", path.display())));
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return refused(&format!("but there is no folder {}: make it first", folder.display()));
         }
-        match folder {
-            Some(folder) if !folder.is_dir() => Err(Error::Misuse(format!(
-                "--report is {}, but there is no folder {}: make it first",
-                path.display(),
-                folder.display()
-            ))),
-            _ => Ok(()),
+        let Ok(there) = path.symlink_metadata() else { return Ok(()) };
+        if there.is_dir() {
+            return refused("which is a folder: name a file");
+        }
+        if !there.is_file() {
+            return refused("which is there and no plain file: name another");
+        }
+        let text = std::fs::read(path).map_err(Error::io("reading", path))?;
+        let is_report = text.windows(report::GENERATOR.len()).any(|part| part == report::GENERATOR.as_bytes());
+        if is_report {
+            Ok(())
+        } else {
+            refused("which is there and no report of saasgen: name another file, or remove it")
         }
     }
 
@@ -134,7 +141,7 @@ impl Verify {
                 folder.display()
             )));
         }
-        let manifest = Manifest::read(folder)?;
+        let manifest = Manifest::read_whole(folder)?;
         let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
         for table in Table::ALL {
             if let Some(source) = ParquetTable::find(folder, table)? {
@@ -146,6 +153,17 @@ impl Verify {
                 "{} has no tables: looked for {}, as .parquet files or folders",
                 folder.display(),
                 Table::ALL.map(Table::name).join(", ")
+            )));
+        }
+        let unlisted = sources.iter().map(|source| source.table().name());
+        let unlisted =
+            unlisted.filter(|name| manifest.as_ref().is_some_and(|manifest| !manifest.tables.contains_key(*name)));
+        let unlisted: Vec<&str> = unlisted.collect();
+        if self.exact && !unlisted.is_empty() {
+            return Err(Error::Misuse(format!(
+                "the {MANIFEST_FILE} of {} doesn't list {}, so that --exact has nothing to compare it with",
+                folder.display(),
+                unlisted.join(", ")
             )));
         }
         if self.exact && manifest.is_none() {

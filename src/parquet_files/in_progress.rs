@@ -68,7 +68,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     remove_leftover(path)?;
     let file = InProgressFile::create(path.to_path_buf())?;
     Sink::of(&file).write_all(bytes).map_err(unwrap_sink_error)?;
-    commit(&[&file], &[])
+    fs::rename(&file.temporary, path).map_err(Error::io("renaming into place", path))
 }
 
 /// Puts `files` in their places and takes the files at `stale` away, all or none: where one step fails, those before

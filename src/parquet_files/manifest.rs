@@ -77,6 +77,26 @@ impl Manifest {
         Ok(manifest.filter(|manifest| manifest.identity.program == env!("CARGO_PKG_NAME")))
     }
 
+    /// Reads the manifest of `folder` as [`Self::read`], but takes one of saasgen that is damaged for an error.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it can't be read, or not as a manifest though it names saasgen.
+    pub fn read_whole(folder: &Path) -> Result<Option<Self>> {
+        let read = Self::read(folder)?;
+        let path = folder.join(MANIFEST_FILE);
+        if read.is_none() && path.exists() {
+            let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+            let of_saasgen = format!("\"{}\"", env!("CARGO_PKG_NAME"));
+            if let Err(error) = serde_json::from_str::<Self>(&text)
+                && text.contains(&of_saasgen)
+            {
+                let damaged = std::io::Error::new(std::io::ErrorKind::InvalidData, error.to_string());
+                return Err(Error::io("reading the damaged manifest", &path)(damaged));
+            }
+        }
+        Ok(read)
+    }
+
     /// Its text: indented JSON with a line break at the end.
     ///
     /// # Errors

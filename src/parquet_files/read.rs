@@ -90,7 +90,8 @@ impl ParquetTable {
         let schema = files.first().map_or_else(|| Arc::new(Schema::empty()), |(_, first)| Arc::clone(first.schema()));
         let row_groups = files.iter().enumerate().flat_map(|(file, (_, metadata))| {
             let groups = metadata.metadata().row_groups().iter().enumerate();
-            groups.map(move |(index, group)| RowGroup { file, index, customer_ids: ids_of_statistics(group) })
+            let of_statistics = |group| ids_of_statistics(group).filter(|_| has_signed_ids(metadata.schema()));
+            groups.map(move |(index, group)| RowGroup { file, index, customer_ids: of_statistics(group) })
         });
         let declares_order = files
             .iter()
@@ -192,7 +193,18 @@ fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
         ParquetError::External(source) => invalid(path)(source.to_string()),
         error => invalid(path)(format!("not a whole Parquet file: {error}")),
     };
-    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+    // The writer's Arrow types are not needed, and damaged ones make the reader panic.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let found = ArrowReaderMetadata::load(&file, options).map_err(failed)?;
+    let columns = found.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    for column in columns {
+        // Such a range makes the reader panic, too.
+        let offsets =
+            [Some(column.data_page_offset()), column.dictionary_page_offset(), Some(column.compressed_size())];
+        if offsets.into_iter().flatten().any(|offset| offset < 0) {
+            return Err(invalid(path)(format!("not a whole Parquet file: {} has no place", column.column_path())));
+        }
+    }
     // Text is read as keys into its few names, which costs a fifth of writing each one out.
     let fields = found.schema().fields().iter().map(|field| match field.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
@@ -202,7 +214,7 @@ fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
         _ => Arc::clone(field),
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let options = ArrowReaderOptions::new().with_schema(schema);
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(schema);
     ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options).map_err(failed)
 }
 
@@ -211,7 +223,7 @@ fn column_names(schema: &Schema) -> Vec<&str> {
 }
 
 fn ids_of_statistics(group: &RowGroupMetaData) -> Option<RangeInclusive<i64>> {
-    let column = group.columns().iter().find(|column| column.column_descr().name() == CUSTOMER_ID)?;
+    let column = group.columns().iter().find(|column| column.column_path().parts() == [CUSTOMER_ID])?;
     match column.statistics()? {
         Statistics::Int64(ids) => Some(*ids.min_opt()?..=*ids.max_opt()?),
         Statistics::Int32(ids) => Some(i64::from(*ids.min_opt()?)..=i64::from(*ids.max_opt()?)),
@@ -219,11 +231,17 @@ fn ids_of_statistics(group: &RowGroupMetaData) -> Option<RangeInclusive<i64>> {
     }
 }
 
+/// Whether ids are signed, as their statistics are read.
+fn has_signed_ids(schema: &Schema) -> bool {
+    let field = schema.field_with_name(CUSTOMER_ID);
+    field.is_ok_and(|field| matches!(field.data_type(), DataType::Int64 | DataType::Int32))
+}
+
 /// Whether the row group is declared sorted as the table is.
 fn declares(table: Table, group: &RowGroupMetaData) -> bool {
     let Some(declared) = group.sorting_columns() else { return false };
     let names = declared.iter().map(|sorting| group.columns().get(sorting.column_idx as usize));
-    let names: Vec<&str> = names.map_while(|column| Some(column?.column_descr().name())).collect();
+    let names: Vec<String> = names.map_while(|column| Some(column?.column_path().string())).collect();
     names == table.sort_columns() && declared.iter().all(|sorting| !sorting.descending)
 }
 

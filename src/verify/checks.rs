@@ -172,6 +172,9 @@ pub(super) fn judge(facts: Facts, subject: &Subject<'_>, customers: u64, found: 
         if let Some((_, differences)) = found.differences.iter().find(|(of, _)| *of == table) {
             let stated = subject.claim.iter().flat_map(|claim| &claim.hashes).find(|(of, _)| *of == table);
             checks.push(exact(table, differences, stated.map(|(_, hash)| hash.clone())));
+        } else if is_readable && subject.claim.is_some() {
+            let evidence = Evidence::NotRun { reason: "the manifest does not list the table".to_string() };
+            checks.push(Check { table: table.name(), name: EXACT.into(), evidence, verdict: Verdict::NotRun });
         }
     }
     let material = Material { facts, tally: found.tally, read };
@@ -227,8 +230,11 @@ fn exact(table: Table, differences: &Differences, stated_hash: Option<String>) -
         stated_hash,
     };
     let verdict = if holds { Verdict::Holds } else { Verdict::Fails };
-    Check { table: table.name(), name: "every value as generated".into(), evidence, verdict }
+    Check { table: table.name(), name: EXACT.into(), evidence, verdict }
 }
+
+/// The comparison value by value.
+const EXACT: &str = "every value as generated";
 
 /// Whether the rule can be judged where only some days are there.
 fn holds_for_parts(rule: Rule) -> bool {
@@ -264,6 +270,7 @@ fn rules(table: Table) -> &'static [Rule] {
             PaidPlans,
             Amount,
             Dates,
+            DueDate,
             FirstInvoice,
             InvoiceGaps,
             LastInvoice,
@@ -299,6 +306,7 @@ fn name(facts: &Facts, table: Table, rule: Rule) -> String {
         Rule::PaidPlans => "only plans with a price".into(),
         Rule::Amount => "amount is the plan's price".into(),
         Rule::Numbers => "ids count by date in each customer".into(),
+        Rule::DueDate => format!("bill_date {interval} n ± {jitter} days after signup"),
         Rule::FirstInvoice => {
             format!("first invoice on day {} to {}", interval - jitter, interval + jitter)
         }

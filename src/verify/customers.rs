@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::findings::{Findings, Rule};
 use super::rows::{Rows, UNKNOWN};
-use super::tally::{FIXED_POINT, Tally};
+use super::tally::{FIXED_POINT, SIGNUP_PARTS, Tally};
 use crate::tables::Table;
 use std::ops::Range;
 
@@ -39,7 +39,7 @@ impl Profiles {
     pub fn of(facts: &Facts, ids: &Range<i64>, table: &Rows, rows: Range<usize>) -> Self {
         let mut known = vec![None; (ids.end - ids.start) as usize];
         for row in rows {
-            let signup = table.dates(1)[row] - facts.window.first;
+            let signup = table.dates(1)[row].saturating_sub(facts.window.first);
             let plan = table.text(2)[row];
             let is_usable = (0..facts.days() as i32).contains(&signup) && plan != UNKNOWN;
             let region = Some(table.text(3)[row]).filter(|&region| region != UNKNOWN).map(usize::from);
@@ -97,6 +97,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let mut next = ids.start;
+    let mut before: Option<[usize; 3]> = None;
     let missing = |range: Range<i64>, findings: &mut Findings| {
         for id in range {
             findings.note(Table::Customers, Rule::Ids, || format!("customer_id {id} is missing"));
@@ -111,13 +112,24 @@ pub(super) fn check(
         }
         missing(next..id, findings);
         next = id + 1;
-        let signup = table.dates(1)[row] - facts.window.first;
+        let signup = table.dates(1)[row].saturating_sub(facts.window.first);
         let (plan, region) = (table.text(2)[row], table.text(3)[row]);
         if !(0..facts.days() as i32).contains(&signup) {
             findings.note(Table::Customers, Rule::Dates, || table.describe(row, parameters));
         } else if plan != UNKNOWN {
             tally.signups.add(usize::from(plan), signup as usize, 1);
             if region != UNKNOWN {
+                let now = [usize::from(plan), usize::from(region), signup as usize];
+                if let Some(before) = before.replace(now) {
+                    tally.plan_pairs.add(before[0], now[0], 1);
+                    tally.region_pairs.add(before[1], now[1], 1);
+                    tally.signup_pairs.add(
+                        before[2] * SIGNUP_PARTS / facts.days(),
+                        now[2] * SIGNUP_PARTS / facts.days(),
+                        1,
+                    );
+                }
+                tally.regions_by_day.add(usize::from(region), signup as usize, 1);
                 tally.regions.add(usize::from(plan), usize::from(region), 1);
                 let activity = facts.plans[usize::from(plan)].active_sums[facts.days() - signup as usize];
                 for (row, sum) in activity.into_iter().enumerate() {

@@ -33,6 +33,8 @@ pub(super) enum Rule {
     Amount,
     /// Ids count within the customer, in the order of dates.
     Numbers,
+    /// When an invoice with its number comes.
+    DueDate,
     /// When the first invoice comes.
     FirstInvoice,
     /// Days between invoices.

@@ -67,14 +67,22 @@ impl Invoices<'_> {
                 note(Rule::UniqueKeys);
                 continue;
             }
-            let number = id - self.customer * 1_000;
-            let expected = before.map_or(1, |before| before.id - self.customer * 1_000 + 1);
+            let number = id.saturating_sub(self.customer * 1_000);
+            let expected = before.map_or(1, |before| before.id.saturating_sub(self.customer * 1_000).saturating_add(1));
             if number != expected {
                 note(Rule::Numbers);
             }
+            let due = number.saturating_mul(interval.into());
+            if (i64::from(date) - i64::from(signup)).abs_diff(due) > jitter.unsigned_abs().into() {
+                note(Rule::DueDate);
+            }
             match before {
-                None if !(interval - jitter..=interval + jitter).contains(&(date - signup)) => note(Rule::FirstInvoice),
-                Some(before) if !(interval - 2 * jitter..=interval + 2 * jitter).contains(&(date - before.date)) => {
+                None if !(interval - jitter..=interval + jitter).contains(&date.saturating_sub(signup)) => {
+                    note(Rule::FirstInvoice)
+                }
+                Some(before)
+                    if !(interval - 2 * jitter..=interval + 2 * jitter).contains(&date.saturating_sub(before.date)) =>
+                {
                     note(Rule::InvoiceGaps);
                 }
                 _ => {}
@@ -87,7 +95,7 @@ impl Invoices<'_> {
         let next_due = match before {
             None => signup + interval + jitter,
             Some(before) => {
-                let number = (before.id - self.customer * 1_000).clamp(0, 1_000) as i32;
+                let number = before.id.saturating_sub(self.customer * 1_000).clamp(0, 1_000) as i32;
                 signup + interval * (number + 1) + jitter
             }
         };
@@ -105,7 +113,7 @@ impl Invoices<'_> {
         let facts = self.facts;
         let number = i32::try_from(number).ok().filter(|number| (1..1_000).contains(number))?;
         let middle = facts.window.first + self.profile.signup as i32 + facts.interval_days * number;
-        let days = date - middle + facts.jitter_days;
+        let days = date.saturating_sub(middle - facts.jitter_days);
         let is_whole = middle + facts.jitter_days <= facts.window.last();
         (is_whole && (0..=2 * facts.jitter_days).contains(&days)).then_some(days as usize)
     }
@@ -129,7 +137,7 @@ impl Invoices<'_> {
         if let Some(status) = now.status {
             tally.statuses_by_plan.add(self.profile.plan, status, 1);
         }
-        let day = now.date - self.facts.window.first;
+        let day = now.date.saturating_sub(self.facts.window.first);
         if let Some(status) = now.status.filter(|_| (0..self.facts.days() as i32).contains(&day)) {
             tally.statuses.add(day as usize, status, 1);
         }

@@ -4,14 +4,16 @@ use super::findings::{Findings, Rule};
 use crate::error::{Error, Result};
 use crate::model::{Parameters, date_of};
 use crate::tables::{Column, Kind, Table};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
 };
 use arrow::util::display::array_value_to_string;
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Stands for a name that the model doesn't have; a model has at most 100 names in a list.
 pub(super) const UNKNOWN: u8 = u8::MAX;
@@ -287,9 +289,12 @@ impl Converter {
     /// an unknown name are noted in `findings`; those without a usable value are left out.
     ///
     /// # Errors
-    /// [`Error::Internal`] where Arrow can't do what it said it could.
+    /// [`Error::Io`] where Arrow can't do what it said it could.
     pub fn rows(&self, batch: &RecordBatch, findings: &mut Findings) -> Result<Rows> {
-        let arrow_error = |error: arrow::error::ArrowError| Error::Internal(error.to_string());
+        let unread = |column: &str, error: arrow::error::ArrowError| {
+            let message = format!("column {column}: {error}");
+            Error::io("reading", self.table.name())(io::Error::new(io::ErrorKind::InvalidData, message))
+        };
         let mut columns = Vec::with_capacity(self.names.len());
         // Rows without a value, and rows with an unknown name, by row.
         let (mut unusable, mut unknown) = (vec![false; 0], vec![false; 0]);
@@ -300,7 +305,7 @@ impl Converter {
         for (spec, names) in self.table.columns().iter().zip(&self.names) {
             let given = batch.column_by_name(spec.name);
             let given = given.ok_or_else(|| Error::Internal(format!("{} is gone from a batch", spec.name)))?;
-            let array = cast_exactly(given, &read_type(spec.kind)).map_err(arrow_error)?;
+            let array = cast_exactly(given, &read_type(spec.kind)).map_err(|error| unread(spec.name, error))?;
             if array.logical_null_count() > 0 {
                 let nulls = array.logical_nulls();
                 (0..array.len())
@@ -347,8 +352,11 @@ fn read_type(kind: Kind) -> DataType {
 
 /// Casts, with null for each value that the other type can't hold: 1.5 as a whole number, an hour of a day as a date.
 fn cast_exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let there = cast(array, to)?;
     let from = array.data_type();
+    if let (DataType::Timestamp(unit, _), DataType::Date32) = (from, to) {
+        return Ok(Arc::new(dates_of_instants(&cast(array, &DataType::Int64)?, *unit)));
+    }
+    let there = cast(array, to)?;
     let may_round = match from {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale > 2,
         _ => from.is_floating() || from.is_temporal(),
@@ -363,6 +371,19 @@ fn cast_exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::erro
     } else {
         arrow::compute::nullif(&there, &arrow::compute::not(&same)?)
     }
+}
+
+/// The days that begin at these instants, in UTC; null for instants at which none begins.
+fn dates_of_instants(instants: &ArrayRef, unit: TimeUnit) -> Date32Array {
+    let day = 86_400
+        * match unit {
+            TimeUnit::Second => 1,
+            TimeUnit::Millisecond => 1_000,
+            TimeUnit::Microsecond => 1_000_000,
+            TimeUnit::Nanosecond => 1_000_000_000,
+        };
+    let date = |instant: i64| i32::try_from(instant.div_euclid(day)).ok().filter(|_| instant.rem_euclid(day) == 0);
+    instants.as_primitive::<Int64Type>().iter().map(|instant| instant.and_then(date)).collect()
 }
 
 fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<T::Native> {
@@ -385,7 +406,7 @@ fn describe(batch: &RecordBatch, table: Table, row: usize) -> String {
     let values = known.map(|(name, column)| {
         let text = match column.is_null(row) {
             true => "null".to_string(),
-            false => array_value_to_string(column, row).unwrap_or_default(),
+            false => array_value_to_string(column, row).unwrap_or_else(|_| "a value that can't be shown".into()),
         };
         format!("{name} {text}")
     });

@@ -9,11 +9,12 @@ use super::input::Inputs;
 use super::tally::Tally;
 use super::{Found, ReadOptions, Subject};
 use crate::batches::TableSource;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tables::Table;
 use crate::tables::expected::RowsPerCustomer;
 use crate::workers::run_in_order;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 /// Customers whose rows are checked by one thread at a time.
@@ -57,6 +58,9 @@ impl Run<'_> {
                 .map(|start| (start, stripe.ids.end.min(start + CHUNK_CUSTOMERS)))
                 .collect();
             let check = |(start, end): (i64, i64)| {
+                if self.options.stop.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
                 let tally = tallies.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut tally = tally.unwrap_or_else(|| Tally::new(self.facts));
                 let chunk =

@@ -185,6 +185,9 @@ impl UsageTally {
 /// Sums of probabilities are kept in whole parts of it, so that they too add up to the same in any order.
 pub(super) const FIXED_POINT: f64 = 1024.0;
 
+/// Parts of the window that signups of neighbouring customers are compared by.
+pub(super) const SIGNUP_PARTS: usize = 5;
+
 /// Parts of equal length into which a ticket's customer's time is cut.
 pub(super) const TENURE_PARTS: usize = 50;
 
@@ -198,6 +201,12 @@ pub(super) struct Tally {
     pub signups: Grid,
     /// Customers by plan and region.
     pub regions: Grid,
+    /// Customers by region and signup day.
+    pub regions_by_day: Grid,
+    /// Customers by plan, by region and by part of the window of the one before them and their own.
+    pub plan_pairs: Grid,
+    pub region_pairs: Grid,
+    pub signup_pairs: Grid,
     /// By region: the customers' probabilities of being active summed over their days, and the squares of those, in
     /// units of 1 / [`FIXED_POINT`].
     pub region_activity: Grid,
@@ -227,8 +236,9 @@ pub(super) struct Tally {
     pub tickets_by_day: Grid,
     /// Tickets by category and priority.
     pub topics: Grid,
-    /// Tickets by plan, and by category and by priority.
+    /// Tickets by plan, by region, and by plan with category and priority.
     pub tickets_by_plan: Grid,
+    pub tickets_by_region: Grid,
     pub categories_by_plan: Grid,
     pub priorities_by_plan: Grid,
 }
@@ -242,6 +252,10 @@ impl Tally {
         Self {
             signups: Grid::new(plans, days),
             regions: Grid::new(plans, parameters.regions.len()),
+            regions_by_day: Grid::new(parameters.regions.len(), days),
+            plan_pairs: Grid::new(plans, plans),
+            region_pairs: Grid::new(parameters.regions.len(), parameters.regions.len()),
+            signup_pairs: Grid::new(SIGNUP_PARTS, SIGNUP_PARTS),
             region_activity: Grid::new(2, parameters.regions.len()),
             usage_daily: UsageTally::new(facts),
             usage_truth: UsageTally::new(facts),
@@ -259,6 +273,7 @@ impl Tally {
             tickets_by_day: Grid::new(1, days),
             topics: Grid::new(parameters.support.category.len(), parameters.support.priority.len()),
             tickets_by_plan: Grid::new(1, plans),
+            tickets_by_region: Grid::new(1, parameters.regions.len()),
             categories_by_plan: Grid::new(plans, parameters.support.category.len()),
             priorities_by_plan: Grid::new(plans, parameters.support.priority.len()),
         }
@@ -276,6 +291,11 @@ impl Tally {
         for (grid, more) in [
             (&mut self.signups, &other.signups),
             (&mut self.regions, &other.regions),
+            (&mut self.regions_by_day, &other.regions_by_day),
+            (&mut self.plan_pairs, &other.plan_pairs),
+            (&mut self.region_pairs, &other.region_pairs),
+            (&mut self.signup_pairs, &other.signup_pairs),
+            (&mut self.tickets_by_region, &other.tickets_by_region),
             (&mut self.region_activity, &other.region_activity),
             (&mut self.statuses_by_plan, &other.statuses_by_plan),
             (&mut self.tickets_by_plan, &other.tickets_by_plan),

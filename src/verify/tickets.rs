@@ -23,6 +23,9 @@ pub(super) fn check(
     profiles.each(facts, table, rows, findings, |customer, profile, run, findings| {
         tally.tickets_by_signup.add(0, profile.signup, run.len() as u64);
         tally.tickets_by_plan.add(0, profile.plan, run.len() as u64);
+        if let Some(region) = profile.region {
+            tally.tickets_by_region.add(0, region, run.len() as u64);
+        }
         tally.ticket_counts.add(0, run.len().min(MOST_TICKETS + 1), 1);
         check_customer(facts, table, customer, profile, run, tally, findings);
     });
@@ -47,7 +50,7 @@ fn check_customer(
             note(Rule::UniqueKeys);
             continue;
         }
-        if id != before.unwrap_or(customer * 1_000) + 1 {
+        if id != before.unwrap_or(customer * 1_000).saturating_add(1) {
             note(Rule::Numbers);
         }
         before = Some(id);

@@ -2,7 +2,7 @@
 
 use super::{by_month, values};
 use crate::verify::facts::Facts;
-use crate::verify::statistics::{Outcome, independence, shares};
+use crate::verify::statistics::{Outcome, independence, shares, shares_of_rows};
 use crate::verify::tally::Tally;
 
 pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
@@ -21,6 +21,12 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
         weekday_shares[day % 7] += 1.0 / days as f64;
     }
     law("signups flat over weekdays".into(), shares(&by_weekday, &weekday_shares));
-    let by_month: Vec<Vec<u64>> = tally.signups.rows().map(|row| by_month(facts, row)).collect();
-    law("plan and signup month independent".into(), independence(by_month.iter().map(Vec::as_slice)));
+    let months: Vec<Vec<u64>> = tally.signups.rows().map(|row| by_month(facts, row)).collect();
+    law("plan and signup month independent".into(), independence(months.iter().map(Vec::as_slice)));
+    let months: Vec<Vec<u64>> = tally.regions_by_day.rows().map(|row| by_month(facts, row)).collect();
+    law("region and signup month independent".into(), independence(months.iter().map(Vec::as_slice)));
+    let regions = values(&facts.model.parameters().regions);
+    law("plans independent one to the next".into(), shares_of_rows(tally.plan_pairs.rows(), &plan_shares));
+    law("regions independent one to the next".into(), shares_of_rows(tally.region_pairs.rows(), &regions));
+    law("signups independent one to the next".into(), independence(tally.signup_pairs.rows()));
 }

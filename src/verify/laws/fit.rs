@@ -40,7 +40,7 @@ impl Activity<'_> {
         let base = self.facts.plans[plan].active[0] * self.survival.mean;
         let expected: f64 = self.signups.row(plan).iter().sum::<u64>() as f64 * base;
         let rows: u64 = self.usage.by_age.row(plan).iter().sum();
-        expected >= LEAST_EXPECTED * LEAST_EXPECTED && base < 0.999 && rows > 0
+        expected >= LEAST_EXPECTED * LEAST_EXPECTED && base < 0.99 && rows > 0
     }
 
     fn likeliest(&self, plans: &[usize]) -> Option<(DVector<f64>, DMatrix<f64>)> {

@@ -2,6 +2,7 @@
 
 mod billing;
 mod customers;
+mod dispersion;
 mod fit;
 mod independence;
 mod losses;

@@ -1,6 +1,6 @@
 //! Variances and correlations of what customers do on active days.
 
-use crate::verify::statistics::{Measured, Outcome, chi_square, normal};
+use crate::verify::statistics::{Measured, Outcome, TOO_FEW, chi_square, normal};
 use crate::verify::tally::UsageTally;
 
 /// Rows from which on means, variances and correlations are near their normal laws.
@@ -50,6 +50,9 @@ impl Moments {
         if mean == 0.0 || observed.mean == 0.0 {
             return Err("the law has no spread".to_string());
         }
+        if mean * self.rows < LEAST_ROWS {
+            return Err(TOO_FEW.to_string());
+        }
         // The delta method on the sample's mean and variance.
         let variance = (fourth - second * second) / mean.powi(2) + second.powi(3) / mean.powi(4)
             - 2.0 * second * third / mean.powi(3);
@@ -57,8 +60,14 @@ impl Moments {
     }
 
     pub fn sessions_with_events(&self, theory: &Theory) -> Outcome {
-        if theory.sessions == 0.0 || theory.per_session == 0.0 || self.events.variance == 0.0 {
+        if theory.sessions == 0.0 || theory.per_session == 0.0 {
             return Err("the law has no spread".to_string());
+        }
+        if self.sessions.variance == 0.0 || self.events.variance == 0.0 {
+            return Err("the values have no spread".to_string());
+        }
+        if theory.sessions * theory.per_session.min(1.0) * self.rows < LEAST_ROWS {
+            return Err(TOO_FEW.to_string());
         }
         let observed = self.with_events / (self.sessions.variance * self.events.variance).sqrt();
         Ok(theory.correlation(observed, self.rows))

@@ -4,9 +4,7 @@
 //! between known limits; its variance enters the covariance of the counts, which keeps the tests exact at any size.
 
 use crate::verify::facts::{Facts, Survival};
-use crate::verify::statistics::{
-    INTERVAL, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, normal, squares, standard_normal,
-};
+use crate::verify::statistics::{INTERVAL, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, squares, standard_normal};
 use crate::verify::tally::{Grid, Tally, UsageTally};
 use nalgebra::DMatrix;
 use serde::Serialize;
@@ -117,7 +115,7 @@ impl<'a> Activity<'a> {
             sum.shared += shared;
             sum.shared_squared += shared * shared;
         }
-        if sums.iter().any(|sum| sum.expected < LEAST_EXPECTED) {
+        if sums.iter().any(|sum| sum.own < LEAST_EXPECTED / 2.0) {
             return Err(TOO_FEW.to_string());
         }
         squares(sums.iter().map(|sum| {
@@ -126,47 +124,14 @@ impl<'a> Activity<'a> {
         }))
     }
 
-    /// The groups of neighbouring days that each expect enough rows: group by day, and their number.
+    /// The groups of neighbouring days whose rows vary enough each: group by day, and their number.
     pub fn day_groups(&self) -> (Vec<usize>, usize) {
-        let mut expected = vec![0.0; self.facts.days()];
+        let mut variance = vec![0.0; self.facts.days()];
         for exposure in self.exposures() {
-            expected[exposure.signup + exposure.age] += exposure.active * self.survival.mean;
+            variance[exposure.signup + exposure.age] += self.own_variance(&exposure);
         }
-        let (groups, count) = grouped(&expected, LEAST_EXPECTED);
+        let (groups, count) = grouped(&variance, LEAST_EXPECTED);
         (groups, count.max(1))
-    }
-
-    /// Whether customers are active on each day on their own: the squared deviations of their rows, over the
-    /// variance, are 1 in the mean.
-    pub fn customer_dispersion(&self) -> Outcome {
-        let days = self.facts.days();
-        let (mut sum, mut variance, mut customers) = (0.0, 0.0, 0.0);
-        for (plan, law) in self.facts.plans.iter().enumerate() {
-            let (mut mean, mut own, mut fourth) = (vec![0.0], vec![0.0], vec![0.0]);
-            for (age, probability) in law.active.iter().enumerate() {
-                let row = probability * self.survival.mean;
-                let spread = row * (1.0 - row);
-                mean.push(mean[age] + row);
-                own.push(own[age] + spread);
-                fourth.push(fourth[age] + spread * (1.0 - 6.0 * spread));
-            }
-            for signup in 0..days {
-                let count = self.signups.row(plan)[signup] as f64;
-                let ages = days - signup;
-                if count == 0.0 || own[ages] <= 0.0 {
-                    continue;
-                }
-                let rows = self.usage.customer_rows.row(plan)[signup] as f64;
-                let squares = self.usage.customer_squares.row(plan)[signup] as f64;
-                sum += (squares - 2.0 * mean[ages] * rows + count * mean[ages] * mean[ages]) / own[ages];
-                variance += count * (2.0 + fourth[ages] / (own[ages] * own[ages]));
-                customers += count;
-            }
-        }
-        if customers < 100.0 {
-            return Err(TOO_FEW.to_string());
-        }
-        Ok(normal(sum / customers, 1.0, variance.sqrt() / customers))
     }
 
     /// The retention of a plan, in some forty points.
@@ -223,12 +188,12 @@ pub(super) fn reached(signups: &[u64]) -> Vec<f64> {
 
 /// Puts neighbours together until each group has at least `least`: the group of each, and how many there are. What
 /// is left at the end joins the last group.
-fn grouped(expected: &[f64], least: f64) -> (Vec<usize>, usize) {
+fn grouped(sizes: &[f64], least: f64) -> (Vec<usize>, usize) {
     let (mut group, mut sum) = (0, 0.0);
-    let mut groups: Vec<usize> = Vec::with_capacity(expected.len());
-    for expected in expected {
+    let mut groups: Vec<usize> = Vec::with_capacity(sizes.len());
+    for size in sizes {
         groups.push(group);
-        sum += expected;
+        sum += size;
         if sum >= least {
             group += 1;
             sum = 0.0;
@@ -248,13 +213,14 @@ impl Cells {
     fn new(activity: &Activity<'_>) -> Self {
         let mut count = 0;
         let by_plan = activity.facts.plans.iter().enumerate().map(|(plan, law)| {
+            let Survival { mean, sd } = activity.survival;
+            // By what varies: rows that are all but certain tell little.
+            let spread = |active: f64| active * mean - active * active * (mean * mean + sd * sd);
             let reached = reached(activity.signups.row(plan)).into_iter();
-            let expected: Vec<f64> = reached
-                .zip(&law.active)
-                .map(|(customers, active)| customers * active * activity.survival.mean)
-                .collect();
-            let least = (expected.iter().sum::<f64>() / CELLS_PER_PLAN).max(LEAST_EXPECTED);
-            let (groups, own) = grouped(&expected, least);
+            let variance: Vec<f64> =
+                reached.zip(&law.active).map(|(customers, &active)| customers * spread(active)).collect();
+            let least = (variance.iter().sum::<f64>() / CELLS_PER_PLAN).max(LEAST_EXPECTED);
+            let (groups, own) = grouped(&variance, least);
             let first = count;
             count += own;
             (own > 0).then(|| groups.into_iter().map(|group| first + group).collect())

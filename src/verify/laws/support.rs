@@ -4,7 +4,7 @@ use super::values;
 use crate::tables::mean_tickets;
 use crate::verify::facts::Facts;
 use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, correlated, independence, poisson, shares, squares};
-use crate::verify::tally::{TENURE_PARTS, Tally};
+use crate::verify::tally::{Grid, TENURE_PARTS, Tally};
 use nalgebra::DMatrix;
 
 pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
@@ -14,7 +14,8 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
     law("ticket dates uniform over tenure".into(), dates(facts, tally));
     law("tickets by calendar day".into(), by_day(facts, tally));
     law("tickets by weekday".into(), by_weekday(facts, tally));
-    law("tickets by plan".into(), by_plan(facts, tally));
+    law("tickets by plan".into(), by_group(facts, &tally.signups, tally.tickets_by_plan.row(0)));
+    law("tickets by region".into(), by_group(facts, &tally.regions_by_day, tally.tickets_by_region.row(0)));
     law("category mix".into(), shares(&categories(tally), &values(&support.category)));
     law("priority mix".into(), shares(&tally.topics.column_sums(), &values(&support.priority)));
     law("category and priority independent".into(), independence(tally.topics.rows()));
@@ -32,39 +33,37 @@ fn means(facts: &Facts) -> Vec<f64> {
     (0..=last).map(|signup| mean_tickets(&facts.model, last - signup)).collect()
 }
 
+/// Groups of signup days that tickets are counted by, at most: few, so that a small difference over many days shows.
+const TENURES: usize = 20;
+
 /// Tickets by their customer's signup day: Poisson, each on its own.
 fn by_tenure(facts: &Facts, tally: &Tally) -> Outcome {
+    let width = facts.days().div_ceil(TENURES);
     let customers = tally.signups.column_sums();
-    let (mut scores, mut observed, mut expected) = (Vec::new(), 0.0, 0.0);
-    for ((customers, mean), &tickets) in customers.iter().zip(means(facts)).zip(tally.tickets_by_signup.row(0)) {
-        observed += tickets as f64;
-        expected += *customers as f64 * mean;
-        if expected >= LEAST_EXPECTED {
-            // The excess kurtosis of a Poisson law, and so the extra variance of the squared score, is 1 / mean.
-            scores.push(((observed - expected) / expected.sqrt(), 1.0 / expected));
-            (observed, expected) = (0.0, 0.0);
-        }
-    }
-    if scores.is_empty() {
-        return Err(TOO_FEW.to_string());
-    }
-    squares(scores.into_iter())
+    let expected: Vec<f64> =
+        customers.iter().zip(means(facts)).map(|(&customers, mean)| customers as f64 * mean).collect();
+    let groups = expected.chunks(width).zip(tally.tickets_by_signup.row(0).chunks(width));
+    let groups = groups.map(|(expected, tickets)| (expected.iter().sum::<f64>(), tickets.iter().sum::<u64>()));
+    scores(groups)
 }
 
-/// Tickets by their customer's plan, which has no say in them: Poisson, each plan on its own.
-fn by_plan(facts: &Facts, tally: &Tally) -> Outcome {
+/// Tickets by groups of customers, which have no say in them: Poisson, each group on its own. `signups` has the
+/// customers by group and signup day.
+fn by_group(facts: &Facts, signups: &Grid, tickets: &[u64]) -> Outcome {
     let means = means(facts);
-    let expected = tally
-        .signups
+    let expected = signups
         .rows()
         .map(|signups| signups.iter().zip(&means).map(|(&customers, mean)| customers as f64 * mean).sum::<f64>());
-    let plans = expected.zip(tally.tickets_by_plan.row(0)).filter(|(expected, _)| *expected >= LEAST_EXPECTED);
-    let scores: Vec<(f64, f64)> =
-        plans.map(|(expected, &tickets)| ((tickets as f64 - expected) / expected.sqrt(), 1.0 / expected)).collect();
-    if scores.is_empty() {
-        return Err(TOO_FEW.to_string());
-    }
-    squares(scores.into_iter())
+    scores(expected.zip(tickets.iter().copied()))
+}
+
+/// Expected and observed counts of Poisson laws, those too small left out.
+fn scores(counts: impl Iterator<Item = (f64, u64)>) -> Outcome {
+    let counts = counts.filter(|(expected, _)| *expected >= LEAST_EXPECTED);
+    // The excess kurtosis of a Poisson law, and so the extra variance of the squared score, is 1 / mean.
+    let scores = counts.map(|(expected, count)| ((count as f64 - expected) / expected.sqrt(), 1.0 / expected));
+    let scores: Vec<(f64, f64)> = scores.collect();
+    if scores.is_empty() { Err(TOO_FEW.to_string()) } else { squares(scores.into_iter()) }
 }
 
 /// Customers by their number of tickets: a sum of Poisson laws, one a signup day.

@@ -6,7 +6,7 @@ mod events;
 mod page;
 mod usage;
 
-pub use page::html;
+pub use page::{GENERATOR, html};
 
 use super::checks::Material;
 use super::figures::grouped;

@@ -7,6 +7,9 @@ use crate::tables::Table;
 use crate::verify::checks::{Check, Verdict, Verification};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
+/// Stands in every report, and in no other page.
+pub const GENERATOR: &str = r#"<meta name="generator" content="saasgen verify">"#;
+
 const STYLE: &str = include_str!("style.css");
 
 /// Writes the report of what was found in `subject`.
@@ -25,6 +28,7 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "saasgen verify: " (if verification.holds { "holds" } else { "FAILS" }) }
+                (PreEscaped(GENERATOR))
                 // An icon of its own, so that no browser asks for one.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
