@@ -140,6 +140,83 @@ fn what_is_no_data_set_is_told() {
 }
 
 #[test]
+fn a_report_takes_the_place_of_no_other_file() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    succeed_in(path, &["generate", "--customers", "300"]);
+    fs::write(path.join("precious.html"), "<html>mine</html>").unwrap();
+    std::os::unix::fs::symlink("precious.html", path.join("link.html")).unwrap();
+    let before = contents(path.join("data/raw").as_path());
+    for report in
+        ["precious.html", "link.html", "data/raw", "data/raw/billing.parquet", "data/raw/manifest.json", "/dev/null"]
+    {
+        let ran = verify(path, &["--report", report]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{report}: {}", ran.stderr);
+        assert!(ran.stderr.contains(report), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read_to_string(path.join("precious.html")).unwrap(), "<html>mine</html>");
+    assert_eq!(contents(path.join("data/raw").as_path()), before);
+    assert_eq!(verify(path, &["--report", "r.html"]).code, Some(0));
+    assert_eq!(verify(path, &["--report", "r.html"]).code, Some(0), "a report is replaced by the next");
+}
+
+#[test]
+fn a_manifest_is_believed_whole_or_not_at_all() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    succeed_in(path, &["generate", "--customers", "300", "--out", "."]);
+    let manifest = path.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for damaged in [
+        &text[..text.len() / 2],
+        &text.replace("\"customers\": 300", "\"customers\": -5"),
+        &text.replace("\"seed\"", "\"sed\""),
+    ] {
+        fs::write(&manifest, damaged).unwrap();
+        let ran = verify(path, &["--data", "."]);
+        assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+        assert!(ran.stderr.contains("damaged manifest"), "{}", ran.stderr);
+    }
+    let mut parsed: Value = serde_json::from_str(&text).unwrap();
+    parsed["tables"].as_object_mut().unwrap().remove("billing");
+    fs::write(&manifest, parsed.to_string()).unwrap();
+    let exact = verify(path, &["--data", ".", "--exact"]);
+    assert_eq!(exact.code, Some(2));
+    assert!(exact.stderr.contains("doesn't list billing"), "{}", exact.stderr);
+    let ran = verify(path, &["--data", ".", "--json"]);
+    assert_eq!(ran.code, Some(0));
+    assert!(checks(&ran, "not_run").contains(&"billing: every value as generated".to_string()), "{}", ran.stdout);
+    // Another program's file of that name is none of ours.
+    fs::write(&manifest, "{\"name\": \"a web app\"}").unwrap();
+    assert!(verify(path, &["--data", "."]).stdout.contains("of unknown origin"));
+}
+
+#[test]
+fn damaged_files_are_refused_without_a_panic() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    succeed_in(path, &["generate", "--customers", "200", "--out", "."]);
+    let file = path.join("billing.parquet");
+    let whole = fs::read(&file).unwrap();
+    let (mut random, mut refused) = (7_u64, 0);
+    for _ in 0..150 {
+        let mut bytes = whole.clone();
+        for _ in 0..3 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // The footer is where damage does most.
+            let at = if random >> 62 == 0 { 0 } else { bytes.len() - 1_500 } + (random >> 33) as usize % 1_500;
+            bytes[at] = (random >> 24) as u8;
+        }
+        fs::write(&file, bytes).unwrap();
+        let ran = verify(path, &["--data", "."]);
+        assert!(matches!(ran.code, Some(0 | 1)), "{:?} {}", ran.code, ran.stderr);
+        assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("internal error"), "{}", ran.stderr);
+        refused += u32::from(ran.code == Some(1));
+    }
+    assert!(refused > 75, "{refused}");
+}
+
+#[test]
 fn a_missing_table_fails_and_the_rest_is_judged() {
     let folder = tempdir().unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "3000", "--out", "."]);
