@@ -109,13 +109,19 @@ impl fmt::Display for VerificationTable<'_> {
             }
         }
         writeln!(f, "{subject}\n\n{}", table.trim_fmt())?;
-        for check in verification.checks.iter().filter(|check| check.verdict != Verdict::Holds) {
+        let with = |verdict| verification.checks.iter().filter(move |check| check.verdict == verdict);
+        for check in with(Verdict::Fails) {
             let details = check.evidence.details();
             if !details.is_empty() {
                 writeln!(f, "\n{}: {} {}", check.table, check.name, check.verdict)?;
                 details.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
             }
         }
+        for (index, check) in with(Verdict::NotRun).enumerate() {
+            let heading = if index == 0 { "\nnot run\n" } else { "" };
+            writeln!(f, "{heading}  {}: {}: {}", check.table, check.name, check.evidence.details().join("; "))?;
+        }
+        writeln!(f, "\n{}", crate::verify::EXPLANATION)?;
         writeln!(f, "\n{}", verification.summary())
     }
 }

@@ -12,8 +12,9 @@ use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
 use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
-use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, report, verify};
+use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, report, verify};
 use clap::Args;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -61,6 +62,14 @@ pub(super) struct Verify {
     json: bool,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Answer<'a> {
+    subject: &'a str,
+    #[serde(flatten)]
+    verification: &'a Verification,
+}
+
 /// Tables, and which data set they are said to be.
 struct Found {
     sources: Vec<Box<dyn TableSource>>,
@@ -99,7 +108,7 @@ impl Verify {
         let verification = verify(&subject, options)?;
         bar.finish();
         if self.json {
-            print_json(&verification)?;
+            print_json(&Answer { subject: &found.subject, verification: &verification })?;
         } else {
             print(&VerificationTable { verification: &verification, subject: &found.subject }.to_string())?;
         }

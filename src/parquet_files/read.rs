@@ -47,7 +47,7 @@ impl ParquetTable {
     ///
     /// # Errors
     /// [`Error::Io`] where one can't be read, is no Parquet file, or has other columns than the first;
-    /// [`Error::Misuse`] where the table is there twice.
+    /// [`Error::Misuse`] where the table is there twice, or its folder has no files.
     pub fn find(folder: &Path, table: Table) -> Result<Option<Self>> {
         let (name, file_name) = (folder.join(table.name()), folder.join(format!("{}.parquet", table.name())));
         let paths = match (name.exists(), file_name.exists()) {
@@ -64,7 +64,14 @@ impl ParquetTable {
             (false, true) => vec![file_name],
             (false, false) => return Ok(None),
         };
-        if paths.is_empty() { Ok(None) } else { Self::open(table, paths).map(Some) }
+        if paths.is_empty() {
+            return Err(Error::Misuse(format!(
+                "the folder of {} in {} has no *.parquet; folders in it, such as partitions by a column, are not read",
+                table.name(),
+                folder.display()
+            )));
+        }
+        Self::open(table, paths).map(Some)
     }
 
     /// The rows of `table` in the files at `paths`, of which there is at least one.

@@ -4,6 +4,10 @@ use super::checks::{Evidence, Verdict, Verification};
 use super::statistics::Measured;
 use std::fmt;
 
+/// How to read the figures of laws.
+pub const EXPLANATION: &str =
+    "Laws without a figure of their own show a chi-square statistic; its degrees of freedom are expected.";
+
 /// `number` with a comma before every three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

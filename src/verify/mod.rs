@@ -21,7 +21,7 @@ mod tally;
 mod tickets;
 
 pub use checks::{Check, Evidence, Verdict, Verification};
-pub use figures::grouped;
+pub use figures::{EXPLANATION, grouped};
 pub use laws::RetentionPoint;
 pub use statistics::{INTERVAL, Measured};
 

@@ -116,8 +116,13 @@ fn what_is_no_data_set_is_told() {
     let text = fs::read_to_string(&claims).unwrap().replace("\"customers\": 300", "\"customers\": 1000000000000");
     fs::write(&claims, text).unwrap();
 
+    let nested = folder.path().join("nested/usage_daily/plan=Free");
+    fs::create_dir_all(&nested).unwrap();
+    fs::copy(folder.path().join("good/usage_daily.parquet"), nested.join("0.parquet")).unwrap();
+
     for (args, code, parts) in [
-        (&["--data", "claims"][..], 2, &["1000000000000 customers", "300", "not the manifest of these files"][..]),
+        (&["--data", "nested"][..], 2, &["usage_daily", "nested", "partitions"][..]),
+        (&["--data", "claims"][..], 2, &["1000000000000 customers", "300", "not the manifest of these files"]),
         (&["--data", "nowhere"], 2, &["nowhere", "saasgen generate", "--data"]),
         (&["--data", "empty"], 2, &["empty", "customers, usage_daily", ".parquet"]),
         (&["--data", "usage"], 2, &["no readable customers table"]),

@@ -5,6 +5,7 @@ use super::{customers, events, usage};
 use crate::error::Result;
 use crate::tables::Table;
 use crate::verify::checks::{Check, Verdict, Verification};
+use crate::verify::figures::EXPLANATION;
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 /// Stands in every report, and in no other page.
@@ -39,7 +40,7 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                 p { (subject) }
                 p.soft {
                     "Held against model " (verification.model) ", fingerprint " (verification.fingerprint) ". Of right data sets, "
-                    (format!("{:e}", verification.error_rate)) " fail any law (Holm); intervals hold 99 of 100."
+                    (format!("{:e}", verification.error_rate)) " fail any law (Holm); intervals hold 99 of 100. " (EXPLANATION)
                 }
                 @if !failing.is_empty() {
                     h2 { "What fails" }
