@@ -1,7 +1,7 @@
 //! Reads tables in stripes: the rows of all tables for some customers at a time, whatever order they come in.
 //!
 //! Row groups whose customers follow each other are read once each, and what lies beyond the stripe is kept for the
-//! next one. Of tables whose row groups overlap, every stripe reads those that may have rows of it: slower, by as many
+//! next one. Of tables whose row groups overlap, or are huge, every stripe reads those that may have rows of it: slower, by as many
 //! times as there are stripes, but in the same memory.
 
 use super::ReadOptions;
@@ -16,6 +16,9 @@ use crate::workers::run_in_order;
 use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::Ordering;
+
+/// Rows of a row group beyond which what lies outside of the stripe is read again, not kept: some 200 MB.
+const LARGEST_ROW_GROUPS: u64 = 1 << 23;
 
 /// The tables of a data set, read together.
 pub(super) struct Inputs<'a> {
@@ -108,6 +111,8 @@ impl<'a> Input<'a> {
             .collect();
         let filled: Vec<&RangeInclusive<i64>> = customer_ids.iter().filter(|ids| !ids.is_empty()).collect();
         let follows = filled.windows(2).all(|pair| pair[0].end() <= pair[1].start());
+        let rows_of_group = source.rows().unwrap_or(0) / source.row_groups().max(1) as u64;
+        let follows = follows && rows_of_group <= LARGEST_ROW_GROUPS;
         let converter = Converter::new(source.table(), parameters);
         Self { source, converter, parameters, ids: ids.clone(), customer_ids, follows }
     }

@@ -369,6 +369,11 @@ fn rows_that_follow_other_laws_are_found() {
         (UsageDaily, without(&usage, |row| usage_days[row] % 7 == 0 && one_in(12, row)), "rows by weekday"),
         (UsageDaily, without(&usage, |row| usage_days[row] / 14 % 2 == 0 && one_in(12, row)), "rows by calendar day"),
         (UsageDaily, without(&usage, |row| one_in(40, row)), "rows"),
+        (
+            UsageDaily,
+            without(&usage, |row| usage_days[row] / 7 % 2 == 0 && one_in(40, row)),
+            "missing logs: days independent",
+        ),
         (UsageDaily, with_numbers(&usage, "sessions", |values| values[77] += 1), "the logged rows of usage_truth"),
         (UsageDaily, without(&usage, |row| row == 77), "the logged rows of usage_truth"),
     ];

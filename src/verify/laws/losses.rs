@@ -36,6 +36,7 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
     law("missing logs: mean rate of a day".into(), mean_rate(&days, facts));
     law("missing logs: rates over their band".into(), spread(&tails));
     law("missing logs: the most extreme day".into(), most_extreme(&days, &tails, limits));
+    law("missing logs: days independent".into(), serial(&tails));
     law("missing logs independent of plan".into(), by_plan(facts, tally));
 }
 
@@ -59,6 +60,18 @@ fn spread(tails: &[(f64, f64)]) -> Outcome {
         counts[((lower * bins) as usize).min(bins as usize - 1)] += 1;
     }
     shares(&counts, &vec![1.0 / bins; counts.len()])
+}
+
+/// Each day's place in its law against that of the day before.
+fn serial(tails: &[(f64, f64)]) -> Outcome {
+    let pairs = tails.len().saturating_sub(1);
+    if pairs < 30 {
+        return Err(TOO_FEW.to_string());
+    }
+    let products = tails.windows(2).map(|days| (days[0].0 - 0.5) * (days[1].0 - 0.5));
+    // Uniform places have a variance of 1/12.
+    let correlation = products.sum::<f64>() * 12.0 / pairs as f64;
+    Ok(normal(correlation, 0.0, 1.0 / (pairs as f64).sqrt()))
 }
 
 /// The day furthest out in its law; shown as its rate, against the limit that is nearer to it.
