@@ -1,9 +1,10 @@
 //! The checks of `retention_curves`.
 
+use super::convert::Converter;
 use super::exact::{Differences, Generated};
 use super::facts::Facts;
 use super::findings::{Findings, Rule};
-use super::rows::{Converter, Rows};
+use super::rows::Rows;
 use super::{Found, Subject};
 use crate::batches::TableSource;
 use crate::error::Result;

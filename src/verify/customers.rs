@@ -97,7 +97,7 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     let mut next = ids.start;
-    let mut before: Option<[usize; 3]> = None;
+    let mut before = None;
     let missing = |range: Range<i64>, findings: &mut Findings| {
         for id in range {
             findings.note(Table::Customers, Rule::Ids, || format!("customer_id {id} is missing"));
@@ -119,24 +119,33 @@ pub(super) fn check(
         } else if plan != UNKNOWN {
             tally.signups.add(usize::from(plan), signup as usize, 1);
             if region != UNKNOWN {
-                let now = [usize::from(plan), usize::from(region), signup as usize];
-                if let Some(before) = before.replace(now) {
-                    tally.plan_pairs.add(before[0], now[0], 1);
-                    tally.region_pairs.add(before[1], now[1], 1);
-                    tally.signup_pairs.add(
-                        before[2] * SIGNUP_PARTS / facts.days(),
-                        now[2] * SIGNUP_PARTS / facts.days(),
-                        1,
-                    );
-                }
-                tally.regions_by_day.add(usize::from(region), signup as usize, 1);
-                tally.regions.add(usize::from(plan), usize::from(region), 1);
-                let activity = facts.plans[usize::from(plan)].active_sums[facts.days() - signup as usize];
-                for (row, sum) in activity.into_iter().enumerate() {
-                    tally.region_activity.add(row, usize::from(region), (sum * FIXED_POINT).round() as u64);
-                }
+                let now = Counted { plan: usize::from(plan), region: usize::from(region), signup: signup as usize };
+                count(facts, before.replace(now), now, tally);
             }
         }
     }
     missing(next..ids.end, findings);
+}
+
+/// A customer whose every value is one of the model's.
+#[derive(Clone, Copy)]
+struct Counted {
+    plan: usize,
+    region: usize,
+    signup: usize,
+}
+
+fn count(facts: &Facts, before: Option<Counted>, now: Counted, tally: &mut Tally) {
+    if let Some(before) = before {
+        let part = |customer: Counted| customer.signup * SIGNUP_PARTS / facts.days();
+        tally.plan_pairs.add(before.plan, now.plan, 1);
+        tally.region_pairs.add(before.region, now.region, 1);
+        tally.signup_pairs.add(part(before), part(now), 1);
+    }
+    tally.regions.add(now.plan, now.region, 1);
+    tally.regions_by_day.add(now.region, now.signup, 1);
+    let activity = facts.plans[now.plan].active_sums[facts.days() - now.signup];
+    for (row, sum) in activity.into_iter().enumerate() {
+        tally.region_activity.add(row, now.region, (sum * FIXED_POINT).round() as u64);
+    }
 }

@@ -1,6 +1,7 @@
 //! Comparison with what the model, the seed and the size give, value by value.
 
-use super::rows::{Converter, Rows};
+use super::convert::Converter;
+use super::rows::Rows;
 use crate::batches::{Batches, ContentHash};
 use crate::error::Result;
 use crate::model::Parameters;

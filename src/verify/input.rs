@@ -5,8 +5,9 @@
 //! times as there are stripes, but in the same memory.
 
 use super::ReadOptions;
+use super::convert::Converter;
 use super::findings::{Findings, Rule};
-use super::rows::{Converter, Key, Rows};
+use super::rows::{Key, Rows};
 use super::run::Stripe;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
