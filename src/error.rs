@@ -70,6 +70,11 @@ impl Error {
         move |source| Self::Io { doing, path, source }
     }
 
+    /// What was read at `path` is not what it should be.
+    pub fn invalid(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        Self::io("reading", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, message.into()))
+    }
+
     /// The exit code of the program: 2 where the caller must ask differently, 1 where something failed.
     pub fn exit_code(&self) -> u8 {
         match self {

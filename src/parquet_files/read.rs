@@ -90,7 +90,7 @@ impl ParquetTable {
                     first.display(),
                     column_names(other.schema()).join(", ")
                 );
-                return Err(invalid(&path)(message));
+                return Err(Error::invalid(&path, message));
             }
             files.push((path, metadata));
         }
@@ -128,9 +128,9 @@ impl ParquetTable {
             .with_row_groups(vec![index])
             .with_batch_size(BATCH_ROWS)
             .build()
-            .map_err(|error| invalid(path)(error.to_string()))?;
+            .map_err(|error| Error::invalid(path, error.to_string()))?;
         let path = path.clone();
-        Ok(batches.map(move |batch| batch.map_err(|error| invalid(&path)(error.to_string()))))
+        Ok(batches.map(move |batch| batch.map_err(|error| Error::invalid(&path, error.to_string()))))
     }
 
     /// Reads the ids themselves, where the writer kept no statistics.
@@ -139,7 +139,7 @@ impl ParquetTable {
         for batch in self.read(row_group, &[CUSTOMER_ID])? {
             let batch = batch?;
             let ids = cast(batch.column(0), &DataType::Int64);
-            let ids = ids.map_err(|error| invalid(self.path(row_group))(format!("{CUSTOMER_ID}: {error}")))?;
+            let ids = ids.map_err(|error| Error::invalid(self.path(row_group), format!("{CUSTOMER_ID}: {error}")))?;
             let ids = ids.as_primitive::<Int64Type>();
             least = least.min(min(ids).unwrap_or(i64::MAX));
             most = most.max(max(ids).unwrap_or(i64::MIN));
@@ -197,8 +197,8 @@ fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
     let file = File::open(path).map_err(Error::io("reading", path))?;
     let failed = |error: ParquetError| match error {
         // A reader's own trouble comes wrapped.
-        ParquetError::External(source) => invalid(path)(source.to_string()),
-        error => invalid(path)(format!("not a whole Parquet file: {error}")),
+        ParquetError::External(source) => Error::invalid(path, source.to_string()),
+        error => Error::invalid(path, format!("not a whole Parquet file: {error}")),
     };
     // The writer's Arrow types are not needed, and damaged ones make the reader panic.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
@@ -209,7 +209,10 @@ fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
         let offsets =
             [Some(column.data_page_offset()), column.dictionary_page_offset(), Some(column.compressed_size())];
         if offsets.into_iter().flatten().any(|offset| offset < 0) {
-            return Err(invalid(path)(format!("not a whole Parquet file: {} has no place", column.column_path())));
+            return Err(Error::invalid(
+                path,
+                format!("not a whole Parquet file: {} has no place", column.column_path()),
+            ));
         }
     }
     // Text is read as keys into its few names, which costs a fifth of writing each one out.
@@ -250,9 +253,4 @@ fn declares(table: Table, group: &RowGroupMetaData) -> bool {
     let names = declared.iter().map(|sorting| group.columns().get(sorting.column_idx as usize));
     let names: Vec<String> = names.map_while(|column| Some(column?.column_path().string())).collect();
     names == table.sort_columns() && declared.iter().all(|sorting| !sorting.descending)
-}
-
-fn invalid(path: &Path) -> impl FnOnce(String) -> Error {
-    let path = path.to_path_buf();
-    move |message| Error::Io { doing: "reading", path, source: io::Error::new(io::ErrorKind::InvalidData, message) }
 }

@@ -115,18 +115,7 @@ impl PlanRows {
                 let over_ages = |sums: &[f64]| (sums[ages.end] - sums[ages.start.min(ages.end)]).max(0.0);
                 (over_ages(mean), over_ages(variance))
             }
-            Self::Billing => {
-                let billing = &model.parameters().billing;
-                let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
-                let (mut mean, mut variance) = (0.0, 0.0);
-                for middle in (signup + interval..days.end + jitter).step_by(interval as usize) {
-                    let inside = days.end.min(middle + jitter + 1) - days.start.max(middle - jitter);
-                    let share = f64::from(inside.max(0)) / f64::from(2 * jitter + 1);
-                    mean += share;
-                    variance += share * (1.0 - share);
-                }
-                (mean, variance)
-            }
+            Self::Billing => invoices_given_signup(model, signup, days),
             Self::Support => {
                 let asked = (days.end - days.start.max(signup)).max(0);
                 let tickets = mean_tickets(model, (window_days - 1 - signup) as u32);
@@ -135,6 +124,21 @@ impl PlanRows {
             }
         }
     }
+}
+
+/// Mean and variance of the number of invoices of a customer on a plan with a price who signed up on day `signup`, of
+/// those whose date lies in `days`; both are counted from the window's first day.
+pub fn invoices_given_signup(model: &Model, signup: Day, days: &Range<Day>) -> (f64, f64) {
+    let billing = &model.parameters().billing;
+    let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
+    let (mut mean, mut variance) = (0.0, 0.0);
+    for middle in (signup + interval..days.end + jitter).step_by(interval as usize) {
+        let inside = days.end.min(middle + jitter + 1) - days.start.max(middle - jitter);
+        let share = f64::from(inside.max(0)) / f64::from(2 * jitter + 1);
+        mean += share;
+        variance += share * (1.0 - share);
+    }
+    (mean, variance)
 }
 
 fn mean_loss(model: &Model) -> f64 {

@@ -67,12 +67,12 @@ pub(super) fn check(
     });
 }
 
-/// Counts the days on which customers were active, logged or not.
-pub(super) fn count_truth(facts: &Facts, profiles: &Profiles, truth: &Rows, rows: Range<usize>, tally: &mut Tally) {
-    for (id, date) in truth.int64(0)[rows.clone()].iter().zip(&truth.dates(1)[rows]) {
+/// Counts the days on which customers were active, logged or not, where no table tells.
+pub(super) fn count_truth(facts: &Facts, profiles: &Profiles, truth: &Rows, tally: &mut Tally) {
+    for (id, date) in truth.int64(0).iter().zip(truth.dates(1)) {
         let day = date - facts.window.first;
         if let Some(profile) = profiles.get(*id).filter(|_| (0..facts.days() as i32).contains(&day)) {
-            tally.truth_by_day.add(profile.plan, day as usize, 1);
+            tally.usage_truth.by_day.add(profile.plan, day as usize, 1);
         }
     }
 }

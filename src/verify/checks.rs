@@ -140,7 +140,7 @@ pub(super) fn judge(facts: Facts, subject: &Subject<'_>, customers: u64, found: 
     let whole_window = subject.has_whole_window();
     let read = Read {
         tables: if whole_window { found.readable.clone() } else { Vec::new() },
-        truth_is_known: found.tally.truth_by_day.total() > 0,
+        truth_is_known: found.tally.usage_truth.by_day.total() > 0,
     };
     let laws = laws::all(&facts, &found.tally, &read);
     let rejected = rejected(&laws, subject.error_rate);

@@ -67,11 +67,9 @@ impl Chunk<'_> {
             }
         }
         if let Some((table, rows)) = truth {
-            activity::check(facts, &profiles, table, rows.clone(), &mut tally.usage_truth, findings);
-            activity::count_truth(facts, &profiles, table, rows, tally);
+            activity::check(facts, &profiles, table, rows, &mut tally.usage_truth, findings);
         } else if let Some(generated) = &self.again.truth {
-            let table = rows_of(generated, ids);
-            activity::count_truth(facts, &profiles, &table, 0..table.len(), tally);
+            activity::count_truth(facts, &profiles, &rows_of(generated, ids), tally);
         }
         if let Some((table, rows)) = self.table(Table::Billing) {
             invoices::check(facts, &profiles, table, rows, tally, findings);

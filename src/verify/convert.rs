@@ -12,7 +12,6 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, Schema, TimeUnit,
 };
 use arrow::util::display::array_value_to_string;
-use std::io;
 use std::sync::Arc;
 
 /// Turns record batches of any origin into rows of a table.
@@ -56,8 +55,7 @@ impl Converter {
     /// [`Error::Io`] where Arrow can't do what it said it could.
     pub fn rows(&self, batch: &RecordBatch, findings: &mut Findings) -> Result<Rows> {
         let unread = |column: &str, error: arrow::error::ArrowError| {
-            let message = format!("column {column}: {error}");
-            Error::io("reading", self.table.name())(io::Error::new(io::ErrorKind::InvalidData, message))
+            Error::invalid(self.table.name(), format!("column {column}: {error}"))
         };
         let mut columns = Vec::with_capacity(self.names.len());
         // Rows without a value, and rows with an unknown name, by row.

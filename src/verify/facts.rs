@@ -27,6 +27,17 @@ pub(super) struct Survival {
 impl Survival {
     /// Of the truth, where no log is lost.
     pub const WHOLE: Self = Self { mean: 1.0, sd: 0.0 };
+
+    /// The variance of a number of rows, of which `active` is the sum of the probabilities of being active and
+    /// `squares` that of their squares.
+    pub fn variance(self, active: f64, squares: f64) -> f64 {
+        self.mean * active - self.mean.powi(2) * squares
+    }
+
+    /// The part of that which rows have of their own, apart from the days' shared loss rates.
+    pub fn own_variance(self, active: f64, squares: f64) -> f64 {
+        active * self.mean - squares * (self.mean * self.mean + self.sd * self.sd)
+    }
 }
 
 /// A plan as the checks read it.

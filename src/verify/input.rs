@@ -14,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::model::Parameters;
 use crate::tables::Table;
 use crate::workers::run_in_order;
-use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::Ordering;
 
@@ -172,7 +171,7 @@ impl<'a> Input<'a> {
             if !stated.contains(id) {
                 let (least, most) = (stated.start(), stated.end());
                 let message = format!("row group {row_group} says its customers are {least} to {most}, but has {id}");
-                return Err(Error::io("reading", table.name())(io::Error::new(io::ErrorKind::InvalidData, message)));
+                return Err(Error::invalid(table.name(), message));
             }
             if !self.ids.contains(id) {
                 findings.note(table, rule, || rows.describe(row, self.parameters));

@@ -36,9 +36,14 @@ pub struct Measured {
 /// A test's result, or why there is none.
 pub(super) type Outcome = Result<Measured, String>;
 
+/// How many standard deviations the interval of a normal figure reaches to either side.
+pub(super) fn interval_reach() -> f64 {
+    standard_normal().inverse_cdf((1.0 + INTERVAL) / 2.0)
+}
+
 /// A figure whose law is normal.
 pub(super) fn normal(observed: f64, expected: f64, sd: f64) -> Measured {
-    let reach = standard_normal().inverse_cdf((1.0 + INTERVAL) / 2.0) * sd;
+    let reach = interval_reach() * sd;
     let p = match sd > 0.0 {
         true => 2.0 * standard_normal().cdf(-((observed - expected) / sd).abs()),
         false => f64::from(u8::from(observed == expected)),
@@ -158,6 +163,34 @@ pub(super) fn correlated(residuals: Vec<f64>, covariance: DMatrix<f64>) -> Outco
     let factor = covariance.cholesky().ok_or_else(|| TOO_FEW.to_string())?;
     let statistic = residuals.dot(&factor.solve(&residuals));
     chi_square(statistic, freedom)
+}
+
+/// The same, of figures that each vary enough to be near normal.
+pub(super) fn correlated_if_enough(residuals: Vec<f64>, covariance: DMatrix<f64>) -> Outcome {
+    if covariance.diagonal().iter().any(|&variance| variance < LEAST_EXPECTED) {
+        return Err(TOO_FEW.to_string());
+    }
+    correlated(residuals, covariance)
+}
+
+/// Residuals and covariance of counts by cell that are the sum of several strata, of each of which the number is given
+/// and the law by cell: one cell is left out of `observed` and of the laws, which follows from the others.
+pub(super) fn strata(
+    observed: impl Iterator<Item = f64>,
+    strata: impl Iterator<Item = (f64, Vec<f64>)>,
+) -> (Vec<f64>, DMatrix<f64>) {
+    let mut residuals: Vec<f64> = observed.collect();
+    let mut covariance = DMatrix::<f64>::zeros(residuals.len(), residuals.len());
+    for (number, shares) in strata {
+        for (i, share) in shares.iter().enumerate() {
+            residuals[i] -= number * share;
+            covariance[(i, i)] += number * share;
+            for (j, other) in shares.iter().enumerate() {
+                covariance[(i, j)] -= number * share * other;
+            }
+        }
+    }
+    (residuals, covariance)
 }
 
 /// A sum of squared standard scores, whose excess kurtoses are given, by a chi-square law of the same mean and

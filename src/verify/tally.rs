@@ -211,9 +211,8 @@ pub(super) struct Tally {
     /// units of 1 / [`FIXED_POINT`].
     pub region_activity: Grid,
     pub usage_daily: UsageTally,
+    /// Of a generated truth, days alone are counted.
     pub usage_truth: UsageTally,
-    /// Rows of the truth by plan and day, from the table or generated.
-    pub truth_by_day: Grid,
     pub invoices: u64,
     /// Invoices by days early or late, from -jitter on; those that the window's end can't have cut off.
     pub jitter: Grid,
@@ -259,7 +258,6 @@ impl Tally {
             region_activity: Grid::new(2, parameters.regions.len()),
             usage_daily: UsageTally::new(facts),
             usage_truth: UsageTally::new(facts),
-            truth_by_day: Grid::new(plans, days),
             invoices: 0,
             jitter: Grid::new(1, jitters),
             jitter_pairs: Grid::new(jitters, jitters),
@@ -301,7 +299,6 @@ impl Tally {
             (&mut self.tickets_by_plan, &other.tickets_by_plan),
             (&mut self.categories_by_plan, &other.categories_by_plan),
             (&mut self.priorities_by_plan, &other.priorities_by_plan),
-            (&mut self.truth_by_day, &other.truth_by_day),
             (&mut self.jitter, &other.jitter),
             (&mut self.jitter_pairs, &other.jitter_pairs),
             (&mut self.statuses, &other.statuses),

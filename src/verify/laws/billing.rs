@@ -1,6 +1,7 @@
 //! When invoices come, and how they are settled.
 
 use super::{by_month, values};
+use crate::tables::expected::invoices_given_signup;
 use crate::verify::facts::Facts;
 use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, independence, normal, shares, shares_of_rows};
 use crate::verify::tally::Tally;
@@ -22,17 +23,13 @@ pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Ou
 
 /// The number of invoices, given who signed up when on which plan: only those due about the window's end are chance.
 fn given_signups(facts: &Facts, tally: &Tally) -> Outcome {
-    let (interval, jitter) = (facts.interval_days, facts.jitter_days);
-    let days = facts.days() as i32;
+    let days = 0..facts.days() as i32;
     let (mut expected, mut variance) = (0.0, 0.0);
     for (_, signups) in facts.plans.iter().zip(tally.signups.rows()).filter(|(plan, _)| plan.price_cents > 0) {
-        for (signup, &customers) in signups.iter().enumerate() {
-            for middle in (signup as i32 + interval..days + jitter).step_by(interval as usize) {
-                let inside = (days - (middle - jitter)).clamp(0, 2 * jitter + 1);
-                let share = f64::from(inside) / f64::from(2 * jitter + 1);
-                expected += customers as f64 * share;
-                variance += customers as f64 * share * (1.0 - share);
-            }
+        for (signup, &customers) in days.clone().zip(signups) {
+            let (mean, spread) = invoices_given_signup(&facts.model, signup, &days);
+            expected += customers as f64 * mean;
+            variance += customers as f64 * spread;
         }
     }
     if variance > 0.0 && variance < LEAST_EXPECTED {

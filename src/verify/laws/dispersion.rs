@@ -89,7 +89,7 @@ impl Activity<'_> {
                 let customers = counts.iter().sum::<u64>() as f64;
                 let signup = chunk * width + counts.len() / 2;
                 let [active, squares] = plan.active_sums[days - signup];
-                let variance = self.survival.mean * active - self.survival.mean.powi(2) * squares;
+                let variance = self.survival.variance(active, squares);
                 if customers > 0.0 && variance > 0.0 {
                     groups.push(Group { plan, signup, customers, variance });
                 }

@@ -68,11 +68,8 @@ fn serial(facts: &Facts, usage: &UsageTally) -> Outcome {
 fn by_region(tally: &Tally, usage: &UsageTally, survival: Survival) -> Outcome {
     let scaled = |row: usize| tally.region_activity.row(row).iter().map(|&sum| sum as f64 / FIXED_POINT);
     let regions = scaled(0).zip(scaled(1)).zip(usage.by_region.row(0)).filter(|((active, _), _)| *active > 0.0);
-    let regions: Vec<(f64, f64, f64)> = regions
-        .map(|((active, squares), &rows)| {
-            (active, survival.mean * active - survival.mean.powi(2) * squares, rows as f64)
-        })
-        .collect();
+    let regions: Vec<(f64, f64, f64)> =
+        regions.map(|((active, squares), &rows)| (active, survival.variance(active, squares), rows as f64)).collect();
     let all_active: f64 = regions.iter().map(|region| region.0).sum();
     let all_variance: f64 = regions.iter().map(|region| region.1).sum();
     let all_rows: f64 = regions.iter().map(|region| region.2).sum();

@@ -5,7 +5,7 @@
 
 use crate::verify::facts::Facts;
 use crate::verify::statistics::{
-    LEAST_EXPECTED, Measured, Outcome, TOO_FEW, correlated, normal, shares, standard_normal, two_sided,
+    LEAST_EXPECTED, Measured, Outcome, TOO_FEW, correlated_if_enough, normal, shares, standard_normal, two_sided,
 };
 use crate::verify::tally::Tally;
 use nalgebra::DMatrix;
@@ -24,7 +24,7 @@ struct Day {
 }
 
 pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
-    let truth = tally.truth_by_day.column_sums();
+    let truth = tally.usage_truth.by_day.column_sums();
     let logged = tally.usage_daily.by_day.column_sums();
     let spread_of_row = facts.survival.mean * (1.0 - facts.survival.mean);
     let days = truth.iter().zip(&logged).filter(|&(&active, _)| active as f64 * spread_of_row >= LEAST_VARIANCE);
@@ -124,22 +124,22 @@ fn tails(day: &Day, (low, high): (f64, f64)) -> (f64, f64) {
 /// Whether the rows of all plans are lost alike: given how many a day lost, they are drawn from its rows at random.
 fn by_plan(facts: &Facts, tally: &Tally) -> Outcome {
     let plans: Vec<usize> =
-        (0..facts.plans.len()).filter(|&plan| tally.truth_by_day.row(plan).iter().sum::<u64>() > 0).collect();
+        (0..facts.plans.len()).filter(|&plan| tally.usage_truth.by_day.row(plan).iter().sum::<u64>() > 0).collect();
     // The last plan's numbers follow from the others'.
     let Some((_, plans)) = plans.split_last().filter(|(_, others)| !others.is_empty()) else {
         return Err("there is one plan".to_string());
     };
     let mut residuals = vec![0.0; plans.len()];
     let mut covariance = DMatrix::<f64>::zeros(plans.len(), plans.len());
-    let truth = tally.truth_by_day.column_sums();
+    let truth = tally.usage_truth.by_day.column_sums();
     let logged = tally.usage_daily.by_day.column_sums();
     for (day, (&active, &logged)) in truth.iter().zip(&logged).enumerate().filter(|(_, (active, _))| **active > 1) {
         let (active, lost) = (active as f64, active as f64 - logged as f64);
         // Hypergeometric.
         let factor = lost * (active - lost) / (active - 1.0);
-        let share = |plan: usize| tally.truth_by_day.row(plan)[day] as f64 / active;
+        let share = |plan: usize| tally.usage_truth.by_day.row(plan)[day] as f64 / active;
         for (i, &plan) in plans.iter().enumerate() {
-            let own = tally.truth_by_day.row(plan)[day] as f64 - tally.usage_daily.by_day.row(plan)[day] as f64;
+            let own = tally.usage_truth.by_day.row(plan)[day] as f64 - tally.usage_daily.by_day.row(plan)[day] as f64;
             residuals[i] += own - lost * share(plan);
             for (j, &other) in plans.iter().enumerate() {
                 let same = if i == j { share(plan) } else { 0.0 };
@@ -147,10 +147,7 @@ fn by_plan(facts: &Facts, tally: &Tally) -> Outcome {
             }
         }
     }
-    if (0..plans.len()).any(|i| covariance[(i, i)] < LEAST_EXPECTED) {
-        return Err(TOO_FEW.to_string());
-    }
-    correlated(residuals, covariance)
+    correlated_if_enough(residuals, covariance)
 }
 
 #[cfg(test)]

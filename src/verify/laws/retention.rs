@@ -4,11 +4,10 @@
 //! between known limits; its variance enters the covariance of the counts, which keeps the tests exact at any size.
 
 use crate::verify::facts::{Facts, Survival};
-use crate::verify::statistics::{INTERVAL, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, squares, standard_normal};
+use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, correlated, interval_reach, squares};
 use crate::verify::tally::{Grid, Tally, UsageTally};
 use nalgebra::DMatrix;
 use serde::Serialize;
-use statrs::distribution::ContinuousCDF;
 
 /// Cells that a plan's ages are put together into, at most.
 const CELLS_PER_PLAN: f64 = 20.0;
@@ -59,8 +58,7 @@ impl<'a> Activity<'a> {
 
     /// The variance of so many rows that they have of their own, apart from the days' shared loss rates.
     pub(super) fn own_variance(&self, exposure: &Exposure) -> f64 {
-        let Survival { mean, sd } = self.survival;
-        exposure.active * mean - exposure.active_squared * (mean * mean + sd * sd)
+        self.survival.own_variance(exposure.active, exposure.active_squared)
     }
 
     /// Rows by plan and age.
@@ -100,7 +98,6 @@ impl<'a> Activity<'a> {
         #[derive(Clone, Default)]
         struct Group {
             residual: f64,
-            expected: f64,
             own: f64,
             shared: f64,
             shared_squared: f64,
@@ -109,7 +106,6 @@ impl<'a> Activity<'a> {
         for (day, (&(active, own), count)) in days.iter().zip(self.usage.by_day.column_sums()).enumerate() {
             let sum = &mut sums[group(day)];
             let shared = (active * self.survival.sd).powi(2);
-            sum.expected += active * self.survival.mean;
             sum.residual += count as f64 - active * self.survival.mean;
             sum.own += own;
             sum.shared += shared;
@@ -146,7 +142,7 @@ impl<'a> Activity<'a> {
             own[exposure.age / ages] += self.own_variance(&exposure);
         }
         let reached = reached(self.signups.row(plan));
-        let reach = standard_normal().inverse_cdf((1.0 + INTERVAL) / 2.0);
+        let reach = interval_reach();
         let chunks = reached.chunks(ages).zip(self.usage.by_age.row(plan).chunks(ages)).enumerate();
         let points = chunks.filter_map(|(point, (customers, rows))| {
             let exposed = customers.iter().sum::<f64>() * self.survival.mean;
@@ -213,9 +209,8 @@ impl Cells {
     fn new(activity: &Activity<'_>) -> Self {
         let mut count = 0;
         let by_plan = activity.facts.plans.iter().enumerate().map(|(plan, law)| {
-            let Survival { mean, sd } = activity.survival;
             // By what varies: rows that are all but certain tell little.
-            let spread = |active: f64| active * mean - active * active * (mean * mean + sd * sd);
+            let spread = |active: f64| activity.survival.own_variance(active, active * active);
             let reached = reached(activity.signups.row(plan)).into_iter();
             let variance: Vec<f64> =
                 reached.zip(&law.active).map(|(customers, &active)| customers * spread(active)).collect();

@@ -3,9 +3,10 @@
 use super::values;
 use crate::tables::mean_tickets;
 use crate::verify::facts::Facts;
-use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, correlated, independence, poisson, shares, squares};
+use crate::verify::statistics::{
+    LEAST_EXPECTED, Outcome, TOO_FEW, correlated, correlated_if_enough, independence, poisson, shares, squares, strata,
+};
 use crate::verify::tally::{Grid, TENURE_PARTS, Tally};
-use nalgebra::DMatrix;
 
 pub(super) fn laws(facts: &Facts, tally: &Tally, law: &mut impl FnMut(String, Outcome)) {
     let support = &facts.model.parameters().support;
@@ -91,45 +92,28 @@ fn counts(facts: &Facts, tally: &Tally) -> Outcome {
     if cells.is_empty() {
         return Err(TOO_FEW.to_string());
     }
-    let mut residuals: Vec<f64> =
-        cells.iter().map(|cell| cell.iter().map(|&value| observed[value] as f64).sum()).collect();
-    let mut covariance = DMatrix::<f64>::zeros(cells.len(), cells.len());
-    for (customers, law) in &laws {
-        let shares: Vec<f64> = cells.iter().map(|cell| cell.iter().map(|&value| law[value]).sum()).collect();
-        for (i, share) in shares.iter().enumerate() {
-            residuals[i] -= customers * share;
-            covariance[(i, i)] += customers * share;
-            for (j, other) in shares.iter().enumerate() {
-                covariance[(i, j)] -= customers * share * other;
-            }
-        }
-    }
+    let observed = cells.iter().map(|cell| cell.iter().map(|&value| observed[value] as f64).sum());
+    let by_signup = laws.iter().map(|(customers, law)| {
+        (*customers, cells.iter().map(|cell| cell.iter().map(|&value| law[value]).sum()).collect())
+    });
+    let (residuals, covariance) = strata(observed, by_signup);
     correlated(residuals, covariance)
 }
 
 /// Tickets by part of their customer's time, given how many the customers of each signup day have: as many as the part
 /// has of the days since.
 fn dates(facts: &Facts, tally: &Tally) -> Outcome {
-    // The last part follows from the others.
     let parts = TENURE_PARTS - 1;
-    let mut residuals: Vec<f64> = tally.ticket_parts.row(0)[..parts].iter().map(|&count| count as f64).collect();
-    let mut covariance = DMatrix::<f64>::zeros(parts, parts);
-    for (signup, &tickets) in tally.tickets_by_signup.row(0).iter().enumerate() {
+    let by_signup = tally.tickets_by_signup.row(0).iter().enumerate().map(|(signup, &tickets)| {
         let tenure = facts.days() - signup;
-        let mut shares = [0.0; TENURE_PARTS];
+        let mut shares = vec![0.0; TENURE_PARTS];
         (0..tenure).for_each(|age| shares[age * TENURE_PARTS / tenure] += 1.0 / tenure as f64);
-        for (part, share) in shares[..parts].iter().enumerate() {
-            residuals[part] -= tickets as f64 * share;
-            covariance[(part, part)] += tickets as f64 * share;
-            for (other, other_share) in shares[..parts].iter().enumerate() {
-                covariance[(part, other)] -= tickets as f64 * share * other_share;
-            }
-        }
-    }
-    if (0..parts).any(|part| covariance[(part, part)] < LEAST_EXPECTED) {
-        return Err(TOO_FEW.to_string());
-    }
-    correlated(residuals, covariance)
+        shares.truncate(parts);
+        (tickets as f64, shares)
+    });
+    let observed = tally.ticket_parts.row(0)[..parts].iter().map(|&count| count as f64);
+    let (residuals, covariance) = strata(observed, by_signup);
+    correlated_if_enough(residuals, covariance)
 }
 
 /// Tickets by day, given how many the customers of each signup day have.
@@ -161,29 +145,14 @@ fn by_day(facts: &Facts, tally: &Tally) -> Outcome {
 /// Tickets by weekday, given the same.
 fn by_weekday(facts: &Facts, tally: &Tally) -> Outcome {
     let days = facts.days();
-    // The seventh follows from the others.
-    let mut residuals = vec![0.0; 6];
-    let mut covariance = DMatrix::<f64>::zeros(6, 6);
-    for (day, &count) in tally.tickets_by_day.row(0).iter().enumerate() {
-        if let Some(residual) = residuals.get_mut(day % 7) {
-            *residual += count as f64;
-        }
-    }
+    let mut observed = [0.0; 7];
+    tally.tickets_by_day.row(0).iter().enumerate().for_each(|(day, &count)| observed[day % 7] += count as f64);
     let mut days_of = [0.0; 7];
-    for signup in (0..days).rev() {
+    let by_signup = (0..days).rev().map(|signup| {
         days_of[signup % 7] += 1.0;
-        let tickets = tally.tickets_by_signup.row(0)[signup] as f64;
-        let share = |weekday: usize| days_of[weekday] / (days - signup) as f64;
-        for weekday in 0..6 {
-            residuals[weekday] -= tickets * share(weekday);
-            covariance[(weekday, weekday)] += tickets * share(weekday);
-            for other in 0..6 {
-                covariance[(weekday, other)] -= tickets * share(weekday) * share(other);
-            }
-        }
-    }
-    if (0..6).any(|weekday| covariance[(weekday, weekday)] < LEAST_EXPECTED) {
-        return Err(TOO_FEW.to_string());
-    }
-    correlated(residuals, covariance)
+        let shares = days_of[..6].iter().map(|count| count / (days - signup) as f64).collect();
+        (tally.tickets_by_signup.row(0)[signup] as f64, shares)
+    });
+    let (residuals, covariance) = strata(observed[..6].iter().copied(), by_signup);
+    correlated_if_enough(residuals, covariance)
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::Shares;
 use crate::verify::checks::{Evidence, Material, Verification};
 use crate::verify::figures::{figure, grouped};
+use crate::verify::statistics::interval_reach;
 
 const OBSERVED: (Ink, &str) = (Ink::Data, "observed");
 const EXPECTED: (Ink, &str) = (Ink::Model, "the model");
@@ -16,8 +17,7 @@ pub(super) fn sizes(verification: &Verification) -> Result<Option<Chart>> {
     let sizes: Vec<(&str, f64, f64, f64)> = rows
         .filter_map(|check| match &check.evidence {
             Evidence::Law(measured) => {
-                // The interval reaches 2.576 standard deviations to either side.
-                let sd = (measured.interval[1] - measured.interval[0]) / (2.0 * 2.576);
+                let sd = (measured.interval[1] - measured.interval[0]) / (2.0 * interval_reach());
                 Some((check.table, (measured.observed - measured.expected) / sd, measured.observed, measured.expected))
             }
             _ => None,
@@ -48,7 +48,7 @@ pub(super) fn sizes(verification: &Verification) -> Result<Option<Chart>> {
             label: &|row| name_at(&names, row).replace("usage_", ""),
         },
     ];
-    let band = Marks::Bars(Ink::Band, 0.25, vec![Bar { x: (-2.576, 2.576), y: (-0.5, top) }]);
+    let band = Marks::Bars(Ink::Band, 0.25, vec![Bar { x: (-interval_reach(), interval_reach()), y: (-0.5, top) }]);
     let dots = sizes.iter().enumerate().map(|(row, size)| (size.1, row as f64)).collect();
     let chart = Chart::new(
         "Rows of each table",

@@ -146,7 +146,7 @@ pub(super) fn losses(material: &Material) -> Result<Option<Chart>> {
         (active >= 100).then(|| (day as f64, 1.0 - logged as f64 / active as f64))
     };
     let (truth, logged): (Vec<u64>, Vec<u64>) =
-        (tally.truth_by_day.column_sums(), Grid::column_sums(&tally.usage_daily.by_day));
+        (tally.usage_truth.by_day.column_sums(), Grid::column_sums(&tally.usage_daily.by_day));
     let rates: Vec<(f64, f64)> = truth.iter().zip(&logged).enumerate().filter_map(rate).collect();
     if rates.is_empty() {
         return Ok(None);
