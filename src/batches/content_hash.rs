@@ -70,6 +70,14 @@ impl ContentHash {
         }
     }
 
+    /// Reads back what was shown of the hash of `rows` rows; `None` where `text` is no hash.
+    pub fn parse(rows: u64, text: &str) -> Option<Self> {
+        let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let sum = |digits: &str| u64::from_str_radix(digits, 16).ok();
+        is_hash.then_some(())?;
+        Some(Self { rows, sums: [sum(&text[..16])?, sum(&text[16..])?] })
+    }
+
     /// How many rows were taken in.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -6,9 +6,11 @@ use super::stop::Stop;
 use super::{table, threads};
 use crate::batches::TableSource;
 use crate::error::Result;
-use crate::parquet_files::{Compression, Folder, ScanRange, WriteOptions};
+use crate::parquet_files::{Compression, Folder, Manifest, ScanRange, WriteOptions};
+use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use clap::{Args, ValueEnum};
+use indexmap::IndexMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -23,6 +25,15 @@ pub(super) struct FileArgs {
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table,
           default_value = "customers,usage_daily,billing,support")]
     tables: Vec<String>,
+
+    /// Write only this part of the customers, 1 to PARTS, as TABLE/part-00003-of-00016.parquet with a manifest of its
+    /// own; parts may be written at the same time, and part 1 of 5 is parts 1 to 10 of 50
+    #[arg(long, value_name = "PART", requires = "parts")]
+    part: Option<u64>,
+
+    /// How many parts there are in all
+    #[arg(long, value_name = "PARTS", requires = "part")]
+    parts: Option<u64>,
 
     /// Compression of the Parquet pages
     #[arg(long, value_enum, default_value_t = CompressionArg::Snappy)]
@@ -66,14 +77,22 @@ impl From<CompressionArg> for Compression {
 }
 
 impl FileArgs {
-    /// The tables, each once, in the order of the data set.
-    pub fn tables(&self) -> Vec<Table> {
-        Table::ALL.into_iter().filter(|table| self.tables.iter().any(|name| name == table.name())).collect()
+    /// The tables that `part` has, each once, in the order of the data set.
+    pub fn tables(&self, part: Option<Part>) -> Vec<Table> {
+        let is_wanted = |table: &Table| self.tables.iter().any(|name| name == table.name());
+        let has = |table: &Table| part.is_none_or(|part| part.has(*table));
+        Table::ALL.into_iter().filter(is_wanted).filter(has).collect()
+    }
+
+    /// The part to write, where it is not the whole.
+    pub fn part(&self) -> Result<Option<Part>> {
+        self.part.zip(self.parts).map(|(part, parts)| Part::new(part, parts)).transpose()
     }
 
     /// Checks that `tables` of `identity` may be written, before anything is generated for them.
     pub fn prepare(&self, identity: Identity, scan: ScanRange, tables: &[Table]) -> Result<Folder> {
-        Folder::prepare(&self.out, identity, scan, tables, self.overwrite)
+        let manifest = Manifest { identity, scan, part: self.part()?, tables: IndexMap::new() };
+        Folder::prepare(&self.out, manifest, tables, self.overwrite)
     }
 
     /// Writes `sources`, about `rows` rows in all, and prints what was written and how long it took since `start`.

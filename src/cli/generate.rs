@@ -19,7 +19,8 @@ use std::time::Instant;
 #[command(after_help = "Examples:
   saasgen generate
   saasgen generate --customers 1000 --seed 7 --out small
-  saasgen generate --tables usage_daily,usage_truth --compression zstd --out usage --json")]
+  saasgen generate --tables usage_daily,usage_truth --compression zstd --out usage --json
+  saasgen generate --customers 1000000000 --part 3 --parts 1000 --out /shared/raw")]
 pub(super) struct Generate {
     #[command(flatten)]
     files: FileArgs,
@@ -33,11 +34,16 @@ impl Generate {
         let start = Instant::now();
         let stop = Stop::on_signals()?;
         let data_set = self.data_set.load()?;
-        let tables = self.files.tables();
+        let part = self.files.part()?;
+        let tables = self.files.tables(part);
+        let scans: Vec<Scan> = tables
+            .iter()
+            .map(|&table| Scan::whole(&data_set, table))
+            .map(|whole| part.map_or_else(|| whole.clone(), |part| whole.part(part)))
+            .collect();
         let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), &tables)?;
-        let rows = tables.iter().map(|&table| data_set.expected_rows(table).rows);
-        let sources: Vec<ScanSource> =
-            tables.iter().map(|&table| ScanSource::new(Scan::whole(&data_set, table))).collect();
-        self.files.write(folder, &sources, rows.sum(), &stop, start)
+        let rows = scans.iter().map(|scan| scan.expected_rows().rows).sum();
+        let sources: Vec<ScanSource> = scans.into_iter().map(ScanSource::new).collect();
+        self.files.write(folder, &sources, rows, &stop, start)
     }
 }

@@ -7,20 +7,23 @@ use crate::flight::client::{Client, Description};
 use crate::flight::source::FlightSource;
 use crate::model::day_of;
 use crate::parquet_files::ScanRange;
-use crate::scan::ScanRequest;
+use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table, WindowDates};
 use clap::Args;
+use std::ops::Range;
 use std::time::Instant;
 
 /// Pull tables from a server and write the same Parquet files as `generate`
 ///
-/// A row group is an endpoint of the server's; so many are read at a time as there are threads.
+/// A row group is an endpoint of the server's; so many are read at a time as there are threads, each over a connection
+/// of its own, to the replicas that the server names.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen pull
   saasgen pull --server grpc://localhost:8815 --tables customers,billing --out some
   saasgen pull --tables usage_daily --from 2024-01-01 --to 2024-01-31 --out january
-  saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first")]
+  saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first
+  saasgen pull --customers 1000000000 --part 3 --parts 1000 --out /shared/raw")]
 pub(super) struct Pull {
     /// The server
     #[arg(long, value_name = "URI", default_value = "grpc://localhost:8815")]
@@ -79,14 +82,24 @@ struct ScanArgs {
 }
 
 impl ScanArgs {
-    fn request(&self, table: Table) -> ScanRequest {
+    /// The customers of `part` among those asked for; `None` where what is asked for can't be had, which the server
+    /// then refuses.
+    fn ids(&self, identity: &Identity, part: Part) -> Option<Range<u64>> {
+        let (first, last) = (self.first_id.unwrap_or(1), self.last_id.unwrap_or(identity.customers));
+        let is_sensible = first >= 1 && last <= identity.customers && first <= last + 1;
+        is_sensible.then(|| part.of(first..last + 1))
+    }
+
+    /// The request for `table`, or for the customers in `ids` of it.
+    fn request(&self, table: Table, ids: Option<&Range<u64>>) -> ScanRequest {
+        let ids = ids.filter(|_| table.has_customers());
         ScanRequest {
             table: table.name().to_string(),
             fingerprint: String::new(),
             customers: self.customers,
             seed: self.seed,
-            first_id: self.first_id,
-            last_id: self.last_id,
+            first_id: ids.map(|ids| ids.start).or(self.first_id),
+            last_id: ids.map(|ids| ids.end - 1).or(self.last_id),
             from: self.from.clone(),
             to: self.to.clone(),
             columns: self.columns.clone(),
@@ -122,19 +135,21 @@ impl ScanArgs {
 impl Pull {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
-        let tables = self.files.tables();
+        let part = self.files.part()?;
+        let tables = self.files.tables(part);
         let stop = Stop::on_signals()?;
         let runtime = super::runtime()?;
         let ask = async {
-            let mut client = Client::connect(&self.server).await?;
+            let client = Client::connect(&self.server).await?;
             let Description { mut identity, expected_rows } = client.describe().await?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
-            let rows = rows * self.scan.share_of(&identity);
+            let rows = rows * self.scan.share_of(&identity) / part.map_or(1.0, |part| part.parts() as f64);
             identity.customers = self.scan.customers.unwrap_or(identity.customers);
             identity.seed = self.scan.seed.unwrap_or(identity.seed);
+            let ids = part.and_then(|part| self.scan.ids(&identity, part));
             let mut sources = Vec::with_capacity(tables.len());
             for &table in &tables {
-                let table = client.table(&self.scan.request(table)).await?;
+                let table = client.table(&self.scan.request(table, ids.as_ref())).await?;
                 sources.push(FlightSource::new(table, runtime.handle().clone(), stop.token()));
             }
             Ok((identity, rows, sources))

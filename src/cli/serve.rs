@@ -3,6 +3,7 @@
 use super::DataSetArgs;
 use super::output::print;
 use crate::error::{Error, Result};
+use crate::flight::location::Location;
 use crate::flight::server::Server;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,14 +15,28 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen serve
-  saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7")]
+  saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7
+  saasgen serve --listen 10.0.0.1:8815 --advertise grpc://10.0.0.1:8815,grpc://10.0.0.2:8815")]
 pub(super) struct Serve {
     /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8815", value_parser = host_and_port)]
     listen: String,
 
+    /// Replicas that clients may read from: each endpoint lists all of them, each beginning with another one.
+    /// They must serve the same model [default: endpoints are read where they were asked for]
+    #[arg(long, value_name = "URI,URI", value_delimiter = ',', value_parser = replica)]
+    advertise: Vec<Location>,
+
     #[command(flatten)]
     data_set: DataSetArgs,
+}
+
+fn replica(text: &str) -> std::result::Result<Location, String> {
+    let location: Location = text.parse().map_err(|error: Error| error.to_string())?;
+    if !location.is_reachable() {
+        return Err("it is no address that a client can connect to: name the host as clients see it".into());
+    }
+    Ok(location)
 }
 
 fn host_and_port(text: &str) -> std::result::Result<String, String> {
@@ -39,7 +54,7 @@ impl Serve {
             // Signals are listened for before anybody can know the address and send one.
             let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
             let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
-            let server = Server::bind(&self.listen, data_set).await?;
+            let server = Server::bind(&self.listen, data_set).await?.with_replicas(self.advertise);
             print(&format!("grpc://{}\n", server.local_addr()))?;
             server
                 .serve(async {

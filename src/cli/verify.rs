@@ -240,7 +240,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
 
 /// All tables of a server, each cut where the local model would cut it, so that the customers of each endpoint are known.
 async fn of_server(uri: &str, model: &Model, runtime: &Runtime, stop: &Stop) -> Result<Found> {
-    let mut client = Client::connect(uri).await?;
+    let client = Client::connect(uri).await?;
     let Description { identity, .. } = client.describe().await?;
     let data_set = data_set(uri, &identity, model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();

@@ -1,5 +1,7 @@
 //! The Flight client: tables of a saasgen server as batches.
 
+use super::connections::{Connection, Connections};
+use super::location::Location;
 use crate::batches::schema_of;
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
@@ -8,23 +10,22 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
-use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{Action, FlightDescriptor, Ticket};
+use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use indexmap::IndexMap;
 use prost::Message as _;
 use serde::Deserialize;
 use std::iter;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
 
-/// The longest message that is taken: a server of ours keeps its own under 2 MiB, lists of endpoints under 4 MiB.
-const MAX_MESSAGE_BYTES: usize = 64 << 20;
+/// The scheme of a location that stands for the server that named it.
+const SAME_SERVICE: &str = "arrow-flight-reuse-connection://";
 
-/// How long a server has to take a connection, and to answer the first call.
+/// How long a server has to answer the first call.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a server says of the data set that it serves.
@@ -37,11 +38,11 @@ pub struct Description {
     pub expected_rows: IndexMap<String, f64>,
 }
 
-/// A connection to a server.
-#[derive(Debug, Clone)]
+/// A server, and connections to it and its replicas.
+#[derive(Debug)]
 pub struct Client {
-    flight: FlightServiceClient<Channel>,
-    uri: String,
+    server: Location,
+    connections: Arc<Connections>,
 }
 
 impl Client {
@@ -50,37 +51,25 @@ impl Client {
     /// # Errors
     /// [`Error::Misuse`] where that is no such URI, [`Error::Remote`] where no server answers there.
     pub async fn connect(uri: &str) -> Result<Self> {
-        let authority = uri.strip_prefix("grpc://").or_else(|| uri.strip_prefix("grpc+tcp://"));
-        let endpoint = authority.and_then(|authority| Endpoint::from_shared(format!("http://{authority}")).ok());
-        let endpoint = endpoint.ok_or_else(|| {
-            Error::Misuse(format!(
-                "the server's URI is {uri:?}; it must be grpc://host:port, such as grpc://localhost:8815"
-            ))
-        })?;
-        let channel = endpoint.tcp_nodelay(true).connect_timeout(ANSWER_TIMEOUT).connect().await.map_err(|error| {
-            let cause = iter::successors(std::error::Error::source(&error), |error| error.source()).last();
-            let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
-            Error::Remote(format!(
-                "no server answers at {uri} ({cause}): start one with `saasgen serve`, or name another with --server"
-            ))
-        })?;
-        let flight = FlightServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        Ok(Self { flight, uri: uri.to_string() })
+        let server: Location = uri.parse()?;
+        let connections = Arc::<Connections>::default();
+        connections.take(&server).await?;
+        Ok(Self { server, connections })
     }
 
     /// What data set the server has.
     ///
     /// # Errors
     /// [`Error::Remote`] where it doesn't say, or not within 20 s.
-    pub async fn describe(&mut self) -> Result<Description> {
-        let mut flight = self.flight.clone();
+    pub async fn describe(&self) -> Result<Description> {
+        let mut flight = self.connections.take(&self.server).await?;
         let ask = async { flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await };
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask).await;
-        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.uri)))?;
-        let results: Vec<arrow_flight::Result> = answer.map_err(|status| self.error(&status))?;
+        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.server)))?;
+        let results: Vec<arrow_flight::Result> = answer.map_err(|status| error(&self.server, &status))?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
-            Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.uri))
+            Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
         })
     }
 
@@ -88,14 +77,23 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Misuse`] where the server refuses the request, [`Error::Remote`] where it fails.
-    pub async fn table(&mut self, request: &ScanRequest) -> Result<FlightTable> {
+    pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
-        let info = self.flight.get_flight_info(descriptor).await.map_err(|status| self.error(&status))?.into_inner();
-        let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.uri, table.name()));
-        let tickets: Option<Vec<Ticket>> = info.endpoint.iter().map(|endpoint| endpoint.ticket.clone()).collect();
-        let tickets = tickets.ok_or_else(|| wrong("an endpoint without a ticket"))?;
-        if tickets.is_empty() {
+        let mut flight = self.connections.take(&self.server).await?;
+        let info = flight.get_flight_info(descriptor).await;
+        let info = info.map_err(|status| error(&self.server, &status))?.into_inner();
+        let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
+        let endpoints = info.endpoint.iter().map(|endpoint| {
+            let ticket = endpoint.ticket.clone().ok_or_else(|| wrong("an endpoint without a ticket"))?;
+            let locations = self.locations(endpoint);
+            if locations.is_empty() {
+                return Err(wrong(&format!("locations that are none of grpc://host:port: {:?}", endpoint.location)));
+            }
+            Ok(Endpoint { ticket, locations })
+        });
+        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_>>()?;
+        if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }
         let schema =
@@ -104,17 +102,25 @@ impl Client {
         if schema != *expected {
             return Err(wrong(&format!("columns {schema} where {expected} was asked for")));
         }
-        Ok(FlightTable { client: self.clone(), table, schema: expected, tickets })
+        Ok(FlightTable { connections: Arc::clone(&self.connections), table, schema: expected, endpoints })
     }
 
-    fn error(&self, status: &Status) -> Error {
-        use tonic::Code;
-        let message = format!("{}: {}", self.uri, status.message());
-        match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition => Error::Misuse(message),
-            Code::ResourceExhausted => Error::Limit(message),
-            code => Error::Remote(format!("{message} ({code:?})")),
-        }
+    /// Where `endpoint` can be read, in the order to be tried: here, where it names no place.
+    fn locations(&self, endpoint: &FlightEndpoint) -> Vec<Location> {
+        let uris = endpoint.location.iter().map(|location| location.uri.as_str());
+        let here = || Some(self.server.clone());
+        let location = |uri: &str| if uri.starts_with(SAME_SERVICE) { here() } else { uri.parse().ok() };
+        if endpoint.location.is_empty() { here().into_iter().collect() } else { uris.filter_map(location).collect() }
+    }
+}
+
+fn error(server: &Location, status: &Status) -> Error {
+    use tonic::Code;
+    let message = format!("{server}: {}", status.message());
+    match status.code() {
+        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition => Error::Misuse(message),
+        Code::ResourceExhausted => Error::Limit(message),
+        code => Error::Remote(format!("{message} ({code:?})")),
     }
 }
 
@@ -132,13 +138,21 @@ fn expected_schema(table: Table, request: &ScanRequest) -> SchemaRef {
     schema_of(named, strings)
 }
 
+/// A part of a table, and where it can be read.
+#[derive(Debug)]
+struct Endpoint {
+    ticket: Ticket,
+    /// At least one.
+    locations: Vec<Location>,
+}
+
 /// A table of a server: its endpoints, to be read in any order.
 #[derive(Debug)]
 pub struct FlightTable {
-    client: Client,
+    connections: Arc<Connections>,
     table: Table,
     schema: SchemaRef,
-    tickets: Vec<Ticket>,
+    endpoints: Vec<Endpoint>,
 }
 
 impl FlightTable {
@@ -154,44 +168,59 @@ impl FlightTable {
 
     /// How many endpoints it has; together, in order, they are the rows asked for.
     pub fn endpoints(&self) -> usize {
-        self.tickets.len()
+        self.endpoints.len()
     }
 
     /// The batches of one endpoint, read by blocking the calling thread, which must not be one of `runtime`'s own.
+    /// Every endpoint that is read at a time has a connection of its own, to the first of its locations that answers.
     /// Ends with [`Error::Interrupted`] when `stop` is cancelled.
     ///
     /// # Errors
-    /// As the items: [`Error::Remote`] where the server fails or sends batches of another schema than it announced.
+    /// As the items: [`Error::Remote`] where no server answers, or one fails or sends batches of another schema than
+    /// was announced.
     pub fn batches(
         &self,
         endpoint: usize,
         runtime: &Handle,
         stop: &CancellationToken,
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        let mut client = self.client.clone();
-        let ticket = self.tickets[endpoint].clone();
+        let Endpoint { ticket, locations } = &self.endpoints[endpoint];
         let (runtime, stop, schema) = (runtime.clone(), stop.clone(), self.schema());
-        let answer = block_on(&runtime, &stop, client.flight.do_get(ticket))?;
-        let answer = answer.map_err(|status| client.error(&status))?.into_inner();
+        let mut connection = block_on(&runtime, &stop, self.connect(locations))??;
+        let answer = block_on(&runtime, &stop, connection.do_get(ticket.clone()))?;
+        let answer = answer.map_err(|status| error(connection.location(), &status))?.into_inner();
         let mut batches = FlightRecordBatchStream::new_from_flight_data(answer.map_err(FlightError::from));
         let mut is_over = false;
         Ok(iter::from_fn(move || {
             if is_over {
                 return None;
             }
+            let server = connection.location();
             let item = match block_on(&runtime, &stop, batches.next()) {
                 Err(interrupted) => Some(Err(interrupted)),
-                Ok(Some(Err(FlightError::Tonic(status)))) => Some(Err(client.error(&status))),
-                Ok(Some(Err(error))) => Some(Err(Error::Remote(format!("{}: {error}", client.uri)))),
+                Ok(Some(Err(FlightError::Tonic(status)))) => Some(Err(error(server, &status))),
+                Ok(Some(Err(error))) => Some(Err(Error::Remote(format!("{server}: {error}")))),
                 // A stream without rows has a schema too.
                 Ok(_) if batches.schema() != Some(&schema) => {
-                    Some(Err(Error::Remote(format!("{} sent rows of another schema than it announced", client.uri))))
+                    Some(Err(Error::Remote(format!("{server} sent rows of another schema than was announced"))))
                 }
                 Ok(batch) => batch.map(|batch| batch.map_err(|error| Error::Remote(error.to_string()))),
             };
             is_over = !matches!(item, Some(Ok(_)));
             item
         }))
+    }
+
+    /// Connects to the first of `locations` that answers; with the last one's error where none does.
+    async fn connect(&self, locations: &[Location]) -> Result<Connection> {
+        let mut last = Err(Error::Internal("an endpoint without a location".into()));
+        for location in locations {
+            last = self.connections.take(location).await;
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
     }
 }
 

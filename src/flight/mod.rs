@@ -1,5 +1,7 @@
 //! Arrow Flight: the server, the client, and a table of a server as a source of rows.
 
 pub mod client;
+mod connections;
+pub mod location;
 pub mod server;
 pub mod source;

@@ -2,12 +2,17 @@
 //!
 //! Files are written as `NAME.inprogress` beside their final names. When all are whole they are renamed, the manifest
 //! last. Whatever ends the work before that leaves the old files alone and deletes the new ones.
+//!
+//! A part of a data set is such a set of files of its own, with a manifest of its own, beside those of the other
+//! parts; the parts may be written at the same time, by programs that don't know of each other.
 
-use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, remove_leftover, unwrap_sink_error};
-use super::manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
+use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, is_leftover, remove_leftover, unwrap_sink_error};
+use super::layout::{manifest_file, part_of_manifest, part_of_table, table_file};
+use super::manifest::{Manifest, TableEntry};
 use super::write::{TableFile, WriteOptions, write_tables};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
+use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
@@ -17,66 +22,67 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    identity: Identity,
-    scan: ScanRange,
-    /// Entries of the old manifest that stay: other tables of the same data set.
-    kept: Vec<(Table, TableEntry)>,
-    /// Files of the old manifest that are to go: tables of another data set.
+    /// The manifest to be; its tables are those of the old one that stay.
+    manifest: Manifest,
+    manifest_file: InProgressFile,
+    /// Files that are to go: of tables of another data set, or of another split.
     stale: Vec<PathBuf>,
-    /// Dropped after all files, which a failure takes out of the folder first.
-    _created: EmptyFolders,
-    /// The folder itself: held locked, which keeps a second writer out.
+    /// Dropped after all files, which a failure takes out of the folders first; a table's folder before its parent.
+    _created: Vec<EmptyFolders>,
+    /// The folder itself: held locked, which keeps a second writer out. Writers of parts share it, and each holds its
+    /// manifest.
     _lock: File,
 }
 
 impl Folder {
-    /// Makes the folder if need be, and checks that `tables` may be written there: the part `scan` of the data
-    /// set `identity`. Leftovers of killed runs are removed.
+    /// Makes the folder if need be, and checks that `tables` may be written there: what `manifest` says, whose own
+    /// tables are none yet. Leftovers of killed runs are removed.
     ///
     /// # Errors
     /// [`Error::Misuse`] where files would be replaced that no manifest of saasgen lists, or tables of another data
-    /// set left beside the new ones, unless `overwrite`; where another saasgen is writing there. [`Error::Io`].
-    pub fn prepare(
-        path: &Path,
-        identity: Identity,
-        scan: ScanRange,
-        tables: &[Table],
-        overwrite: bool,
-    ) -> Result<Self> {
-        let created = EmptyFolders::create(path)?;
-        let lock = locked(path)?;
-        let old = Manifest::read(path)?;
-        check_replaced(path, old.as_ref(), tables, overwrite)?;
-
-        let (mut kept, mut stale) = (Vec::new(), Vec::new());
-        if let Some(old) = old {
-            let is_same = old.identity.gives_values_of(&identity) && old.scan == scan;
-            // Names that are no table's are left alone: only what this program writes may go.
-            let others = Table::ALL.into_iter().filter(|table| !tables.contains(table));
-            for (table, entry) in others.filter_map(|table| Some((table, old.tables.get(table.name())?))) {
-                let file = path.join(file_name(table));
-                if !file.metadata().is_ok_and(|there| there.len() == entry.bytes) {
-                    continue;
-                }
-                if is_same {
-                    kept.push((table, entry.clone()));
-                } else if overwrite {
-                    stale.push(file);
-                } else {
-                    return Err(Error::Misuse(format!(
-                        "{} holds another data set, whose {} would be left beside the new tables: choose another \
-                         --out, write {} too (--tables), or remove it with --overwrite",
-                        path.display(),
-                        file_name(table),
-                        table.name()
-                    )));
-                }
+    /// set, or of another split, left beside the new ones, unless `overwrite`; where another saasgen is writing the
+    /// same. [`Error::Io`].
+    pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
+        let part = manifest.part;
+        let mut created = vec![EmptyFolders::create(path)?];
+        let busy = || {
+            let what = part.map_or_else(String::new, |part| format!("{part} "));
+            Error::Misuse(format!(
+                "another saasgen is writing {what}to {}: wait for it, or choose another --out",
+                path.display()
+            ))
+        };
+        let lock = locked(path, part.is_some())?.ok_or_else(busy)?;
+        let manifest_file = InProgressFile::hold(path.join(manifest_file(part)))?.ok_or_else(busy)?;
+        let mut folder = Self {
+            path: path.to_path_buf(),
+            manifest,
+            manifest_file,
+            stale: Vec::new(),
+            _created: Vec::new(),
+            _lock: lock,
+        };
+        for &table in Table::ALL.iter() {
+            remove_leftover(&folder.file(table))?;
+        }
+        if part.is_none() {
+            remove_leftover_parts(path)?;
+        }
+        let old = Manifest::read_all(path)?;
+        folder.check_replaced(&old, tables, overwrite)?;
+        for manifest in &old {
+            folder.take_over(manifest, tables, overwrite)?;
+        }
+        for &table in tables {
+            folder.check_other_form(table, overwrite)?;
+        }
+        if part.is_some() {
+            for &table in tables {
+                created.insert(0, EmptyFolders::create(&path.join(table.name()))?);
             }
         }
-        for name in Table::ALL.map(file_name).iter().map(String::as_str).chain([MANIFEST_FILE]) {
-            remove_leftover(&path.join(name))?;
-        }
-        Ok(Self { path: path.to_path_buf(), identity, scan, kept, stale, _created: created, _lock: lock })
+        folder._created = created;
+        Ok(folder)
     }
 
     /// Writes the tables, then puts them and the new manifest in the place of the old ones.
@@ -86,69 +92,167 @@ impl Folder {
     pub fn write(mut self, sources: &[&dyn TableSource], options: WriteOptions<'_>) -> Result<Manifest> {
         let mut files = Vec::with_capacity(sources.len());
         for source in sources {
-            files.push(InProgressFile::create(self.path.join(file_name(source.table())))?);
+            files.push(InProgressFile::create(self.file(source.table()))?);
         }
         let tables = sources.iter().zip(&files).map(|(&source, file)| TableFile {
             source,
-            metadata: file_metadata(&self.identity, source.table()),
+            metadata: file_metadata(&self.manifest.identity, source.table()),
             sink: BufWriter::with_capacity(1 << 20, Sink::of(file)),
         });
         let hashes = write_tables(tables.collect(), options)?;
 
-        let mut entries = std::mem::take(&mut self.kept);
+        let mut entries = std::mem::take(&mut self.manifest.tables);
         for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
             let table = source.table();
             let (bytes, content_hash) = (file.len()?, hash.to_string());
-            entries.push((table, TableEntry { file: file_name(table), rows: hash.rows(), bytes, content_hash }));
+            let entry =
+                TableEntry { file: table_file(table, self.manifest.part), rows: hash.rows(), bytes, content_hash };
+            entries.insert(table.name().to_string(), entry);
         }
-        entries.sort_by_key(|&(table, _)| table);
-        let manifest = Manifest {
-            identity: self.identity.clone(),
-            scan: self.scan.clone(),
-            tables: entries.into_iter().map(|(table, entry)| (table.name().to_string(), entry)).collect(),
-        };
-        let manifest_file = InProgressFile::create(self.path.join(MANIFEST_FILE))?;
-        Sink::of(&manifest_file).write_all(manifest.to_json()?.as_bytes()).map_err(unwrap_sink_error)?;
-        let files: Vec<&InProgressFile> = files.iter().chain([&manifest_file]).collect();
+        entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
+        self.manifest.tables = entries;
+        let manifest = self.manifest.to_json()?;
+        Sink::of(&self.manifest_file).write_all(manifest.as_bytes()).map_err(unwrap_sink_error)?;
+        let files: Vec<&InProgressFile> = files.iter().chain([&self.manifest_file]).collect();
         commit(&files, &self.stale)?;
-        Ok(manifest)
-    }
-}
-
-/// Holds `folder` against other writers. The folder and not a file in it: files are renamed and removed.
-fn locked(folder: &Path) -> Result<File> {
-    let lock = File::open(folder).map_err(Error::io("opening the folder", folder))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(Error::Misuse(format!(
-            "another saasgen is writing to {}: wait for it, or choose another --out",
-            folder.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(Error::io("locking the folder", folder)(error)),
-    }
-}
-
-/// Refuses files that would be replaced though no manifest lists them.
-fn check_replaced(folder: &Path, old: Option<&Manifest>, tables: &[Table], overwrite: bool) -> Result<()> {
-    let names = tables.iter().map(|&table| file_name(table)).chain([MANIFEST_FILE.to_string()]);
-    for name in names {
-        let path = folder.join(&name);
-        let Ok(there) = path.symlink_metadata() else { continue };
-        if there.is_dir() {
-            return Err(Error::Misuse(format!(
-                "{} is a folder: move it away, or choose another --out",
-                path.display()
-            )));
+        for table in Table::ALL {
+            // Of another split, and empty now; refused where anything is in it.
+            let _ = std::fs::remove_dir(self.path.join(table.name()));
         }
-        let ours = old.is_some_and(|old| old.lists(&name) || name == MANIFEST_FILE);
-        if !ours && !overwrite {
-            return Err(Error::Misuse(format!(
-                "{} is there and no manifest of saasgen lists it: choose another --out, or replace it with --overwrite",
-                path.display()
-            )));
+        Ok(self.manifest)
+    }
+
+    fn file(&self, table: Table) -> PathBuf {
+        self.path.join(table_file(table, self.manifest.part))
+    }
+
+    /// Refuses files that would be replaced though no manifest lists them.
+    fn check_replaced(&self, old: &[Manifest], tables: &[Table], overwrite: bool) -> Result<()> {
+        let part = self.manifest.part;
+        let own_manifest = manifest_file(part);
+        let own_is_there = old.iter().any(|manifest| manifest.part == part);
+        let names = tables.iter().map(|&table| table_file(table, part)).chain([own_manifest.clone()]);
+        for name in names {
+            let path = self.path.join(&name);
+            let Ok(there) = path.symlink_metadata() else { continue };
+            if there.is_dir() {
+                return Err(is_folder(&path));
+            }
+            let ours = old.iter().any(|old| old.lists(&name)) || (name == own_manifest && own_is_there);
+            if !ours && !overwrite {
+                return Err(is_unlisted(&path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sorts what an old manifest lists into what stays and what goes.
+    fn take_over(&mut self, old: &Manifest, tables: &[Table], overwrite: bool) -> Result<()> {
+        let own = old.part == self.manifest.part;
+        let parts = |manifest: &Manifest| manifest.part.map(|part| part.parts());
+        let is_same = old.is_of(&self.manifest) && parts(old) == parts(&self.manifest);
+        if is_same && !own {
+            return Ok(());
+        }
+        // Names that are no table's are left alone: only what this program writes may go.
+        for table in Table::ALL.into_iter().filter(|table| !own || !tables.contains(table)) {
+            let Some(entry) = old.tables.get(table.name()) else { continue };
+            let file = self.path.join(table_file(table, old.part));
+            if !file.metadata().is_ok_and(|there| there.len() == entry.bytes) {
+                continue;
+            }
+            if is_same {
+                self.manifest.tables.insert(table.name().to_string(), entry.clone());
+            } else if overwrite {
+                self.stale.push(file);
+            } else {
+                let (folder, file) = (self.path.display(), table_file(table, old.part));
+                return Err(Error::Misuse(if old.is_of(&self.manifest) {
+                    format!(
+                        "{folder} holds another split of the data set, whose {file} would be left beside the new \
+                         tables: choose another --out, or remove it with --overwrite"
+                    )
+                } else {
+                    format!(
+                        "{folder} holds another data set, whose {file} would be left beside the new tables: choose \
+                         another --out, write {} too (--tables), or remove it with --overwrite",
+                        table.name()
+                    )
+                }));
+            }
+        }
+        if !own {
+            self.stale.push(self.path.join(manifest_file(old.part)));
+        }
+        Ok(())
+    }
+
+    /// A table is one file, or a folder of its parts: refuses one beside the other, and strangers among the parts.
+    fn check_other_form(&mut self, table: Table, overwrite: bool) -> Result<()> {
+        let (file, folder) = (self.path.join(table_file(table, None)), self.path.join(table.name()));
+        if self.manifest.part.is_some() && file.symlink_metadata().is_ok() && !self.stale.contains(&file) {
+            if file.is_dir() {
+                return Err(is_folder(&file));
+            }
+            if !overwrite {
+                return Err(is_unlisted(&file));
+            }
+            self.stale.push(file);
+        }
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+        for entry in entries {
+            let path = entry.map_err(Error::io("reading", &folder))?.path();
+            // A part of the same split may come to its place before its manifest does.
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_sibling = |part: Part| self.manifest.part.is_some_and(|own| own.parts() == part.parts());
+            if self.stale.contains(&path) || part_of_table(name).is_some_and(is_sibling) {
+                continue;
+            }
+            match self.manifest.part {
+                None if is_leftover(&path) || (overwrite && part_of_table(name).is_some()) => self.stale.push(path),
+                None => return Err(is_folder(&folder)),
+                Some(_) if !name.ends_with(".parquet") => {}
+                Some(_) if overwrite && path.is_file() => self.stale.push(path),
+                Some(_) => return Err(is_unlisted(&path)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_folder(path: &Path) -> Error {
+    Error::Misuse(format!("{} is a folder: move it away, or choose another --out", path.display()))
+}
+
+fn is_unlisted(path: &Path) -> Error {
+    Error::Misuse(format!(
+        "{} is there and no manifest of saasgen lists it: choose another --out, or replace it with --overwrite",
+        path.display()
+    ))
+}
+
+/// Removes what killed writers of parts left of their manifests; none of them writes now.
+fn remove_leftover_parts(folder: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(Error::io("reading", folder))?;
+    for entry in entries {
+        let path = entry.map_err(Error::io("reading", folder))?.path().with_extension("");
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.and_then(part_of_manifest).is_some() {
+            remove_leftover(&path)?;
         }
     }
     Ok(())
+}
+
+/// Holds `folder` against other writers, or shares it with those of other parts; `None` where another holds it. The
+/// folder and not a file in it: files are renamed and removed.
+fn locked(folder: &Path, shared: bool) -> Result<Option<File>> {
+    let lock = File::open(folder).map_err(Error::io("opening the folder", folder))?;
+    match if shared { lock.try_lock_shared() } else { lock.try_lock() } {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("locking the folder", folder)(error)),
+    }
 }
 
 /// The key-value metadata of a table's file.
@@ -163,8 +267,4 @@ fn file_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
     ]
     .map(|(key, value)| (key.to_string(), value))
     .into()
-}
-
-fn file_name(table: Table) -> String {
-    format!("{}.parquet", table.name())
 }

@@ -1,8 +1,10 @@
 //! Files on their way into a folder: written under temporary names, then put in the place of the old ones together.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File};
+use std::cell::Cell;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Added to a final name while the file is being written.
@@ -30,20 +32,67 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether `path` is of a file that was never put in its place.
+pub(super) fn is_leftover(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(IN_PROGRESS.as_bytes())
+}
+
 /// A file under its temporary name, deleted when dropped.
 #[derive(Debug)]
 pub(super) struct InProgressFile {
     file: File,
     temporary: PathBuf,
     path: PathBuf,
+    /// Whether it stands at `path`; what stands under its temporary name then is another's.
+    is_placed: Cell<bool>,
 }
 
 impl InProgressFile {
     /// A new, empty file that is to stand at `path`.
     pub fn create(path: PathBuf) -> Result<Self> {
         let temporary = with_suffix(&path, IN_PROGRESS);
-        let file = File::create_new(&temporary).map_err(Error::io("creating", &temporary))?;
-        Ok(Self { file, temporary, path })
+        let create = || File::create_new(&temporary);
+        let file = create().or_else(|error| match path.parent() {
+            // Another part that failed may have taken the folder away with it.
+            Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder).and_then(|()| create())
+            }
+            _ => Err(error),
+        });
+        let file = file.map_err(Error::io("creating", &temporary))?;
+        Ok(Self { file, temporary, path, is_placed: Cell::new(false) })
+    }
+
+    /// A new, empty file that is to stand at `path`, held against others who would write it too; `None` where one of
+    /// them holds it. What a killed run left is taken over.
+    pub fn hold(path: PathBuf) -> Result<Option<Self>> {
+        let temporary = with_suffix(&path, IN_PROGRESS);
+        // What is no plain file is nobody's who writes: a link is not followed.
+        if !fs::symlink_metadata(&temporary).is_ok_and(|there| there.is_file()) {
+            remove_leftover(&path)?;
+        }
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&temporary);
+            let file = file.map_err(Error::io("creating", &temporary))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(Error::io("locking", &temporary)(error)),
+            }
+            // Whoever held it until now may have put it in its place or deleted it: then this is another file.
+            let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|there| (there.dev(), there.ino()));
+            if inode(fs::symlink_metadata(&temporary)) == inode(file.metadata()) {
+                file.set_len(0).map_err(Error::io("creating", &temporary))?;
+                return Ok(Some(Self { file, temporary, path, is_placed: Cell::new(false) }));
+            }
+        }
+    }
+
+    /// Puts it in its place.
+    fn place(&self) -> Result<()> {
+        fs::rename(&self.temporary, &self.path).map_err(Error::io("renaming into place", &self.path))?;
+        self.is_placed.set(true);
+        Ok(())
     }
 
     /// Its size in bytes.
@@ -54,9 +103,10 @@ impl InProgressFile {
 
 impl Drop for InProgressFile {
     fn drop(&mut self) {
-        // Not there any more once it is in its place; else nothing is left to tell a failure to, and the next run
-        // removes it.
-        let _ = fs::remove_file(&self.temporary);
+        if !self.is_placed.get() {
+            // Nothing is left to tell a failure to, and the next run removes it.
+            let _ = fs::remove_file(&self.temporary);
+        }
     }
 }
 
@@ -68,7 +118,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     remove_leftover(path)?;
     let file = InProgressFile::create(path.to_path_buf())?;
     Sink::of(&file).write_all(bytes).map_err(unwrap_sink_error)?;
-    fs::rename(&file.temporary, path).map_err(Error::io("renaming into place", path))
+    file.place()
 }
 
 /// Puts `files` in their places and takes the files at `stale` away, all or none: where one step fails, those before
@@ -77,7 +127,7 @@ pub(super) fn commit(files: &[&InProgressFile], stale: &[PathBuf]) -> Result<()>
     let mut replaced = Vec::new();
     let placed = files
         .iter()
-        .map(|file| (file.path.as_path(), Some(file.temporary.as_path())))
+        .map(|file| (file.path.as_path(), Some(*file)))
         .chain(stale.iter().map(|path| (path.as_path(), None)))
         .try_for_each(|(path, new)| replace(path, new, &mut replaced));
     for step in replaced.into_iter().rev() {
@@ -92,7 +142,7 @@ struct Replaced {
     old: Option<PathBuf>,
 }
 
-fn replace(path: &Path, new: Option<&Path>, replaced: &mut Vec<Replaced>) -> Result<()> {
+fn replace(path: &Path, new: Option<&InProgressFile>, replaced: &mut Vec<Replaced>) -> Result<()> {
     let backup = with_suffix(path, REPLACED);
     let old = match fs::rename(path, &backup) {
         Ok(()) => Some(backup),
@@ -101,7 +151,7 @@ fn replace(path: &Path, new: Option<&Path>, replaced: &mut Vec<Replaced>) -> Res
     };
     replaced.push(Replaced { path: path.to_path_buf(), old });
     match new {
-        Some(new) => fs::rename(new, path).map_err(Error::io("renaming into place", path)),
+        Some(new) => new.place(),
         None => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod folder;
 mod in_progress;
+mod layout;
 mod manifest;
 mod properties;
 mod read;

@@ -4,6 +4,7 @@
 //! number of threads gives the same batches and the same files.
 
 use super::Scan;
+use super::part::cut;
 use crate::model::{MAX_CUSTOMERS, Model};
 use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{Kind, Table};
@@ -75,9 +76,8 @@ impl Scan {
         let Range { start, end } = self.ids;
         match partitions {
             Partitions::Count(count) => {
-                let count = u128::from(count.max(1));
-                let cut = |i: u128| start + (u128::from(end - start) * i / count) as u64;
-                (0..count).map(|i| cut(i)..cut(i + 1)).collect()
+                let (ids, count) = (start..end, count.max(1));
+                (0..count).map(|index| cut(&ids, index, count)..cut(&ids, index + 1, count)).collect()
             }
             Partitions::BySize if start >= end => vec![start..end],
             Partitions::BySize => cut_at_multiples(start..end, self.partition_customers()).collect(),

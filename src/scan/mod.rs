@@ -1,10 +1,12 @@
 //! Which rows: a request, checked against a data set, cut into blocks and partitions. Pure: nothing is generated here.
 
 mod blocks;
+mod part;
 mod request;
 mod resolve;
 
 pub use blocks::{Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
+pub use part::Part;
 pub use request::{BatchMark, KEYS, ScanRequest};
 pub use resolve::{Compression, Naming, Strings};
 
@@ -99,6 +101,11 @@ impl Scan {
     /// The same scan for other customers: a partition of it.
     pub fn for_ids(&self, ids: Range<u64>) -> Self {
         Self { ids, ..self.clone() }
+    }
+
+    /// The same scan for one part of its customers; of a table that has none, the whole.
+    pub fn part(&self, part: Part) -> Self {
+        if self.table.has_customers() { self.for_ids(part.of(self.ids())) } else { self.clone() }
     }
 
     /// The number of rows, in closed form.

@@ -32,7 +32,7 @@ fn only_files_of_a_saasgen_manifest_are_replaced() {
     succeed_in(path, &["generate", "--customers", "10", "--out", ".", "--overwrite"]);
     assert_eq!(names(path), DEFAULT_FILES);
     succeed_in(path, &["generate", "--customers", "20", "--out", "."]);
-    assert_eq!(Manifest::read(path).unwrap().unwrap().identity.customers, 20);
+    assert_eq!(Manifest::read(path, None).unwrap().unwrap().identity.customers, 20);
 
     fs::create_dir(path.join("usage_truth.parquet")).unwrap();
     let refused =
@@ -53,7 +53,7 @@ fn a_folder_holds_one_data_set() {
     let before = contents(path);
     // Tables of the same data set come beside the others.
     assert_eq!(generate(&["--tables", "retention_curves"]).code, Some(0));
-    let manifest = Manifest::read(path).unwrap().unwrap();
+    let manifest = Manifest::read(path, None).unwrap().unwrap();
     let tables: Vec<&str> = manifest.tables.keys().map(String::as_str).collect();
     assert_eq!(tables, ["customers", "usage_daily", "billing", "support", "retention_curves"]);
     assert!(before.iter().filter(|file| file.0 != "manifest.json").all(|file| contents(path).contains(file)));
@@ -73,7 +73,7 @@ fn a_folder_holds_one_data_set() {
     let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
     fs::write(path.join("manifest.json"), text.replace(&version, "\"version\": \"0.0.1\"")).unwrap();
     assert_eq!(generate(&["--seed", "1", "--tables", "support"]).code, Some(0));
-    let tables: Vec<String> = Manifest::read(path).unwrap().unwrap().tables.into_keys().collect();
+    let tables: Vec<String> = Manifest::read(path, None).unwrap().unwrap().tables.into_keys().collect();
     assert_eq!(tables, ["customers", "support"]);
     fs::remove_file(path.join("support.parquet")).unwrap();
     assert_eq!(generate(&["--seed", "2", "--tables", "customers", "--overwrite"]).code, Some(0));
@@ -190,7 +190,7 @@ fn writers_that_race_leave_a_whole_folder() {
             .collect();
         assert!(codes.contains(&Some(0)));
         assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
-        assert!(Manifest::read(path).unwrap().is_some());
+        assert!(Manifest::read(path, None).unwrap().is_some());
     }
 }
 

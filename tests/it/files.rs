@@ -27,7 +27,7 @@ fn generate_writes_the_four_tables_and_says_so() {
     let raw = folder.path().join("data/raw");
     assert_eq!(names(&raw), DEFAULT_FILES);
     assert_eq!(ran.stderr, "", "no bar where stderr is no terminal");
-    let manifest = Manifest::read(&raw).unwrap().unwrap();
+    let manifest = Manifest::read(&raw, None).unwrap().unwrap();
     for (name, entry) in &manifest.tables {
         let line = ran.stdout.lines().find(|line| line.starts_with(name.as_str())).unwrap();
         let words: Vec<String> = line.split_whitespace().skip(1).map(|word| word.replace(',', "")).collect();
@@ -42,7 +42,7 @@ fn files_hold_the_rows_of_the_library() {
     let folder = folder();
     let all = Table::ALL.map(Table::name).join(",");
     succeed_in(folder.path(), &["generate", "--customers", "3000", "--seed", "7", "--tables", &all, "--out", "."]);
-    let manifest = Manifest::read(folder.path()).unwrap().unwrap();
+    let manifest = Manifest::read(folder.path(), None).unwrap().unwrap();
     let data_set = data_set(7, 3_000);
     assert_eq!(manifest.identity.fingerprint, data_set.model().fingerprint());
     assert_eq!((manifest.identity.seed, manifest.identity.customers), (7, 3_000));
@@ -118,7 +118,7 @@ fn bytes_follow_from_parameters_alone() {
     for codec in ["zstd", "lz4", "none"] {
         let other = generate(&path(codec), &["--compression", codec]);
         assert!(other != one);
-        let hashes = |files: &str| Manifest::read(Path::new(files)).unwrap().unwrap().tables;
+        let hashes = |files: &str| Manifest::read(Path::new(files), None).unwrap().unwrap().tables;
         for (ours, theirs) in hashes(&path("one")).values().zip(hashes(&path(codec)).values()) {
             assert_eq!(ours.content_hash, theirs.content_hash);
         }

@@ -14,6 +14,7 @@ mod knobs;
 mod laws;
 mod layers;
 mod mutants;
+mod parts;
 mod program;
 mod quality;
 mod readme;

@@ -7,6 +7,7 @@ mod status;
 mod stream;
 mod wire;
 
+use super::location::Location;
 use crate::error::{Error, Result};
 use crate::tables::DataSet;
 use pool::Pool;
@@ -73,6 +74,13 @@ impl Server {
         let activity = Arc::new(Activity::default());
         let service = Service::new(data_set, Pool::new(threads), activity, CancellationToken::new());
         Ok(Self { incoming: TcpIncoming::from(listener).with_nodelay(Some(true)), local_addr, service })
+    }
+
+    /// Names the replicas, this server among them if need be, that every endpoint of GetFlightInfo lists, each
+    /// beginning with another one. Without any, endpoints are read where they were asked for.
+    pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
+        self.service = self.service.with_replicas(replicas);
+        self
     }
 
     /// The address that clients reach it at.

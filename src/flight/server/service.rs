@@ -5,6 +5,7 @@ use super::wire::Message;
 use super::{Activity, actions, stream};
 use crate::batches::schema;
 use crate::error::{Error, Result};
+use crate::flight::location::Location;
 use crate::scan::{Naming, Partitions, Scan, ScanRequest};
 use crate::tables::{DataSet, Table};
 use arrow::error::ArrowError;
@@ -25,6 +26,8 @@ use tonic::{Request, Response, Status, Streaming};
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     data_set: DataSet,
+    /// Where else the same is served.
+    replicas: Arc<[Location]>,
     pool: Pool,
     activity: Arc<Activity>,
     stopping: CancellationToken,
@@ -32,7 +35,11 @@ pub(super) struct Service {
 
 impl Service {
     pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, stopping: CancellationToken) -> Self {
-        Self { data_set, pool, activity, stopping }
+        Self { data_set, replicas: Arc::default(), pool, activity, stopping }
+    }
+
+    pub fn with_replicas(self, replicas: Vec<Location>) -> Self {
+        Self { replicas: replicas.into(), ..self }
     }
 
     pub fn activity(&self) -> Arc<Activity> {
@@ -74,9 +81,11 @@ impl Service {
 
     fn flight_info(&self, descriptor: FlightDescriptor) -> Result<FlightInfo> {
         let (scan, partitions) = self.described(&descriptor)?;
-        let endpoints = scan.partitions(partitions).into_iter().map(|ids| {
+        let endpoints = scan.partitions(partitions).into_iter().enumerate().map(|(index, ids)| {
             let ticket = scan.for_ids(ids).to_request().encode_to_vec();
-            FlightEndpoint::new().with_ticket(Ticket::new(ticket))
+            let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
+            let (before, from) = self.replicas.split_at(index % self.replicas.len().max(1));
+            from.iter().chain(before).fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
         });
         Ok(FlightInfo::new()
             .try_with_schema(&schema(&scan))

@@ -1,0 +1,38 @@
+"""Dask: a table as a DataFrame whose partitions the workers read straight from the server.
+
+One GetFlightInfo where the graph is made; one DoGet for each partition, where it is computed.
+
+usage: python examples/dask_dataframe.py [URI]      (default grpc://localhost:8815)
+needs: pip install "dask[dataframe]" pyarrow
+"""
+import sys
+
+import dask.dataframe as dd
+import pandas as pd
+import pyarrow.flight as flight
+
+
+def read_ticket(uri, ticket):
+    """A partition. ArrowDtype keeps dates, decimals and whole numbers what they are."""
+    with flight.connect(uri) as client:
+        return client.do_get(flight.Ticket(ticket)).read_all().to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def read_table(uri, command):
+    """The rows of a command, as `usage_daily` or `usage_daily?partitions=8&columns=customer_id,date`, as a DataFrame."""
+    with flight.connect(uri) as client:
+        info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
+    # An endpoint without locations is read where it was asked for.
+    uris = [endpoint.locations[0].uri.decode() if endpoint.locations else uri for endpoint in info.endpoints]
+    tickets = [endpoint.ticket.ticket for endpoint in info.endpoints]
+    return dd.from_map(read_ticket, uris, tickets, meta=info.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def main(uri="grpc://localhost:8815"):
+    usage = read_table(uri, "usage_daily?partitions=8&columns=customer_id,sessions")
+    customers = read_table(uri, "customers?columns=customer_id,plan")
+    print(usage.merge(customers, on="customer_id").groupby("plan")["sessions"].agg(["count", "sum", "mean"]).compute())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

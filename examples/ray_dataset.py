@@ -1,0 +1,51 @@
+"""Ray Data: a table as a Dataset that Ray's tasks read straight from the server, batch by batch.
+
+One GetFlightInfo where the Dataset is made; one read task and one DoGet for each ticket.
+
+usage: python examples/ray_dataset.py [URI]      (default grpc://localhost:8815)
+needs: pip install "ray[data]"
+"""
+import sys
+
+import pyarrow as pa
+import pyarrow.flight as flight
+import ray
+from ray.data.block import BlockMetadata
+from ray.data.datasource import Datasource, ReadTask
+
+
+class FlightDatasource(Datasource):
+    """The rows of a command, as `usage_daily` or `usage_daily?partitions=8&columns=customer_id,date`."""
+
+    def __init__(self, uri, command):
+        super().__init__()
+        with flight.connect(uri) as client:
+            info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
+        self.schema = info.schema
+        # An endpoint without locations is read where it was asked for.
+        self.parts = [(endpoint.locations[0].uri.decode() if endpoint.locations else uri, endpoint.ticket.ticket)
+                      for endpoint in info.endpoints]
+
+    def get_read_tasks(self, parallelism, per_task_row_limit=None, data_context=None):
+        unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
+        # The server has said into how many parts, so `parallelism` is not asked.
+        return [ReadTask(lambda part=part: read_part(*part), unknown, self.schema, per_task_row_limit) for part in self.parts]
+
+    def estimate_inmemory_data_size(self):
+        return None
+
+
+def read_part(uri, ticket):
+    """The blocks of a ticket, as they come."""
+    with flight.connect(uri) as client:
+        for chunk in client.do_get(flight.Ticket(ticket)):
+            yield pa.Table.from_batches([chunk.data])
+
+
+def main(uri="grpc://localhost:8815"):
+    usage = ray.data.read_datasource(FlightDatasource(uri, "usage_daily?partitions=8&columns=date,usage_minutes"))
+    print(usage.groupby("date").sum("usage_minutes").sort("date").take(3))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,168 @@
+"""PySpark: the server's tables as a data source, read by the executors, from one replica or several.
+
+The driver asks once into which parts a scan falls; each part is a task, that reads its ticket straight from a replica.
+Filters on customer_id and on the table's date become part of the scan, and what they rule out is not even generated.
+A replica that is unavailable is replaced by the next, amid a stream, too: the same ticket gives the same batches anywhere.
+
+Spark pickles the class by reference, so executors need this file: `register` ships it with addPyFile. They also need
+pyarrow, and the driver's version of Python: set PYSPARK_PYTHON.
+
+usage: python examples/spark_source.py [URI[,URI..]]      (default grpc://localhost:8815)
+needs: pip install pyspark pyarrow      and Java 17
+"""
+import datetime
+import json
+import sys
+import urllib.parse
+
+import pyarrow.flight as flight
+from pyspark.sql import SparkSession
+from pyspark.sql.datasource import (DataSource, DataSourceReader, EqualTo, GreaterThan, GreaterThanOrEqual, In,
+                                    InputPartition, LessThan, LessThanOrEqual)
+
+DDL = {"int64": "bigint", "int32": "int", "date32[day]": "date", "decimal128(10, 2)": "decimal(10, 2)", "string": "string",
+       "double": "double", "bool": "boolean"}
+
+
+class SaasgenDataSource(DataSource):
+    """Options: `uri`, one or several replicas, comma-separated; `table`; and of a ticket's keys those in KEYS."""
+
+    KEYS = ("partitions", "customers", "seed", "columns")
+
+    def __init__(self, options):
+        self.uris = options.get("uri", "grpc://localhost:8815").split(",")
+        self.table = options["table"]
+        self.keys = {key: options[key] for key in self.KEYS if key in options}
+
+    @classmethod
+    def name(cls):
+        return "saasgen"
+
+    def schema(self):
+        # NOT NULL, because Spark compares the schema with that of the batches.
+        return ", ".join(f"`{field.name}` {DDL[str(field.type)]} NOT NULL" for field in self.info().schema)
+
+    def reader(self, schema):
+        return SaasgenReader(self, schema)
+
+    def info(self, **keys):
+        """The FlightInfo of the scan, narrowed by further keys."""
+        command = f"{self.table}?{urllib.parse.urlencode(self.keys | keys)}"
+        return first_available(self.uris, lambda client: client.get_flight_info(flight.FlightDescriptor.for_command(command)))
+
+
+class SaasgenReader(DataSourceReader):
+    def __init__(self, source, schema):
+        self.source, self.narrowed = source, {}
+        self.kinds = {field.name: field.dataType.typeName() for field in schema.fields}
+
+    def pushFilters(self, filters):
+        """Narrows the scan, and gives back what Spark has to filter by itself."""
+        description = describe(self.source.uris)
+        whole = {"date": [datetime.date.fromisoformat(description["window"][end]).toordinal() for end in ("first", "last")],
+                 "bigint": [1, int(self.source.keys.get("customers", description["customers"]))]}
+        ranges = {(name,): whole[kind] for name, kind in self.kinds.items() if kind == "date" or name == "customer_id"}
+        for filter in filters:
+            path, low, high = bounds(filter)
+            if path in ranges:
+                ranges[path] = [max(low, ranges[path][0]), min(high, ranges[path][1])]
+            if path not in ranges or isinstance(filter, In):  # Of a list, only the ends are pushed.
+                yield filter
+        for (name,), (low, high) in ranges.items():
+            if low > high:
+                low, high = whole[self.kinds[name]][0], whole[self.kinds[name]][0] - 1  # How a ticket says: none.
+            if self.kinds[name] == "date":
+                dates = [datetime.date.fromordinal(day).isoformat() for day in (low, high)]
+                self.narrowed.update(zip(("from", "to"), dates))
+            else:
+                self.narrowed.update(first_id=low, last_id=high)
+
+    def partitions(self):
+        parts, uris = [], self.source.uris
+        for number, endpoint in enumerate(self.source.info(**self.narrowed).endpoints):
+            # A server that knows its replicas lists them, another first each time; else those that we know take turns.
+            first = number % len(uris)
+            locations = [location.uri.decode() for location in endpoint.locations] or uris[first:] + uris[:first]
+            parts.append(InputPartition((endpoint.ticket.ticket, locations)))
+        return parts
+
+    def read(self, partition):
+        ticket, locations = partition.value
+        done = 0
+        for left, location in enumerate(locations, 1 - len(locations)):
+            try:
+                with flight.connect(location) as client:
+                    for number, chunk in enumerate(client.do_get(flight.Ticket(ticket))):
+                        if number == done:  # Those before came from a replica that failed.
+                            yield chunk.data
+                            done += 1
+                return
+            except flight.FlightUnavailableError:
+                if left == 0:
+                    raise
+
+
+def bounds(filter):
+    """The column path of a filter, and the smallest and the largest id, or day, that pass; None if not understood."""
+    if not isinstance(filter, (EqualTo, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, In)):
+        return None, None, None
+    values = filter.value if isinstance(filter, In) else [filter.value]
+    if not values or any(type(value) not in (int, datetime.date) for value in values):
+        return None, None, None
+    values = [value.toordinal() if isinstance(value, datetime.date) else value for value in values]
+    low, high = min(values) + isinstance(filter, GreaterThan), max(values) - isinstance(filter, LessThan)
+    if isinstance(filter, (LessThan, LessThanOrEqual)):
+        low = float("-inf")
+    if isinstance(filter, (GreaterThan, GreaterThanOrEqual)):
+        high = float("inf")
+    return filter.attribute, low, high
+
+
+def describe(uris):
+    """What the server says of its data set."""
+    (result,) = first_available(uris, lambda client: list(client.do_action("Describe")))
+    return json.loads(result.body.to_pybytes())
+
+
+def first_available(uris, ask):
+    """The answer of the first replica that gives one."""
+    for left, uri in enumerate(uris, 1 - len(uris)):
+        try:
+            with flight.connect(uri) as client:
+                return ask(client)
+        except flight.FlightUnavailableError:
+            if left == 0:
+                raise
+
+
+def register(spark):
+    """Makes `spark.read.format("saasgen")` work, on the executors, too."""
+    spark.conf.set("spark.sql.python.filterPushdown.enabled", "true")
+    spark.sparkContext.addPyFile(__file__)
+    spark.dataSource.register(SaasgenDataSource)
+
+
+def retention(spark, uri, ages=(30, 90, 180), **options):
+    """Of each plan's customers that could reach an age by the last day, the share whose use is logged on that day."""
+    for table in "customers", "usage_daily":
+        spark.read.format("saasgen").options(uri=uri, table=table, **options).load().createOrReplaceTempView(table)
+    last = describe(uri.split(","))["window"]["last"]
+    return spark.sql(f"""
+        select plan, age, count(*) as customers, count(date) as active, count(date) / count(*) as retention
+        from (select *, explode(array({', '.join(map(str, ages))})) as age from customers) customers
+            left join usage_daily on usage_daily.customer_id = customers.customer_id and date = date_add(signup_date, age)
+        where date_add(signup_date, age) <= date '{last}'
+        group by plan, age order by plan, age""")
+
+
+def main(uri="grpc://localhost:8815"):
+    spark = SparkSession.builder.master("local[*]").appName("saasgen").getOrCreate()
+    try:
+        register(spark)
+        retention(spark, uri).show()
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,41 @@
+"""Dask: the partitions of the server are those of the DataFrame."""
+import subprocess
+import sys
+
+import dask
+import pandas as pd
+import pytest
+
+from conftest import COMMANDS, EXAMPLES
+from dask_dataframe import read_table
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_rows_and_their_types(server, truth, command):
+    frame = read_table(server.uri, command)
+    rows = frame.compute(scheduler="threads").reset_index(drop=True)
+    expected = truth(command.partition("?")[0]).to_pandas(types_mapper=pd.ArrowDtype)
+    assert (frame.dtypes == expected.dtypes).all()
+    pd.testing.assert_frame_equal(rows, expected)
+
+
+def test_a_task_for_each_partition_in_processes_of_their_own(server, truth):
+    frame = read_table(server.uri, "usage_daily?partitions=8&columns=customer_id,sessions")
+    assert frame.npartitions == 8
+    parts = dask.compute(*frame.to_delayed(), scheduler="processes", num_workers=2)
+    assert all(len(part) > 0 for part in parts)
+    whole = pd.concat(parts, ignore_index=True)
+    pd.testing.assert_frame_equal(whole, truth("usage_daily?columns=customer_id,sessions").to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def test_advertised_replicas_share_the_work(advertised_replicas):
+    one, other = advertised_replicas
+    frame = read_table(one.uri, "usage_daily?partitions=8")
+    assert len(frame.compute(scheduler="threads")) > 0
+    assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
+
+
+def test_the_script(server):
+    ran = subprocess.run([sys.executable, EXAMPLES / "dask_dataframe.py", server.uri], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+    assert all(plan in ran.stdout for plan in ("Basic", "Enterprise", "Free", "Pro"))

@@ -1,0 +1,50 @@
+"""Ray Data: a read task for each ticket, run by Ray's workers."""
+import pyarrow as pa
+import pytest
+
+import ray_dataset
+from conftest import COMMANDS
+
+ray = ray_dataset.ray
+
+
+@pytest.fixture(scope="module", autouse=True)
+def local_ray():
+    ray.init(num_cpus=2, _node_ip_address="127.0.0.1", include_dashboard=False, log_to_driver=False,
+             object_store_memory=200_000_000)
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    yield
+    ray.shutdown()
+
+
+def read(uri, command):
+    return ray.data.read_datasource(ray_dataset.FlightDatasource(uri, command))
+
+
+def rows(dataset):
+    return pa.concat_tables(ray.get(dataset.to_arrow_refs()))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_rows_and_their_types(server, truth, command):
+    assert rows(read(server.uri, command)).equals(truth(command.partition("?")[0]))
+
+
+def test_a_task_for_each_ticket(server, truth):
+    tasks = ray_dataset.FlightDatasource(server.uri, "usage_daily?partitions=8").get_read_tasks(parallelism=200)
+    assert len(tasks) == 8
+    parts = [pa.concat_tables(task()) for task in tasks]
+    assert all(part.num_rows > 0 for part in parts)
+    assert pa.concat_tables(parts).equals(truth("usage_daily"))
+
+
+def test_advertised_replicas_share_the_work(advertised_replicas):
+    one, other = advertised_replicas
+    assert read(one.uri, "usage_daily?partitions=8").count() > 0
+    assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
+
+
+def test_the_script(server, truth, capsys):
+    ray_dataset.main(server.uri)
+    first = truth("usage_daily?columns=usage_minutes&to=2023-07-01")["usage_minutes"]
+    assert f"'sum(usage_minutes)': {sum(first.to_pylist())}" in capsys.readouterr().out
