@@ -20,7 +20,7 @@ use std::time::Instant;
   saasgen generate
   saasgen generate --customers 1000 --seed 7 --out small
   saasgen generate --tables usage_daily,usage_truth --compression zstd --out usage --json
-  saasgen generate --customers 1000000000 --part 3 --parts 1000 --out /shared/raw")]
+  saasgen generate --customers 1000000000 --part 3 --parts 50000 --out billion")]
 pub(super) struct Generate {
     #[command(flatten)]
     files: FileArgs,

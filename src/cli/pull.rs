@@ -23,7 +23,7 @@ use std::time::Instant;
   saasgen pull --server grpc://localhost:8815 --tables customers,billing --out some
   saasgen pull --tables usage_daily --from 2024-01-01 --to 2024-01-31 --out january
   saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first
-  saasgen pull --customers 1000000000 --part 3 --parts 1000 --out /shared/raw")]
+  saasgen pull --customers 1000000000 --part 3 --parts 50000 --out billion")]
 pub(super) struct Pull {
     /// The server
     #[arg(long, value_name = "URI", default_value = "grpc://localhost:8815")]

@@ -19,6 +19,7 @@ mod program;
 mod quality;
 mod readme;
 mod reference;
+mod replicas;
 mod splits;
 mod statistics;
 mod support;
