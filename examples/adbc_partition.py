@@ -29,7 +29,8 @@ def partitions(uri, command):
 def main(uri="grpc://localhost:8815"):
     with flight.connect(uri) as client:
         schema = client.get_schema(flight.FlightDescriptor.for_path("customers")).schema
-    with dbapi.connect(uri) as connection, connection.cursor() as cursor:
+    # The driver knows no transactions, and would warn of it.
+    with dbapi.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.adbc_read_partition(partition(schema, b"customers"))
         print(f"customers: {cursor.fetchone()} is the first")
         for number, part in enumerate(partitions(uri, "usage_daily?partitions=4"), 1):

@@ -2,6 +2,8 @@
 
 One GetFlightInfo where the Dataset is made; one read task and one DoGet for each ticket.
 
+Where this file is imported and not run, Ray's workers have to be able to import it, too: see Ray's `runtime_env`.
+
 usage: python examples/ray_dataset.py [URI]      (default grpc://localhost:8815)
 needs: pip install "ray[data]"
 """

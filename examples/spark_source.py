@@ -60,7 +60,7 @@ class SaasgenReader(DataSourceReader):
         """Narrows the scan, and gives back what Spark has to filter by itself."""
         description = describe(self.source.uris)
         whole = {"date": [datetime.date.fromisoformat(description["window"][end]).toordinal() for end in ("first", "last")],
-                 "bigint": [1, int(self.source.keys.get("customers", description["customers"]))]}
+                 "long": [1, int(self.source.keys.get("customers", description["customers"]))]}
         ranges = {(name,): whole[kind] for name, kind in self.kinds.items() if kind == "date" or name == "customer_id"}
         for filter in filters:
             path, low, high = bounds(filter)

@@ -20,6 +20,10 @@ pub enum Error {
         tables: String,
     },
 
+    /// The caller asked for a service that this program does not offer.
+    #[error("{0}")]
+    Unsupported(String),
+
     /// A ticket was issued for another model than the one at work.
     #[error(
         "the ticket is of model fingerprint {ticket}, this server's model is {server}: \
@@ -78,7 +82,11 @@ impl Error {
     /// The exit code of the program: 2 where the caller must ask differently, 1 where something failed.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Misuse(_) | Self::UnknownTable { .. } | Self::ModelMismatch { .. } | Self::Limit(_) => 2,
+            Self::Misuse(_)
+            | Self::UnknownTable { .. }
+            | Self::Unsupported(_)
+            | Self::ModelMismatch { .. }
+            | Self::Limit(_) => 2,
             Self::Io { .. } | Self::Remote(_) | Self::Interrupted | Self::Internal(_) => 1,
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) enum Encoder {
     /// The values as they are.
-    Plain,
+    Plain(Kind),
     /// The names that the values stand for.
     Utf8(Vec<String>),
     /// The values as keys into a dictionary of their names.
@@ -22,7 +22,7 @@ pub(super) enum Encoder {
 
 impl Encoder {
     pub fn new(scan: &Scan, kind: Kind) -> Self {
-        let Kind::Text(names) = kind else { return Self::Plain };
+        let Kind::Text(names) = kind else { return Self::Plain(kind) };
         let names = names.of(scan.data_set().model().parameters());
         match scan.strings() {
             Strings::Utf8 => Self::Utf8(names.into_iter().map(str::to_string).collect()),
@@ -39,16 +39,34 @@ impl Encoder {
                 let keys: Vec<i8> = codes.into_iter().map(|code| code as i8).collect();
                 Arc::new(DictionaryArray::try_new(Int8Array::from(keys), Arc::clone(names)).ok()?)
             }
-            (Self::Plain, Column::Int64(values)) => Arc::new(Int64Array::from(values)),
-            (Self::Plain, Column::Int32(values)) => Arc::new(Int32Array::from(values)),
-            (Self::Plain, Column::Date(values)) => Arc::new(Date32Array::from(values)),
-            (Self::Plain, Column::Float64(values)) => Arc::new(Float64Array::from(values)),
-            (Self::Plain, Column::Boolean(values)) => Arc::new(BooleanArray::from(values)),
-            (Self::Plain, Column::Money(values)) => {
+            (Self::Plain(Kind::Int64), Column::Int64(values)) => Arc::new(Int64Array::from(values)),
+            (Self::Plain(Kind::Int32), Column::Int32(values)) => Arc::new(Int32Array::from(values)),
+            (Self::Plain(Kind::Date), Column::Date(values)) => Arc::new(Date32Array::from(values)),
+            (Self::Plain(Kind::Float64), Column::Float64(values)) => Arc::new(Float64Array::from(values)),
+            (Self::Plain(Kind::Boolean), Column::Boolean(values)) => Arc::new(BooleanArray::from(values)),
+            (Self::Plain(Kind::Money), Column::Money(values)) => {
                 Arc::new(Decimal128Array::from(values).with_precision_and_scale(10, 2).ok()?)
             }
             _ => return None,
         })
+    }
+
+    /// So many rows of a column that nobody reads: zeros, empty text, the first name of a dictionary.
+    pub fn without_values(&self, rows: usize) -> Option<ArrayRef> {
+        let column = match self {
+            Self::Utf8(_) => {
+                let offsets = OffsetBuffer::new_zeroed(rows);
+                return Some(Arc::new(StringArray::try_new(offsets, Buffer::default(), None).ok()?));
+            }
+            Self::Dictionary(_) | Self::Plain(Kind::Text(_)) => Column::Text(vec![0; rows]),
+            Self::Plain(Kind::Int64) => Column::Int64(vec![0; rows]),
+            Self::Plain(Kind::Int32) => Column::Int32(vec![0; rows]),
+            Self::Plain(Kind::Date) => Column::Date(vec![0; rows]),
+            Self::Plain(Kind::Float64) => Column::Float64(vec![0.0; rows]),
+            Self::Plain(Kind::Boolean) => Column::Boolean(vec![false; rows]),
+            Self::Plain(Kind::Money) => Column::Money(vec![0; rows]),
+        };
+        self.array(column)
     }
 }
 

@@ -11,11 +11,18 @@ pub use source::{ScanSource, TableSource};
 
 use crate::error::{Error, Result};
 use crate::scan::Scan;
-use crate::tables::Generator;
+use crate::tables::Kind;
+use crate::tables::{Column, Generator};
+use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use convert::Encoder;
 use std::ops::Range;
+
+/// The values of one column of `scan` as an array; `None` where they are not of `kind`.
+pub fn array_of(scan: &Scan, kind: Kind, column: Column) -> Option<ArrayRef> {
+    Encoder::new(scan, kind).array(column)
+}
 
 /// Makes the record batches of a scan, block by block in any order and from any thread.
 ///
@@ -34,7 +41,8 @@ pub struct Batches {
     scan: Scan,
     schema: SchemaRef,
     generator: Generator,
-    encoders: Vec<(usize, Encoder)>,
+    /// By column of the schema; with the place of its values among those generated, if they are.
+    encoders: Vec<(Option<usize>, Encoder)>,
 }
 
 impl Batches {
@@ -65,15 +73,19 @@ impl Batches {
     /// [`Error::Internal`] where the columns don't fit the schema, which is a fault of this program.
     pub fn batch(&self, ids: Range<u64>) -> Result<RecordBatch> {
         let columns = self.generator.rows(ids);
+        let rows = columns.first().map_or(0, Column::len);
         let mut columns: Vec<_> = columns.into_iter().map(Some).collect();
         let arrays = self
             .encoders
             .iter()
             .map(|(position, encoder)| {
-                let column = columns.get_mut(*position).and_then(Option::take);
-                column
-                    .and_then(|column| encoder.array(column))
-                    .ok_or_else(|| Error::Internal(format!("{} made no column {position}", self.scan.table().name())))
+                let array = match position {
+                    Some(position) => {
+                        columns.get_mut(*position).and_then(Option::take).and_then(|column| encoder.array(column))
+                    }
+                    None => encoder.without_values(rows),
+                };
+                array.ok_or_else(|| Error::Internal(format!("{} lacks a column", self.scan.table().name())))
             })
             .collect::<Result<_>>()?;
         RecordBatch::try_new(self.schema(), arrays).map_err(|error| Error::Internal(error.to_string()))

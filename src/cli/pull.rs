@@ -106,6 +106,7 @@ impl ScanArgs {
             strings: self.strings.clone(),
             compression: self.ipc_compression.clone(),
             partitions: self.partitions,
+            airport: None,
         }
     }
 

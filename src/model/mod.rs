@@ -6,6 +6,7 @@ mod overlay;
 mod parameters;
 
 pub use calendar::{Day, Window, date_of, day_of};
+pub use check::MAX_ITEMS_PER_CUSTOMER;
 pub use parameters::{Billing, Logs, Parameters, Plan, Retention, Shares, Support, Usage, WindowParameters};
 
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ mod resolve;
 
 pub use blocks::{Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
 pub use part::Part;
-pub use request::{BatchMark, KEYS, ScanRequest};
+pub use request::{AirportScan, BatchMark, KEYS, ScanRequest};
 pub use resolve::{Compression, Naming, Strings};
 
 use crate::model::Day;
@@ -27,6 +27,8 @@ pub struct Scan {
     columns: Vec<usize>,
     strings: Strings,
     compression: Compression,
+    /// The columns that DuckDB's Airport extension will read; it gets the others without their values.
+    airport: Option<ColumnSet>,
     rows_per_customer: RowsPerCustomer,
     /// Customers whose rows one batch holds.
     block: u64,
@@ -47,6 +49,7 @@ impl Scan {
             columns: (0..table.columns().len()).collect(),
             strings: Strings::default(),
             compression: Compression::default(),
+            airport: None,
         }
     }
 
@@ -75,11 +78,28 @@ impl Scan {
         self.columns.iter().map(|&index| &self.table.columns()[index])
     }
 
-    /// Where each wanted column stands among the generated ones, which come in the table's order.
-    pub fn column_positions(&self) -> Vec<usize> {
-        let mut sorted = self.columns.clone();
-        sorted.sort_unstable();
-        self.columns.iter().filter_map(|index| sorted.binary_search(index).ok()).collect()
+    /// Where each wanted column stands among the generated ones, which come in the table's order; `None` of one that is
+    /// sent without its values.
+    pub fn column_positions(&self) -> Vec<Option<usize>> {
+        let generated: Vec<usize> = self.generated().indices().collect();
+        let is_read = |index: usize| self.airport.is_none_or(|read| read.has(index));
+        let position = |index: usize| generated.binary_search(&index).ok().filter(|_| is_read(index));
+        self.columns.iter().map(|&index| position(index)).collect()
+    }
+
+    /// The columns that are generated. One at least, or nobody would know how many rows there are.
+    fn generated(&self) -> ColumnSet {
+        let is_read = |index: &usize| self.airport.is_none_or(|read| read.has(*index));
+        let mut read = self.columns.iter().copied().filter(is_read).peekable();
+        match read.peek() {
+            Some(_) => read.collect(),
+            None => self.columns.iter().take(1).copied().collect(),
+        }
+    }
+
+    /// Whether it is for DuckDB's Airport extension.
+    pub fn is_airport(&self) -> bool {
+        self.airport.is_some()
     }
 
     /// How text columns are encoded.
@@ -94,13 +114,28 @@ impl Scan {
 
     /// A generator of the rows.
     pub fn generator(&self) -> Generator {
-        let columns: ColumnSet = self.columns.iter().copied().collect();
-        Generator::new(self.data_set.clone(), self.table, self.days.clone(), columns)
+        Generator::new(self.data_set.clone(), self.table, self.days.clone(), self.generated())
     }
 
     /// The same scan for other customers: a partition of it.
     pub fn for_ids(&self, ids: Range<u64>) -> Self {
         Self { ids, ..self.clone() }
+    }
+
+    /// What of the scan DuckDB's Airport extension wants: some customers and days of it, and the values of the columns
+    /// at these places in its schema.
+    pub fn for_airport(&self, ids: Range<u64>, days: Range<Day>, read: impl Fn(usize) -> bool) -> Self {
+        let places = self.columns.iter().enumerate();
+        let airport = places.filter(|(place, _)| read(*place)).map(|(_, &index)| index).collect();
+        Self { ids, airport: Some(airport), ..self.clone() }.with_days(days)
+    }
+
+    /// The same scan for other days, which blocks depend on.
+    fn with_days(self, days: Range<Day>) -> Self {
+        let model = self.data_set.model();
+        let rows_per_customer = RowsPerCustomer::new(model, self.table, &days);
+        let block = blocks::block_customers(model, self.table, &rows_per_customer);
+        Self { days, rows_per_customer, block, ..self }
     }
 
     /// The same scan for one part of its customers; of a table that has none, the whole.

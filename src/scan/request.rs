@@ -19,17 +19,27 @@ const MAX_PAIR_BYTES: usize = 500;
 /// The first byte of every `ScanRequest` with a table: field 1, length-delimited. It can't begin a table's name.
 const PROTOBUF_TABLE_TAG: u8 = 0x0A;
 
+/// How commands of Flight SQL begin, behind a tag and a length: the type's name of a `google.protobuf.Any`.
+const FLIGHT_SQL: &[u8] = b"type.googleapis.com/arrow.flight.protocol.sql.";
+
 impl ScanRequest {
     /// Reads a ticket or command in either form.
     ///
     /// # Errors
-    /// [`Error::Misuse`] naming what can't be read and what is allowed.
+    /// [`Error::Misuse`] naming what can't be read and what is allowed; [`Error::Unsupported`] for a command of Flight SQL.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_REQUEST_BYTES {
             return Err(Error::Misuse(format!(
                 "the request has {} bytes; at most {MAX_REQUEST_BYTES} are allowed",
                 bytes.len()
             )));
+        }
+        if bytes.get(2..).is_some_and(|rest| rest.starts_with(FLIGHT_SQL)) {
+            return Err(Error::Unsupported(
+                "this server speaks no SQL: read a table by its name as the ticket, such as `customers`, and query the \
+                 rows in DuckDB or another engine"
+                    .into(),
+            ));
         }
         if bytes.first() == Some(&PROTOBUF_TABLE_TAG) {
             let request = Self::decode(bytes)
@@ -151,6 +161,7 @@ mod tests {
                 strings: Some("dictionary".into()),
                 compression: Some("zstd".into()),
                 partitions: Some(3),
+                airport: None,
             }
         );
         assert_eq!(ScanRequest::from_bytes(&request.encode_to_vec()).unwrap(), request);

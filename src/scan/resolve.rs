@@ -1,10 +1,11 @@
 //! A request held against a data set: every field checked before anything is generated.
 
+use super::request::AirportScan;
 use super::{Partitions, Scan, ScanRequest, blocks};
 use crate::error::{Error, Result};
 use crate::model::{Day, date_of, day_of};
 use crate::tables::expected::RowsPerCustomer;
-use crate::tables::{DataSet, Table};
+use crate::tables::{ColumnSet, DataSet, Table};
 use chrono::NaiveDate;
 use std::ops::Range;
 
@@ -84,11 +85,13 @@ impl Scan {
             one_of("strings", request.strings.as_deref(), [Strings::Utf8, Strings::Dictionary], Strings::name)?;
         let compressions = [Compression::None, Compression::Lz4, Compression::Zstd];
         let compression = one_of("compression", request.compression.as_deref(), compressions, Compression::name)?;
+        let airport = request.airport.as_ref().map(|airport| airport_columns(table, &columns, airport)).transpose()?;
         let partitions = partitions(table, request.partitions, naming)?;
         // Comes last: it takes milliseconds in the largest windows, and nothing is computed for a refusal.
         let rows_per_customer = RowsPerCustomer::new(data_set.model(), table, &days);
         let block = blocks::block_customers(data_set.model(), table, &rows_per_customer);
-        let scan = Self { table, ids, days, columns, strings, compression, rows_per_customer, block, data_set };
+        let scan =
+            Self { table, ids, days, columns, strings, compression, airport, rows_per_customer, block, data_set };
         Ok((scan, partitions))
     }
 
@@ -109,6 +112,9 @@ impl Scan {
             strings: Some(self.strings.name().to_string()),
             compression: Some(self.compression.name().to_string()),
             partitions: None,
+            airport: self.airport.map(|read| AirportScan {
+                columns: read.indices().map(|index| self.table.columns()[index].name.to_string()).collect(),
+            }),
         }
     }
 }
@@ -180,6 +186,21 @@ fn columns(table: Table, names: &[String]) -> Result<Vec<usize>> {
         }
     }
     Ok(indices)
+}
+
+/// The columns of the scan that will be read.
+fn airport_columns(table: Table, columns: &[usize], airport: &AirportScan) -> Result<ColumnSet> {
+    let index = |name: &String| columns.iter().copied().find(|&index| table.columns()[index].name == name);
+    let read = airport.columns.iter().map(|name| {
+        let names: Vec<&str> = columns.iter().map(|&index| table.columns()[index].name).collect();
+        index(name).ok_or_else(|| {
+            Error::Misuse(format!(
+                "`airport.columns` names {name:?}; allowed are the columns of the scan: {}",
+                names.join(", ")
+            ))
+        })
+    });
+    read.collect()
 }
 
 fn partitions(table: Table, count: Option<u64>, naming: Naming) -> Result<Partitions> {
@@ -257,7 +278,7 @@ mod tests {
             ticket("billing?customers=50&first_id=3&last_id=9&from=2024-01-01&to=2024-01-31&columns=amount,bill_date");
         assert_eq!((scan.ids(), scan.days()), (3..10, 19_723..19_754));
         assert_eq!(scan.columns().map(|column| column.name).collect::<Vec<_>>(), ["amount", "bill_date"]);
-        assert_eq!(scan.column_positions(), [1, 0]);
+        assert_eq!(scan.column_positions(), [Some(1), Some(0)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! customer is drawn again from the customer's address, never looked up.
 
 mod billing;
+mod bounds;
 mod customers;
 pub mod expected;
 mod generator;
@@ -15,6 +16,7 @@ mod schema;
 mod support;
 mod usage;
 
+pub use bounds::Bounds;
 pub use generator::Generator;
 pub use identity::{Identity, WindowDates};
 pub use laws::{Laws, active_probability, mean_tickets, minutes_limits};
@@ -84,6 +86,25 @@ impl DataSet {
     /// As [`Self::new`].
     pub fn with(&self, seed: u64, customers: u64) -> Result<Self> {
         Self::new(Arc::clone(&self.laws), seed, customers)
+    }
+}
+
+impl Column {
+    /// How many values it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Int64(values) => values.len(),
+            Self::Int32(values) | Self::Date(values) => values.len(),
+            Self::Text(values) => values.len(),
+            Self::Money(values) => values.len(),
+            Self::Float64(values) => values.len(),
+            Self::Boolean(values) => values.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -1,8 +1,8 @@
 """A stand-in for DuckDB's Airport extension, which can't be had from a package index: the same calls, bytes and checks.
 
-What is sent, in which order, and at which answers the client throws was read in the extension's sources (Query-farm/airport, for DuckDB 1.3 to
-1.5). Filters, column ids and the filtering of what comes back are DuckDB's own: a plan of the same query over a table function that, like
-Airport's, takes no filters.
+What is sent, in which order, and at which answers the client throws was read in the extension's sources
+(Query-farm/airport, for DuckDB 1.3 to 1.5). Filters, column ids and the filtering of what comes back are DuckDB's own:
+those of a plan of the same query over a table function that, like Airport's, applies no filters itself.
 """
 import concurrent.futures
 import dataclasses
@@ -40,7 +40,7 @@ def check(condition, message):
         raise AirportError(message)
 
 
-# MessagePack, as msgpack-c reads and writes it: a std::string is written as str whatever its bytes, and read from str and bin alike.
+# MessagePack as msgpack-c has it: a std::string is written as str whatever its bytes, and read from str and bin alike.
 
 def pack(value, binary=False):
     """`binary` writes strings as bin instead, which other Airport clients do."""
@@ -107,7 +107,8 @@ def struct(**readers):
         of(dict)(value, where)
         absent = [key for key in readers if key.encode() not in value]
         check(not absent, f"{where} has no {absent}")
-        return types.SimpleNamespace(**{key: reader(value[key.encode()], f"{where}.{key}") for key, reader in readers.items()})
+        fields = {key: reader(value[key.encode()], f"{where}.{key}") for key, reader in readers.items()}
+        return types.SimpleNamespace(**fields)
     return read
 
 
@@ -115,8 +116,9 @@ contents = struct(sha256=text, url=optional(text), serialized=optional(blob))
 version = struct(catalog_version=unsigned, is_fixed=boolean)
 schema_entry = struct(name=text, description=text, tags=tags, contents=contents, is_default=boolean)
 catalog_root = struct(contents=contents, schemas=array(schema_entry), version_info=version)
-app_metadata = struct(type=text, schema=text, catalog=text, name=text, comment=optional(text), input_schema=optional(blob),
-                      action_name=optional(text), description=optional(text), extra_data=optional(blob))
+app_metadata = struct(type=text, schema=text, catalog=text, name=text, comment=optional(text),
+                      input_schema=optional(blob), action_name=optional(text), description=optional(text),
+                      extra_data=optional(blob))
 transaction = struct(identifier=optional(text))
 progress = struct(progress=number)
 
@@ -149,7 +151,7 @@ def run(rows, select, where):
     """The query over rows, by DuckDB."""
     with duckdb.connect() as connection:
         connection.register("rows", rows)
-        return connection.execute(f"SELECT {select} FROM rows WHERE {where or 'true'}").to_arrow_table()
+        return connection.sql(f"SELECT {select} FROM rows WHERE {where or 'true'}").to_arrow_table()
 
 
 @dataclasses.dataclass
@@ -160,7 +162,7 @@ class Plan:
     filters: list
 
     @classmethod
-    def of(cls, schema, select, where, optimize=True):
+    def make(cls, schema, select, where, optimize=True):
         nulls = ", ".join(f"NULL::{duckdb_type(field.type)}" for field in schema)
         columns = ", ".join(f'"{name}"' for name in schema.names)
         query = f"SELECT {select} FROM repeat_row({nulls}, num_rows = 1) AS t({columns}) WHERE {where or 'true'}"
@@ -199,8 +201,9 @@ def bound(filter):
     def change(node):
         if node.get("expression_class") != "BOUND_REF":
             return node
+        kind = "BOUND_COLUMN_REF"
         binding = {"table_index": 0, "column_index": node.pop("index")}
-        return {**node, "expression_class": "BOUND_COLUMN_REF", "type": "BOUND_COLUMN_REF", "binding": binding, "depth": 0}
+        return {**node, "expression_class": kind, "type": kind, "binding": binding, "depth": 0}
     return rewrite(filter, change)
 
 
@@ -216,7 +219,8 @@ def as_duckdb_1(filter):
             return {"expression_class": "BOUND_CAST", **head, "child": children[0], "return_type": node["return_type"],
                     "try_cast": data["try_cast"]}
         if node["type"] == "COMPARE_BETWEEN":
-            return {"expression_class": "BOUND_BETWEEN", **head, **dict(zip(("input", "lower", "upper"), children)), **data}
+            operands = dict(zip(("input", "lower", "upper"), children))
+            return {"expression_class": "BOUND_BETWEEN", **head, **operands, **data}
         if node["type"].startswith("COMPARE_"):
             return {"expression_class": "BOUND_COMPARISON", **head, "left": children[0], "right": children[1]}
         *place, name = node.pop("qname")["path"]
@@ -263,7 +267,8 @@ class Airport:
     def action(self, name, body, options=None):
         """The first result; the others are drained, and none at all is a null pointer followed."""
         try:
-            results = [result.body.to_pybytes() for result in self.client.do_action(flight.Action(name, body), options or self.options())]
+            results = self.client.do_action(flight.Action(name, body), options or self.options())
+            results = [result.body.to_pybytes() for result in results]
         except RETRIED as error:
             raise WouldRetry(f"{name}: {error}") from error
         check(results, f"{name}: no result")
@@ -275,7 +280,7 @@ class Airport:
         infos = list(self.client.list_flights(criteria.encode(), self.options(airport_duckdb_json_filters="")))
         for info in infos:
             kinds = flight.DescriptorType.PATH, flight.DescriptorType.CMD
-            check(info.descriptor.descriptor_type in kinds, "unknown descriptor type")
+            check(info.descriptor and info.descriptor.descriptor_type in kinds, "unknown descriptor type")
             check(isinstance(info.schema, pa.Schema), "no schema")
             check(len(info.endpoints) < 2, "only the first endpoint's list of locations is written")
         return infos
@@ -298,12 +303,12 @@ class Airport:
     def scan(self, descriptor, schema, select="*", where=None, *, dialect=2, optimize=True, column_ids=None, edit=None,
              binary=False, at=("", ""), trace=None, headers=()):
         """`dialect` is DuckDB's major version; `edit` changes the filters on their way out."""
-        plan = Plan.of(schema, select, where, optimize)
+        plan = Plan.make(schema, select, where, optimize)
         filters = plan.filters if dialect == 2 else [as_duckdb_1(filter) for filter in plan.filters]
         filters = edit(filters) if edit else filters
-        text = json.dumps({"filters": filters, "column_binding_names_by_index": plan.names}) if filters else ""
+        json_filters = json.dumps({"filters": filters, "column_binding_names_by_index": plan.names}) if filters else ""
         column_ids = plan.column_ids if column_ids is None else column_ids
-        parameters = {"json_filters": text, "column_ids": column_ids, "table_function_parameters": "",
+        parameters = {"json_filters": json_filters, "column_ids": column_ids, "table_function_parameters": "",
                       "table_function_input_schema": "", "at_unit": at[0], "at_value": at[1]}
         options = self.options(descriptor, trace or str(uuid.uuid4()), **dict(headers))
         body = pack({"descriptor": descriptor.serialize(), "parameters": parameters}, binary)
@@ -313,7 +318,7 @@ class Airport:
             parts = list(threads.map(lambda endpoint: self.read(endpoint, schema, options), endpoints))
         wire = pa.concat_tables([schema.empty_table(), *(rows for rows, _ in parts)])
         # Columns that weren't asked for may hold anything: DuckDB never gets to see them.
-        seen = wire.select([i for i in column_ids if i < len(schema)])
+        seen = wire.select(sorted({i for i in column_ids if i < len(schema)}))
         seen = seen if seen.num_columns else pa.table({"rowid": pa.nulls(wire.num_rows)})
         return Scan(run(seen, select, where), wire, len(endpoints), [progress for _, progress in parts])
 
@@ -400,7 +405,7 @@ class Table:
         self.name, self.descriptor, self.schema = self.metadata.name, info.descriptor, info.schema
 
     def scan(self, select="*", where=None, *, at=("", ""), **how):
-        """A query in a transaction of its own: no GetFlightInfo, the catalogue's schema stands, unless there is an AT clause."""
+        """A query in a transaction of its own. The catalogue's schema stands: no GetFlightInfo, unless there is an AT."""
         trace = str(uuid.uuid4())
         identifier = self.airport.create_transaction(self.catalog.name)
         headers = {"airport_transaction_id": identifier} if identifier else {}
@@ -421,12 +426,13 @@ class Table:
         if not (self.schema.metadata or {}).get(b"can_produce_statistics"):
             return None
         kind = self.schema.field(column).type
-        body = pack({"flight_descriptor": self.descriptor.serialize(), "column_name": column, "type": duckdb_type(kind)}, binary)
+        request = {"flight_descriptor": self.descriptor.serialize(), "column_name": column, "type": duckdb_type(kind)}
         options = self.airport.options(trace=str(uuid.uuid4()), airport_action_name="column_statistics")
-        reader = pa.ipc.open_stream(self.airport.action("column_statistics", body, options))
-        batch = reader.read_next_batch()
-        check(batch.num_rows == 1, f"{batch.num_rows} rows of statistics")
-        kinds = {"min": kind, "max": kind, "has_not_null": pa.bool_(), "has_null": pa.bool_(), "distinct_count": pa.uint64()}
+        reader = pa.ipc.open_stream(self.airport.action("column_statistics", pack(request, binary), options))
+        batch, *_ = [*reader, None]
+        check(batch is not None and batch.num_rows == 1, "not one row of statistics")
+        kinds = {"min": kind, "max": kind, "has_not_null": pa.bool_(), "has_null": pa.bool_(),
+                 "distinct_count": pa.uint64()}
         extra = {"max_string_length": pa.uint64(), "contains_unicode": pa.bool_()}
         kinds.update({name: kind for name, kind in extra.items() if name in batch.schema.names})
         check(not kinds.keys() - set(batch.schema.names), f"statistics of {batch.schema.names} lack a required field")

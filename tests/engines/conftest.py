@@ -201,6 +201,12 @@ def spark(cluster, tmp_path_factory):
         "spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
     }
     spark = SparkSession.builder.master(cluster).appName("saasgen").config(map=settings).getOrCreate()
-    spark_source.register(spark)
-    yield spark
-    spark.stop()
+    gateway = spark.sparkContext._gateway
+    try:
+        spark_source.register(spark)
+        yield spark
+    finally:
+        spark.stop()
+        gateway.shutdown()
+        gateway.proc.stdin.close()  # At which the driver's JVM ends.
+        gateway.proc.wait(timeout=60)

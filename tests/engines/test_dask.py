@@ -25,7 +25,8 @@ def test_a_task_for_each_partition_in_processes_of_their_own(server, truth):
     parts = dask.compute(*frame.to_delayed(), scheduler="processes", num_workers=2)
     assert all(len(part) > 0 for part in parts)
     whole = pd.concat(parts, ignore_index=True)
-    pd.testing.assert_frame_equal(whole, truth("usage_daily?columns=customer_id,sessions").to_pandas(types_mapper=pd.ArrowDtype))
+    expected = truth("usage_daily?columns=customer_id,sessions").to_pandas(types_mapper=pd.ArrowDtype)
+    pd.testing.assert_frame_equal(whole, expected)
 
 
 def test_advertised_replicas_share_the_work(advertised_replicas):
@@ -36,6 +37,7 @@ def test_advertised_replicas_share_the_work(advertised_replicas):
 
 
 def test_the_script(server):
-    ran = subprocess.run([sys.executable, EXAMPLES / "dask_dataframe.py", server.uri], capture_output=True, text=True, timeout=300)
+    command = [sys.executable, EXAMPLES / "dask_dataframe.py", server.uri]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     assert all(plan in ran.stdout for plan in ("Basic", "Enterprise", "Free", "Pro"))

@@ -107,7 +107,8 @@ FILTERS = {
     "date < '2023-08-01'": pc.field("date") < datetime.date(2023, 8, 1),
     "date between date '2024-01-01' and date '2024-01-31' and customer_id <= 2000":
         (pc.field("date") >= JANUARY[0]) & (pc.field("date") <= JANUARY[1]) & (pc.field("customer_id") <= 2_000),
-    "date in (date '2024-01-05', date '2024-02-05')": pc.field("date").isin([datetime.date(2024, 1, 5), datetime.date(2024, 2, 5)]),
+    "date in (date '2024-01-05', date '2024-01-20')":
+        pc.field("date").isin([datetime.date(2024, 1, 5), datetime.date(2024, 1, 20)]),
     "customer_id > 10 and customer_id < 5": pc.scalar(False),
     "customer_id > 9999999999": pc.scalar(False),
     "customer_id < -3": pc.scalar(False),
@@ -140,7 +141,8 @@ ID, DATE = ("customer_id",), ("date",)
     ([In(ID, (9, 3, 5))], {"first_id": 3, "last_id": 9} | WINDOW, [0]),
     ([In(DATE, JANUARY)], {"from": "2024-01-01", "to": "2024-01-31"} | EVERYONE, [0]),
     ([EqualTo(("sessions",), 7), EqualTo(ID, 7)], {"first_id": 7, "last_id": 7} | WINDOW, [0]),
-    ([Not(EqualTo(ID, 7)), EqualTo(ID, None), In(ID, (None, 4)), In(ID, ()), EqualTo(DATE, "x")], EVERYONE | WINDOW, [0, 1, 2, 3, 4]),
+    ([Not(EqualTo(ID, 7)), EqualTo(ID, None), In(ID, (None, 4)), In(ID, ()), EqualTo(DATE, "x")],
+     EVERYONE | WINDOW, [0, 1, 2, 3, 4]),
     ([StringStartsWith(("plan",), "P")], EVERYONE | WINDOW, [0]),
     ([GreaterThan(ID, 10**12)], {"first_id": 1, "last_id": 0} | WINDOW, []),
     ([LessThan(DATE, datetime.date(1, 1, 1))], {"from": "2023-07-01", "to": "2023-06-30"} | EVERYONE, []),

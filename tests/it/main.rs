@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
 
+mod bad_input;
 mod clients;
 mod command_line;
 mod exactness;
@@ -23,5 +24,6 @@ mod replicas;
 mod splits;
 mod statistics;
 mod support;
+mod surface;
 mod verification;
 mod verify_command;

@@ -1,14 +1,57 @@
 //! The actions that DoAction takes.
 
+use super::airport::AirportAction;
+use super::flights::Flights;
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use crate::tables::{DataSet, Identity, Table};
-use arrow_flight::ActionType;
+use arrow_flight::{Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
 use indexmap::IndexMap;
+use prost::Message as _;
 use serde::Serialize;
 
 /// What the server's data set is: see [`describe`].
-pub(super) const DESCRIBE: &str = "Describe";
+const DESCRIBE: &str = "Describe";
+
+/// Flight's own: what was begun for a FlightInfo is to end.
+const CANCEL_FLIGHT_INFO: &str = "CancelFlightInfo";
+
+/// The actions there are.
+pub(super) fn list() -> Vec<ActionType> {
+    let action = |name: &str, description: &str| ActionType { r#type: name.into(), description: description.into() };
+    let own = [
+        action(
+            DESCRIBE,
+            "the data set served: program version, model, fingerprint, seed, customers, window, \
+             expected rows of each table, every parameter of the model; no body in, JSON out",
+        ),
+        action(
+            CANCEL_FLIGHT_INFO,
+            "done at once, nothing is held for a FlightInfo: a stream ends when its reader leaves; \
+             CancelFlightInfoRequest in, CancelFlightInfoResult out",
+        ),
+    ];
+    own.into_iter().chain(AirportAction::ALL.map(AirportAction::listed)).collect()
+}
+
+/// The body of the one result of `action`.
+///
+/// # Errors
+/// [`Error::Unsupported`], which lists the actions there are; what the action refuses.
+pub(super) fn answer(flights: &Flights, action: &Action) -> Result<Vec<u8>> {
+    match action.r#type.as_str() {
+        DESCRIBE => describe(&flights.data_set),
+        CANCEL_FLIGHT_INFO => cancel_flight_info(&action.body),
+        name => match AirportAction::ALL.into_iter().find(|action| action.name() == name) {
+            Some(airport) => airport.answer(flights, &action.body),
+            None => {
+                let name: String = name.chars().take(100).collect();
+                let there: Vec<String> = list().into_iter().map(|action| action.r#type).collect();
+                Err(Error::Unsupported(format!("there is no action {name:?}; there are: {}", there.join(", "))))
+            }
+        },
+    }
+}
 
 /// What `Describe` answers.
 #[derive(Serialize)]
@@ -20,23 +63,24 @@ struct Description<'a> {
     parameters: &'a Parameters,
 }
 
-/// The actions there are.
-pub(super) fn list() -> Vec<ActionType> {
-    vec![ActionType {
-        r#type: DESCRIBE.into(),
-        description: "the data set served: program version, model, fingerprint, seed, customers, window, \
-                      expected rows of each table, every parameter of the model; no body in, JSON out"
-            .into(),
-    }]
-}
-
 /// The data set's identity, its expected rows and the model's parameters, as JSON.
-pub(super) fn describe(data_set: &DataSet) -> Result<String> {
+fn describe(data_set: &DataSet) -> Result<Vec<u8>> {
     let rows = |table: Table| data_set.expected_rows(table).rows;
     let description = Description {
         identity: Identity::of(data_set),
         expected_rows: Table::ALL.into_iter().map(|table| (table.name(), rows(table))).collect(),
         parameters: data_set.model().parameters(),
     };
-    serde_json::to_string(&description).map_err(|error| Error::Internal(error.to_string()))
+    serde_json::to_vec(&description).map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Nothing is generated ahead of DoGet, and tickets stay good, so there is nothing left to cancel.
+fn cancel_flight_info(body: &[u8]) -> Result<Vec<u8>> {
+    let request = CancelFlightInfoRequest::decode(body).map_err(|error| {
+        Error::Misuse(format!("the body of {CANCEL_FLIGHT_INFO} is no CancelFlightInfoRequest: {error}"))
+    })?;
+    if request.info.is_none() {
+        return Err(Error::Misuse(format!("the body of {CANCEL_FLIGHT_INFO} has no `info`; it must be a FlightInfo")));
+    }
+    Ok(CancelFlightInfoResult { status: CancelStatus::Cancelled.into() }.encode_to_vec())
 }

@@ -1,7 +1,10 @@
 //! The Flight server: every table of a data set, generated as it is read.
 
 mod actions;
+mod airport;
+mod flights;
 mod pool;
+mod requests;
 mod service;
 mod status;
 mod stream;
@@ -19,10 +22,16 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+use wire::WireService;
 
 /// How long connections have to close once the server is told to stop; streams are ended at once.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a client may send before it is read: requests are small. Answers go out at the client's windows.
+const REQUEST_WINDOW_BYTES: u32 = 64 << 10;
 
 /// What a server did so far, for those who watch it.
 #[derive(Debug, Default)]
@@ -99,8 +108,13 @@ impl Server {
     /// [`Error::Remote`] where the transport failed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
         let stopping = self.service.stopping();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<WireService>().await;
         let signal = async {
             stop.await;
+            for service in ["", WireService::NAME] {
+                health.set_service_status(service, ServingStatus::NotServing).await;
+            }
             stopping.cancel();
         };
         let closed = async {
@@ -108,11 +122,27 @@ impl Server {
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
         let serve = tonic::transport::Server::builder()
-            .add_service(wire::WireService::new(self.service.clone()))
+            .initial_stream_window_size(REQUEST_WINDOW_BYTES)
+            .initial_connection_window_size(REQUEST_WINDOW_BYTES)
+            .add_service(WireService::new(self.service.clone()))
+            .add_service(health_service)
+            .add_service(reflection().build_v1().map_err(internal)?)
+            .add_service(reflection().build_v1alpha().map_err(internal)?)
             .serve_with_incoming_shutdown(self.incoming, signal);
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
         }
     }
+}
+
+/// What gRPC reflection tells of: Flight, the messages within it, health.
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin")))
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Internal(format!("starting the server: {error}"))
 }

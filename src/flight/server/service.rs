@@ -1,33 +1,29 @@
 //! The calls of FlightService: decode, call, encode. What they mean is in the modules beside this one.
 
+use super::flights::Flights;
 use super::pool::Pool;
 use super::wire::Message;
 use super::{Activity, actions, stream};
-use crate::batches::schema;
-use crate::error::{Error, Result};
 use crate::flight::location::Location;
-use crate::scan::{Naming, Partitions, Scan, ScanRequest};
 use crate::tables::{DataSet, Table};
-use arrow::error::ArrowError;
-use arrow::ipc::writer::IpcWriteOptions;
-use arrow_flight::flight_descriptor::DescriptorType;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
-    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightEndpoint, FlightInfo, HandshakeRequest,
-    HandshakeResponse, PollInfo, PutResult, SchemaAsIpc, SchemaResult, Ticket,
+    Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
+    PollInfo, PutResult, SchemaResult, Ticket,
 };
 use futures::stream::{self as streams, BoxStream, Stream, StreamExt};
-use prost::Message as _;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
+
+/// What a client that offers credentials is given to send with its calls: none are asked for.
+const BEARER: &str = "Bearer anybody";
 
 /// The service: stateless but for what all streams share.
 #[derive(Debug, Clone)]
 pub(super) struct Service {
-    data_set: DataSet,
-    /// Where else the same is served.
-    replicas: Arc<[Location]>,
+    flights: Flights,
     pool: Pool,
     activity: Arc<Activity>,
     stopping: CancellationToken,
@@ -35,11 +31,12 @@ pub(super) struct Service {
 
 impl Service {
     pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, stopping: CancellationToken) -> Self {
-        Self { data_set, replicas: Arc::default(), pool, activity, stopping }
+        Self { flights: Flights { data_set, replicas: Arc::default() }, pool, activity, stopping }
     }
 
-    pub fn with_replicas(self, replicas: Vec<Location>) -> Self {
-        Self { replicas: replicas.into(), ..self }
+    pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
+        self.flights.replicas = replicas.into();
+        self
     }
 
     pub fn activity(&self) -> Arc<Activity> {
@@ -51,50 +48,16 @@ impl Service {
         self.stopping.clone()
     }
 
+    /// The one result of `action`.
+    pub fn act(&self, action: &Action) -> Result<arrow_flight::Result, Status> {
+        Ok(arrow_flight::Result::new(actions::answer(&self.flights, action)?))
+    }
+
     /// What DoGet sends for `ticket`.
     pub fn messages(&self, ticket: &Ticket) -> Result<impl Stream<Item = Result<Message, Status>> + use<>, Status> {
-        let scan = self.scan(&ticket.ticket, Naming::Ticket)?.0;
+        let scan = self.flights.of_ticket(ticket)?;
         let messages = stream::messages(scan, self.pool.clone(), self.activity())?.map(|message| Ok(message?));
         Ok(until_stopped(messages, self.stopping()))
-    }
-
-    fn scan(&self, request: &[u8], naming: Naming) -> Result<(Scan, Partitions)> {
-        Scan::resolve(&self.data_set, &ScanRequest::from_bytes(request)?, naming)
-    }
-
-    fn described(&self, descriptor: &FlightDescriptor) -> Result<(Scan, Partitions)> {
-        match (descriptor.r#type(), descriptor.path.as_slice()) {
-            (DescriptorType::Cmd, _) => self.scan(&descriptor.cmd, Naming::Descriptor),
-            (DescriptorType::Path, [table]) => {
-                let request = ScanRequest { table: table.clone(), ..ScanRequest::default() };
-                Scan::resolve(&self.data_set, &request, Naming::Descriptor)
-            }
-            (DescriptorType::Path, path) => Err(Error::Misuse(format!(
-                "the descriptor's path has {} parts; it must be one, a table's name",
-                path.len()
-            ))),
-            (DescriptorType::Unknown, _) => {
-                Err(Error::Misuse("the descriptor has no type; it must be a path or a command".into()))
-            }
-        }
-    }
-
-    fn flight_info(&self, descriptor: FlightDescriptor) -> Result<FlightInfo> {
-        let (scan, partitions) = self.described(&descriptor)?;
-        let endpoints = scan.partitions(partitions).into_iter().enumerate().map(|(index, ids)| {
-            let ticket = scan.for_ids(ids).to_request().encode_to_vec();
-            let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
-            let (before, from) = self.replicas.split_at(index % self.replicas.len().max(1));
-            from.iter().chain(before).fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
-        });
-        Ok(FlightInfo::new()
-            .try_with_schema(&schema(&scan))
-            .map_err(encoding)?
-            .with_endpoints(endpoints.collect())
-            .with_descriptor(descriptor)
-            .with_total_records(scan.exact_rows().and_then(|rows| i64::try_from(rows).ok()).unwrap_or(-1))
-            .with_total_bytes(-1)
-            .with_ordered(true))
     }
 }
 
@@ -109,10 +72,6 @@ fn until_stopped<T>(
         stopped.is_cancelled().then(|| Err(Status::unavailable(again)))
     });
     messages.take_until(stopping.cancelled_owned()).chain(word.filter_map(std::future::ready))
-}
-
-fn encoding(error: ArrowError) -> Error {
-    Error::Internal(format!("encoding a schema: {error}"))
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -136,23 +95,17 @@ impl FlightService for Service {
         let wanted = std::str::from_utf8(&expression)
             .map_err(|_| Status::invalid_argument("the criteria are not UTF-8; they must be part of a table's name"))?;
         let is_wanted = |table: &Table| matches!(wanted, "" | "NULL") || table.name().contains(wanted);
-        let infos: Vec<_> = Table::ALL
-            .into_iter()
-            .filter(is_wanted)
-            .map(|table| Ok(self.flight_info(FlightDescriptor::new_path(vec![table.name().to_string()]))?))
-            .collect();
+        let infos: Vec<_> =
+            Table::ALL.into_iter().filter(is_wanted).map(|table| Ok(self.flights.listed(table)?)).collect();
         Ok(Response::new(streams::iter(infos).boxed()))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<FlightInfo> {
-        Ok(Response::new(self.flight_info(request.into_inner())?))
+        Ok(Response::new(self.flights.info(request.into_inner())?))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Answer<SchemaResult> {
-        let (scan, _) = self.described(&request.into_inner())?;
-        let schema = schema(&scan);
-        let options = IpcWriteOptions::default();
-        Ok(Response::new(SchemaAsIpc::new(&schema, &options).try_into().map_err(encoding)?))
+        Ok(Response::new(self.flights.schema(&request.into_inner())?))
     }
 
     /// `WireService` answers DoGet before it comes here.
@@ -165,21 +118,26 @@ impl FlightService for Service {
     }
 
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
-        let action = request.into_inner().r#type;
-        if action != actions::DESCRIBE {
-            let there = actions::list().into_iter().map(|action| action.r#type).collect::<Vec<_>>().join(", ");
-            return Err(Status::unimplemented(format!("there is no action {action:?}; there are: {there}")));
-        }
-        let description = actions::describe(&self.data_set)?;
-        Ok(Response::new(streams::iter([Ok(arrow_flight::Result::new(description))]).boxed()))
+        Ok(Response::new(streams::iter([Ok(self.act(request.get_ref())?)]).boxed()))
     }
 
-    async fn handshake(&self, _: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
-        not_here("Handshake", "this server asks for no credentials; call without")
+    /// Takes whatever is offered: each message is answered, and the token for calls to come is anybody's.
+    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
+        let answers = request.into_inner().map(|offered| {
+            let offered = offered.map_err(|error| Status::invalid_argument(error.message()))?;
+            let protocol_version = offered.protocol_version;
+            Ok(HandshakeResponse { protocol_version, payload: BEARER.into() })
+        });
+        let mut response = Response::new(answers.boxed());
+        let bearer = MetadataValue::from_static(BEARER);
+        response.metadata_mut().insert("authorization", bearer);
+        Ok(response)
     }
 
-    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Answer<PollInfo> {
-        not_here("PollFlightInfo", "GetFlightInfo answers at once")
+    /// Complete at once: there is nothing to wait for, so nothing to poll again.
+    async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Answer<PollInfo> {
+        let info = self.flights.info(request.into_inner())?;
+        Ok(Response::new(PollInfo { info: Some(info), progress: Some(1.0), ..PollInfo::default() }))
     }
 
     async fn do_put(&self, _: Request<Streaming<FlightData>>) -> Answer<Self::DoPutStream> {
@@ -204,6 +162,7 @@ mod tests {
     use arrow_flight::error::FlightError;
     use bytes::{Buf, Bytes};
     use futures::TryStreamExt;
+    use prost::Message as _;
 
     fn service() -> Service {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
@@ -223,7 +182,7 @@ mod tests {
 
     /// What arrow-flight's own encoder makes of the scan.
     fn reference(service: &Service, ticket: &Ticket) -> impl Stream<Item = Result<FlightData, Status>> + use<> {
-        let batches = Batches::new(service.scan(&ticket.ticket, Naming::Ticket).unwrap().0);
+        let batches = Batches::new(service.flights.of_ticket(ticket).unwrap());
         let rows: Vec<_> = batches.iter().map(|batch| Ok(batch.unwrap())).collect();
         FlightDataEncoderBuilder::new()
             .with_schema(batches.schema())

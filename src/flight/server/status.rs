@@ -12,6 +12,7 @@ impl From<Error> for Status {
         match error {
             Error::Misuse(_) => Self::invalid_argument(message),
             Error::UnknownTable { .. } => Self::not_found(message),
+            Error::Unsupported(_) => Self::unimplemented(message),
             Error::ModelMismatch { .. } => Self::failed_precondition(message),
             Error::Limit(_) => Self::resource_exhausted(message),
             Error::Io { .. } | Error::Remote(_) | Error::Interrupted | Error::Internal(_) => Self::internal(message),

@@ -2,7 +2,7 @@
 //!
 //! The customary way copies each batch three times: into an IPC body, into a protobuf message, into tonic's buffer.
 //! Here each Arrow buffer is handed to the HTTP body as a frame of its own, behind a hand-made gRPC and protobuf
-//! header. All other calls go through tonic as usual.
+//! header. All other calls go through tonic as usual, once their request has been looked at.
 //!
 //! ```text
 //! gRPC      0, length of the message (u32, big-endian)
@@ -11,6 +11,8 @@
 //!             data_body = 1000:    length, then the frames: buffers and their padding, as IPC lays them out
 //! ```
 
+use super::airport;
+use super::requests::{self, Call, MAX_REQUEST_BYTES, PREFIX_BYTES};
 use super::service::Service;
 use crate::error::{Error, Result};
 use crate::scan::{BatchMark, Compression, Scan};
@@ -18,28 +20,22 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow::ipc::{CompressionType, MessageHeader, root_as_message};
-use arrow_flight::Ticket;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::Stream;
+use futures::stream::{self, Stream};
 use http_body::{Body as HttpBody, Frame};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::Full;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 use tower_service::Service as TowerService;
-
-/// The gRPC prefix of a message: one byte for compression, four for the length.
-const PREFIX_BYTES: usize = 5;
-
-/// The longest request for a stream that is read; tickets are refused at a quarter of it.
-const MAX_REQUEST_BYTES: usize = 32 << 10;
 
 /// The longest that an IPC message's own prefix is: continuation marker and length.
 const IPC_PREFIX_BYTES: usize = 8;
@@ -49,6 +45,16 @@ const IPC_PREFIX_BYTES: usize = 8;
 pub(super) struct Message(VecDeque<Bytes>);
 
 impl Message {
+    /// Any protobuf message, in one piece.
+    pub fn of(message: &impl prost::Message) -> Result<Self> {
+        let length = message.encoded_len();
+        let mut piece = BytesMut::with_capacity(PREFIX_BYTES + length);
+        piece.put_u8(0);
+        piece.put_u32(u32::try_from(length).map_err(internal)?);
+        message.encode(&mut piece).map_err(internal)?;
+        Ok(Self(VecDeque::from([piece.freeze()])))
+    }
+
     /// The pieces, in order.
     pub fn into_pieces(self) -> VecDeque<Bytes> {
         self.0
@@ -59,6 +65,8 @@ impl Message {
 #[derive(Debug)]
 pub(super) struct Encoder {
     options: IpcWriteOptions,
+    /// The customers of a scan for Airport, whose batches tell how far it is.
+    airport_ids: Option<Range<u64>>,
 }
 
 impl Encoder {
@@ -69,8 +77,11 @@ impl Encoder {
             Compression::Zstd => Some(CompressionType::ZSTD),
         };
         let options = IpcWriteOptions::default();
-        // Refused only for metadata older than V5.
-        Self { options: options.clone().try_with_compression(compression).unwrap_or(options) }
+        Self {
+            // Refused only for metadata older than V5.
+            options: options.clone().try_with_compression(compression).unwrap_or(options),
+            airport_ids: scan.is_airport().then(|| scan.ids()),
+        }
     }
 
     /// The schema, and the dictionaries of `empty`, a batch without rows.
@@ -82,7 +93,10 @@ impl Encoder {
 
     /// The rows of `batch`, marked with the first customer after it. Dictionaries have gone before, in the head.
     pub fn batch(&self, batch: &RecordBatch, next_id: u64) -> Result<Message> {
-        let mark = BatchMark { next_id }.encode_to_vec();
+        let mark = match &self.airport_ids {
+            Some(ids) => airport::progress(ids, next_id)?,
+            None => BatchMark { next_id }.encode_to_vec(),
+        };
         let last = self.ipc_messages(batch)?.pop();
         last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?.into_flight(&mark)
     }
@@ -225,7 +239,7 @@ impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
     }
 }
 
-/// Answers DoGet itself and leaves the other calls to tonic.
+/// Answers DoGet and DoAction itself and leaves the other calls to tonic.
 #[derive(Debug, Clone)]
 pub(super) struct WireService {
     service: Service,
@@ -234,7 +248,8 @@ pub(super) struct WireService {
 
 impl WireService {
     pub fn new(service: Service) -> Self {
-        Self { others: FlightServiceServer::new(service.clone()), service }
+        let others = FlightServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST_BYTES);
+        Self { others, service }
     }
 }
 
@@ -252,37 +267,46 @@ impl TowerService<http::Request<Body>> for WireService {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let is_do_get =
-            request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(Self::NAME)) == Some("/DoGet");
-        if !is_do_get {
-            return self.others.call(request);
-        }
-        let service = self.service.clone();
+        let name = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(Self::NAME));
+        let name = name.and_then(|name| name.strip_prefix('/')).unwrap_or_default().to_string();
+        let mut service = self.clone();
         Box::pin(async move {
-            Ok(match do_get(&service, request.into_body()).await {
-                Ok(body) => {
-                    let mut response = http::Response::new(body);
-                    let grpc = http::HeaderValue::from_static("application/grpc");
-                    response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
-                    response
-                }
+            Ok(match service.answer(&name, request).await {
+                Ok(response) => response,
                 Err(status) => status.into_http(),
             })
         })
     }
 }
 
-async fn do_get(service: &Service, request: Body) -> Result<Body, Status> {
-    let request = Limited::new(request, MAX_REQUEST_BYTES).collect().await;
-    let request = request.map_err(|error| Status::invalid_argument(format!("reading the ticket: {error}")))?.to_bytes();
-    let ticket = match request.get(..PREFIX_BYTES) {
-        Some(&[0, a, b, c, d]) if u32::from_be_bytes([a, b, c, d]) as usize == request.len() - PREFIX_BYTES => {
-            Ticket::decode(request.slice(PREFIX_BYTES..))
-                .map_err(|error| Status::invalid_argument(format!("the request is no Ticket: {error}")))?
+impl WireService {
+    async fn answer(&mut self, name: &str, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+        let unknown = || Status::unimplemented(format!("FlightService has no call {name:?}"));
+        let call = Call::from_name(name).ok_or_else(unknown)?;
+        let (head, body) = request.into_parts();
+        match call {
+            Call::OfMany => Ok(self.by_tonic(http::Request::from_parts(head, body)).await),
+            Call::OfOne(decode) => {
+                let message = Body::new(Full::new(requests::checked(body, decode).await?));
+                Ok(self.by_tonic(http::Request::from_parts(head, message)).await)
+            }
+            Call::DoAction => {
+                let result = self.service.act(&requests::action(body).await?)?;
+                Ok(response(stream::iter([Message::of(&result).map_err(Status::from)])))
+            }
+            Call::DoGet => Ok(response(self.service.messages(&requests::ticket(body).await?)?)),
         }
-        Some(&[1, ..]) => return Err(Status::unimplemented("compressed requests are not read; send the ticket plain")),
-        _ => return Err(Status::invalid_argument("the request is not one gRPC message")),
-    };
-    let messages = service.messages(&ticket)?;
-    Ok(Body::new(WireBody { messages: Some(Box::pin(messages)), current: VecDeque::new() }))
+    }
+
+    async fn by_tonic(&mut self, request: http::Request<Body>) -> http::Response<Body> {
+        self.others.call(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
+fn response(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> http::Response<Body> {
+    let body = WireBody { messages: Some(Box::pin(messages)), current: VecDeque::new() };
+    let mut response = http::Response::new(Body::new(body));
+    let grpc = http::HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
+    response
 }

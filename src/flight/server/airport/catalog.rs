@@ -1,0 +1,71 @@
+//! The catalogue that `ATTACH` shows: one schema with every table.
+
+use super::messages::{Catalog, CatalogVersion, Contents, Schema, TableMetadata, write};
+use crate::batches::schema;
+use crate::error::{Error, Result};
+use crate::flight::server::flights::{Flights, encoding};
+use crate::scan::Scan;
+use crate::tables::Table;
+use arrow::datatypes::Schema as ArrowSchema;
+use arrow_flight::{FlightDescriptor, FlightInfo};
+use prost::Message as _;
+use serde::Serialize;
+use serde_bytes::ByteBuf;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
+
+/// The schema that the tables are in. Not `main`, which versions of the extension refuse to look up.
+const SCHEMA: &str = "saasgen";
+
+/// The catalogue is part of the program.
+pub(super) fn version() -> CatalogVersion {
+    CatalogVersion { catalog_version: 1, is_fixed: true }
+}
+
+/// The answer to `list_schemas`, for a client that calls the catalogue `name`.
+pub(super) fn list_schemas(flights: &Flights, name: &str) -> Result<Vec<u8>> {
+    let tables = Table::ALL.into_iter().map(|table| Ok(ByteBuf::from(info(flights, name, table)?.encode_to_vec())));
+    let serialized = compressed(&tables.collect::<Result<Vec<_>>>()?)?;
+    let sha256 = Sha256::digest(&serialized).iter().map(|byte| format!("{byte:02x}")).collect();
+    let schema = Schema {
+        name: SCHEMA,
+        description: "customers of a SaaS company over 18 months, and the truth behind them",
+        tags: BTreeMap::new(),
+        contents: Contents { sha256, url: None, serialized: Some(ByteBuf::from(serialized)) },
+        is_default: true,
+    };
+    compressed(&Catalog { contents: Contents::default(), schemas: vec![schema], version_info: version() })
+}
+
+/// A table as the catalogue shows it. Its schema says that statistics are to be had of it.
+fn info(flights: &Flights, catalog: &str, table: Table) -> Result<FlightInfo> {
+    let metadata = TableMetadata {
+        kind: "table",
+        catalog,
+        schema: SCHEMA,
+        name: table.name(),
+        comment: table.summary(),
+        input_schema: None,
+        action_name: None,
+        description: None,
+        extra_data: None,
+    };
+    let scan = Scan::whole(&flights.data_set, table);
+    let metadata_of_schema = HashMap::from([("can_produce_statistics".to_string(), "1".to_string())]);
+    let schema = ArrowSchema::new_with_metadata(schema(&scan).fields().clone(), metadata_of_schema);
+    Ok(FlightInfo::new()
+        .try_with_schema(&schema)
+        .map_err(encoding)?
+        .with_descriptor(FlightDescriptor::new_path(vec![table.name().to_string()]))
+        .with_app_metadata(write(&metadata)?)
+        .with_total_records(scan.expected_rows().rows.round() as i64)
+        .with_total_bytes(-1))
+}
+
+/// Msgpack `[length, zstd]`, the length being that of what was compressed, which the extension holds it to.
+fn compressed(message: &impl Serialize) -> Result<Vec<u8>> {
+    let plain = write(message)?;
+    let failed = |error: std::io::Error| Error::Internal(format!("compressing the catalogue: {error}"));
+    let packed = zstd::bulk::compress(&plain, zstd::DEFAULT_COMPRESSION_LEVEL).map_err(failed)?;
+    write(&(plain.len() as u32, ByteBuf::from(packed)))
+}

@@ -1,0 +1,304 @@
+//! DuckDB's filters, as far as they narrow a scan: by customers and by dates.
+//!
+//! DuckDB filters the rows again, so whatever holds all rows that pass is right, and what is not understood holds all.
+//! Versions write the same differently: 1.x has nodes of their own for comparisons, BETWEEN and casts, 2.0 makes
+//! functions of them. The `type` tells them apart in both.
+
+use crate::model::{Day, day_of};
+use crate::scan::Scan;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use serde_json::Value;
+use std::ops::Range;
+
+const MICROSECONDS_OF_DAY: i128 = 86_400_000_000;
+
+/// The customers and days that filters leave of a scan.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Narrowed {
+    pub ids: Range<u64>,
+    pub days: Range<Day>,
+}
+
+impl Narrowed {
+    /// What `json_filters` leaves of `scan`.
+    pub fn by(scan: &Scan, json_filters: &[u8]) -> Self {
+        let (ids, days) = (scan.ids(), scan.days());
+        // Read, a text takes some ten times its length; the longest that comes is a request's.
+        let Ok(filters) = serde_json::from_slice::<Filters>(json_filters) else {
+            return Self { ids, days };
+        };
+        let id_column = scan.table().has_customers().then_some("customer_id");
+        let date_column = scan.table().date_column();
+        let bounds = filters.filters.iter().fold(Bounds::ALL, |bounds, filter| {
+            let names = Columns { names: &filters.column_binding_names_by_index, id_column, date_column };
+            bounds.and(names.bounds(filter))
+        });
+        // The last of none: both ends are within the scan, whatever the filters say.
+        let ids = bounds.ids.of(i128::from(ids.start)..i128::from(ids.end));
+        let days = bounds.days.of(i128::from(days.start)..i128::from(days.end));
+        Self { ids: ids.start as u64..ids.end as u64, days: days.start as Day..days.end as Day }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Filters {
+    /// All must hold.
+    #[serde(default)]
+    filters: Vec<Value>,
+    #[serde(default)]
+    column_binding_names_by_index: Vec<String>,
+}
+
+/// Whole numbers from `least` to `most`, both included; none where they cross.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Interval {
+    least: i128,
+    most: i128,
+}
+
+impl Interval {
+    const ALL: Self = Self { least: i128::MIN, most: i128::MAX };
+    const NONE: Self = Self { least: i128::MAX, most: i128::MIN };
+
+    fn and(self, other: Self) -> Self {
+        Self { least: self.least.max(other.least), most: self.most.min(other.most) }
+    }
+
+    /// The least interval that holds both.
+    fn or(self, other: Self) -> Self {
+        if self.least > self.most {
+            return other;
+        }
+        if other.least > other.most {
+            return self;
+        }
+        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
+    }
+
+    /// What of `range` it holds.
+    fn of(self, range: Range<i128>) -> Range<i128> {
+        let start = self.least.clamp(range.start, range.end);
+        start..self.most.saturating_add(1).clamp(start, range.end)
+    }
+}
+
+/// The rows that can pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bounds {
+    ids: Interval,
+    days: Interval,
+}
+
+impl Bounds {
+    const ALL: Self = Self { ids: Interval::ALL, days: Interval::ALL };
+    const NONE: Self = Self { ids: Interval::NONE, days: Interval::NONE };
+
+    fn and(self, other: Self) -> Self {
+        Self { ids: self.ids.and(other.ids), days: self.days.and(other.days) }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { ids: self.ids.or(other.ids), days: self.days.or(other.days) }
+    }
+}
+
+/// A column that rows are narrowed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Id,
+    Date,
+}
+
+/// A constant, as a fraction of what the column counts in: days compare with microseconds.
+#[derive(Debug, Clone, Copy)]
+struct Constant {
+    value: i128,
+    per_unit: i128,
+}
+
+impl Constant {
+    fn floor(self) -> i128 {
+        self.value.div_euclid(self.per_unit)
+    }
+
+    fn ceiling(self) -> i128 {
+        -(-self.value).div_euclid(self.per_unit)
+    }
+}
+
+/// The columns that filters speak of.
+struct Columns<'a> {
+    names: &'a [String],
+    id_column: Option<&'a str>,
+    date_column: Option<&'a str>,
+}
+
+impl Columns<'_> {
+    /// The rows that `filter` can let pass.
+    fn bounds(&self, filter: &Value) -> Bounds {
+        let kind = filter["type"].as_str().unwrap_or_default();
+        let children = children(filter);
+        match kind {
+            "CONJUNCTION_AND" => children.iter().fold(Bounds::ALL, |bounds, child| bounds.and(self.bounds(child))),
+            "CONJUNCTION_OR" if !children.is_empty() => {
+                children.iter().fold(Bounds::NONE, |bounds, child| bounds.or(self.bounds(child)))
+            }
+            "COMPARE_IN" => self.one_of(&children).unwrap_or(Bounds::ALL),
+            "COMPARE_BETWEEN" => self.between(filter, &children).unwrap_or(Bounds::ALL),
+            _ => self.comparison(kind, &children).unwrap_or(Bounds::ALL),
+        }
+    }
+
+    fn comparison(&self, kind: &str, children: &[&Value]) -> Option<Bounds> {
+        let &[left, right] = children else { return None };
+        let (column, constant, kind) = match self.column(left) {
+            Some(column) => (column, self::constant(right, column)?, kind),
+            None => {
+                let column = self.column(right)?;
+                (column, self::constant(left, column)?, mirrored(kind))
+            }
+        };
+        bounds_of(column, interval(kind, constant)?)
+    }
+
+    fn one_of(&self, children: &[&Value]) -> Option<Bounds> {
+        let (column, constants) = children.split_first()?;
+        let column = self.column(column)?;
+        let mut all = Interval::NONE;
+        for constant in constants {
+            all = all.or(interval("COMPARE_EQUAL", self::constant(constant, column)?)?);
+        }
+        bounds_of(column, all)
+    }
+
+    fn between(&self, filter: &Value, children: &[&Value]) -> Option<Bounds> {
+        let &[input, lower, upper] = children else { return None };
+        let column = self.column(input)?;
+        let is_inclusive = |end: &str| {
+            let stated = [&filter[end], &filter["function_data"][end]].into_iter().find_map(Value::as_bool);
+            // Not said, the wider one holds all that pass.
+            stated.unwrap_or(true)
+        };
+        let above = if is_inclusive("lower_inclusive") { GREATER_OR_EQUAL } else { GREATER };
+        let below = if is_inclusive("upper_inclusive") { LESS_OR_EQUAL } else { LESS };
+        let lower = interval(above, constant(lower, column)?)?;
+        bounds_of(column, lower.and(interval(below, constant(upper, column)?)?))
+    }
+
+    /// The column that `node` is, or is a cast of that keeps its order.
+    fn column(&self, node: &Value) -> Option<Column> {
+        match node["type"].as_str()? {
+            "BOUND_COLUMN_REF" => {
+                let index = usize::try_from(node["binding"]["column_index"].as_u64()?).ok()?;
+                let name = Some(self.names.get(index)?.as_str());
+                match name {
+                    _ if name == self.id_column => Some(Column::Id),
+                    _ if name == self.date_column => Some(Column::Date),
+                    _ => None,
+                }
+            }
+            "OPERATOR_CAST" | "CAST" => {
+                let column = self.column(children(node).first()?)?;
+                let to = node["return_type"]["id"].as_str()?;
+                let keeps_order = match column {
+                    Column::Id => is_whole_number(to),
+                    Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
+                };
+                keeps_order.then_some(column)
+            }
+            _ => None,
+        }
+    }
+}
+
+const LESS: &str = "COMPARE_LESSTHAN";
+const LESS_OR_EQUAL: &str = "COMPARE_LESSTHANOREQUALTO";
+const GREATER: &str = "COMPARE_GREATERTHAN";
+const GREATER_OR_EQUAL: &str = "COMPARE_GREATERTHANOREQUALTO";
+
+/// The comparison with its sides exchanged.
+fn mirrored(kind: &str) -> &str {
+    match kind {
+        LESS => GREATER,
+        LESS_OR_EQUAL => GREATER_OR_EQUAL,
+        GREATER => LESS,
+        GREATER_OR_EQUAL => LESS_OR_EQUAL,
+        same => same,
+    }
+}
+
+/// The numbers that compare so with `constant`; `None` of comparisons that don't narrow.
+fn interval(kind: &str, constant: Constant) -> Option<Interval> {
+    let (floor, ceiling) = (constant.floor(), constant.ceiling());
+    Some(match kind {
+        "COMPARE_EQUAL" => Interval { least: ceiling, most: floor },
+        LESS => Interval { most: ceiling - 1, ..Interval::ALL },
+        LESS_OR_EQUAL => Interval { most: floor, ..Interval::ALL },
+        GREATER => Interval { least: floor + 1, ..Interval::ALL },
+        GREATER_OR_EQUAL => Interval { least: ceiling, ..Interval::ALL },
+        _ => return None,
+    })
+}
+
+fn bounds_of(column: Column, interval: Interval) -> Option<Bounds> {
+    // Where no number of the one column passes, no row does.
+    if interval.least > interval.most {
+        return Some(Bounds::NONE);
+    }
+    Some(match column {
+        Column::Id => Bounds { ids: interval, ..Bounds::ALL },
+        Column::Date => Bounds { days: interval, ..Bounds::ALL },
+    })
+}
+
+/// The operands of a node, by whatever names they go.
+fn children(node: &Value) -> Vec<&Value> {
+    if let Some(children) = node["children"].as_array() {
+        return children.iter().collect();
+    }
+    let named = ["left", "right", "input", "lower", "upper", "child"];
+    named.iter().filter_map(|name| node.get(name)).collect()
+}
+
+fn is_whole_number(type_name: &str) -> bool {
+    let signed = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"];
+    signed.contains(&type_name) || type_name.strip_prefix('U').is_some_and(|name| signed.contains(&name))
+}
+
+/// The constant that `node` is, or is a cast of, as it compares with `column`.
+fn constant(node: &Value, column: Column) -> Option<Constant> {
+    match node["type"].as_str()? {
+        "VALUE_CONSTANT" => {
+            let value = &node["value"];
+            if value["is_null"].as_bool() != Some(false) {
+                return None;
+            }
+            let number = || value["value"].as_i64().map(i128::from).or_else(|| value["value"].as_u64().map(i128::from));
+            let (value, per_unit) = match (column, value["type"]["id"].as_str()?) {
+                (Column::Id, name) if is_whole_number(name) => (number()?, 1),
+                (Column::Date, "DATE") => (number()?, 1),
+                (Column::Date, "TIMESTAMP") => (number()?, MICROSECONDS_OF_DAY),
+                (Column::Date, "VARCHAR") => (i128::from(date(value["value"].as_str()?)?), 1),
+                _ => return None,
+            };
+            Some(Constant { value, per_unit })
+        }
+        "OPERATOR_CAST" | "CAST" => {
+            let to = node["return_type"]["id"].as_str()?;
+            let keeps_value = match column {
+                Column::Id => is_whole_number(to),
+                Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
+            };
+            let value = constant(children(node).first()?, column)?;
+            // A time that is cast to a date loses its hours.
+            let value = if to == "DATE" { Constant { value: value.floor(), per_unit: 1 } } else { value };
+            keeps_value.then_some(value)
+        }
+        _ => None,
+    }
+}
+
+fn date(text: &str) -> Option<Day> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(day_of)
+}

@@ -1,0 +1,123 @@
+//! The surface that DuckDB's Airport extension needs beyond Flight: actions with msgpack bodies.
+//!
+//! `airport_take_flight` and tables of an attached catalogue both end in `endpoints`: which columns are read and which
+//! filters hold goes into the tickets, so that only what is asked for is generated. Streams for it carry their progress
+//! in place of a BatchMark.
+
+mod catalog;
+mod filters;
+mod messages;
+mod statistics;
+
+use super::flights::{Flights, tickets};
+use crate::error::{Error, Result};
+use arrow_flight::{ActionType, FlightDescriptor, FlightEndpoint};
+use filters::Narrowed;
+use messages::{CatalogRequest, EndpointsRequest, FlightInfoRequest, Progress, StatisticsRequest, Transaction};
+use prost::Message as _;
+use serde_bytes::ByteBuf;
+use std::ops::Range;
+
+/// The location that stands for the connection at hand, just as the extension compares it.
+const SAME_CONNECTION: &str = "arrow-flight-reuse-connection://?";
+
+/// An action of the extension's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AirportAction {
+    Endpoints,
+    ListSchemas,
+    CatalogVersion,
+    CreateTransaction,
+    FlightInfo,
+    ColumnStatistics,
+}
+
+impl AirportAction {
+    pub const ALL: [Self; 6] = [
+        Self::Endpoints,
+        Self::ListSchemas,
+        Self::CatalogVersion,
+        Self::CreateTransaction,
+        Self::FlightInfo,
+        Self::ColumnStatistics,
+    ];
+
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Endpoints => "endpoints",
+            Self::ListSchemas => "list_schemas",
+            Self::CatalogVersion => "catalog_version",
+            Self::CreateTransaction => "create_transaction",
+            Self::FlightInfo => "flight_info",
+            Self::ColumnStatistics => "column_statistics",
+        }
+    }
+
+    /// What ListActions says of it.
+    pub fn listed(self) -> ActionType {
+        let description = match self {
+            Self::Endpoints => "the endpoints of a descriptor, for the columns read and the filters given",
+            Self::ListSchemas => "the catalogue: one schema with every table",
+            Self::CatalogVersion => "the catalogue's version, which is fixed",
+            Self::CreateTransaction => "no transaction: the data set never changes",
+            Self::FlightInfo => "a descriptor's FlightInfo",
+            Self::ColumnStatistics => "bounds of a column's values",
+        };
+        ActionType { r#type: self.name().into(), description: format!("DuckDB Airport: {description}; msgpack in") }
+    }
+
+    /// The body of the one result.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where the body can't be read or names what is not there, [`Error::UnknownTable`]. Never
+    /// [`Error::Internal`] for what a client sends: the extension takes that for a failed network and tries again.
+    pub fn answer(self, flights: &Flights, body: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Endpoints => endpoints(flights, &messages::read(self.name(), body)?),
+            Self::ListSchemas => {
+                let CatalogRequest { catalog_name } = messages::read(self.name(), body)?;
+                catalog::list_schemas(flights, catalog_name)
+            }
+            Self::CatalogVersion => {
+                messages::read::<CatalogRequest<'_>>(self.name(), body)?;
+                messages::write(&catalog::version())
+            }
+            Self::CreateTransaction => {
+                messages::read::<CatalogRequest<'_>>(self.name(), body)?;
+                messages::write(&Transaction { identifier: None })
+            }
+            Self::FlightInfo => {
+                let FlightInfoRequest { descriptor } = messages::read(self.name(), body)?;
+                Ok(flights.info(read_descriptor(descriptor)?)?.encode_to_vec())
+            }
+            Self::ColumnStatistics => {
+                let StatisticsRequest { flight_descriptor, column_name, .. } = messages::read(self.name(), body)?;
+                let (scan, _) = flights.of_descriptor(&read_descriptor(flight_descriptor)?)?;
+                statistics::of(&scan, column_name)
+            }
+        }
+    }
+}
+
+fn read_descriptor(bytes: &[u8]) -> Result<FlightDescriptor> {
+    FlightDescriptor::decode(bytes)
+        .map_err(|error| Error::Misuse(format!("the descriptor in the body is no FlightDescriptor: {error}")))
+}
+
+fn endpoints(flights: &Flights, request: &EndpointsRequest<'_>) -> Result<Vec<u8>> {
+    let (scan, partitions) = flights.of_descriptor(&read_descriptor(request.descriptor)?)?;
+    let Narrowed { ids, days } = Narrowed::by(&scan, request.parameters.json_filters);
+    let narrowed = scan.for_airport(ids, days, |place| request.parameters.column_ids.has(place));
+    let endpoints = tickets(&narrowed, partitions).map(|ticket| {
+        let endpoint = FlightEndpoint::new().with_ticket(ticket).with_location(SAME_CONNECTION);
+        ByteBuf::from(endpoint.encode_to_vec())
+    });
+    messages::write(&endpoints.collect::<Vec<_>>())
+}
+
+/// What a batch of an Airport scan carries: the share of the customers in `ids` that are done before `next_id`.
+pub(super) fn progress(ids: &Range<u64>, next_id: u64) -> Result<Vec<u8>> {
+    let customers = (ids.end - ids.start).max(1) as f64;
+    messages::write(&Progress { progress: (next_id.saturating_sub(ids.start) as f64 / customers).min(1.0) })
+}

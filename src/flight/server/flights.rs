@@ -1,0 +1,96 @@
+//! What there is to read: descriptors and tickets, resolved to scans of the data set, and what is said of them.
+
+use crate::batches::schema;
+use crate::error::{Error, Result};
+use crate::flight::location::Location;
+use crate::scan::{Naming, Partitions, Scan, ScanRequest};
+use crate::tables::{DataSet, Table};
+use arrow::error::ArrowError;
+use arrow::ipc::writer::IpcWriteOptions;
+use arrow_flight::flight_descriptor::DescriptorType;
+use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, SchemaAsIpc, SchemaResult, Ticket};
+use prost::Message as _;
+use std::sync::Arc;
+
+/// The data set's tables as flights.
+#[derive(Debug, Clone)]
+pub(super) struct Flights {
+    pub data_set: DataSet,
+    /// Where else the same is served.
+    pub replicas: Arc<[Location]>,
+}
+
+impl Flights {
+    /// The scan that a ticket names.
+    pub fn of_ticket(&self, ticket: &Ticket) -> Result<Scan> {
+        Ok(self.scan(&ticket.ticket, Naming::Ticket)?.0)
+    }
+
+    /// The scan that a descriptor names, and how to cut it.
+    pub fn of_descriptor(&self, descriptor: &FlightDescriptor) -> Result<(Scan, Partitions)> {
+        match (descriptor.r#type(), descriptor.path.as_slice()) {
+            (DescriptorType::Cmd, _) => self.scan(&descriptor.cmd, Naming::Descriptor),
+            (DescriptorType::Path, [table]) => {
+                let request = ScanRequest { table: table.clone(), ..ScanRequest::default() };
+                self.resolve(&request, Naming::Descriptor)
+            }
+            (DescriptorType::Path, path) => Err(Error::Misuse(format!(
+                "the descriptor's path has {} parts; it must be one, a table's name",
+                path.len()
+            ))),
+            (DescriptorType::Unknown, _) => {
+                Err(Error::Misuse("the descriptor has no type; it must be a path or a command".into()))
+            }
+        }
+    }
+
+    fn scan(&self, request: &[u8], naming: Naming) -> Result<(Scan, Partitions)> {
+        self.resolve(&ScanRequest::from_bytes(request)?, naming)
+    }
+
+    pub fn resolve(&self, request: &ScanRequest, naming: Naming) -> Result<(Scan, Partitions)> {
+        Scan::resolve(&self.data_set, request, naming)
+    }
+
+    /// What a descriptor's flight is: its schema, and where its rows are to be had.
+    pub fn info(&self, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+        let (scan, partitions) = self.of_descriptor(&descriptor)?;
+        let endpoints = tickets(&scan, partitions).enumerate().map(|(index, ticket)| {
+            let (before, from) = self.replicas.split_at(index % self.replicas.len().max(1));
+            let endpoint = FlightEndpoint::new().with_ticket(ticket);
+            from.iter().chain(before).fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
+        });
+        Ok(FlightInfo::new()
+            .try_with_schema(&schema(&scan))
+            .map_err(encoding)?
+            .with_endpoints(endpoints.collect())
+            .with_descriptor(descriptor)
+            .with_total_records(scan.exact_rows().and_then(|rows| i64::try_from(rows).ok()).unwrap_or(-1))
+            .with_total_bytes(-1)
+            .with_ordered(true))
+    }
+
+    /// What ListFlights says of a table: one endpoint, the whole. Airport's listing takes no more, and every client may
+    /// ask for more.
+    pub fn listed(&self, table: Table) -> Result<FlightInfo> {
+        let whole = format!("{}?partitions=1", table.name());
+        let path = FlightDescriptor::new_path(vec![table.name().to_string()]);
+        Ok(self.info(FlightDescriptor::new_cmd(whole))?.with_descriptor(path))
+    }
+
+    /// The schema of a descriptor's flight.
+    pub fn schema(&self, descriptor: &FlightDescriptor) -> Result<SchemaResult> {
+        let (scan, _) = self.of_descriptor(descriptor)?;
+        SchemaAsIpc::new(&schema(&scan), &IpcWriteOptions::default()).try_into().map_err(encoding)
+    }
+}
+
+/// A ticket for each partition of `scan`, in order.
+pub(super) fn tickets(scan: &Scan, partitions: Partitions) -> impl Iterator<Item = Ticket> + '_ {
+    let partitions = scan.partitions(partitions).into_iter();
+    partitions.map(|ids| Ticket::new(scan.for_ids(ids).to_request().encode_to_vec()))
+}
+
+pub(super) fn encoding(error: ArrowError) -> Error {
+    Error::Internal(format!("encoding a schema: {error}"))
+}

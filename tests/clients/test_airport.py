@@ -1,0 +1,542 @@
+"""DuckDB through Airport: the stand-in extension against the server; DuckDB's own answers over the files are the truth."""
+import time
+
+import msgpack
+import pyarrow as pa
+import pyarrow.flight as flight
+import pyarrow.parquet as pq
+import pytest
+
+from airport import EMPTY, ROW_ID, Airport, pack, rewrite, run
+from conftest import CUSTOMERS
+from test_pyarrow import SCHEMAS, TABLES
+
+COLUMNS = [(table, column) for table in TABLES for column, _ in SCHEMAS[table]]
+
+
+@pytest.fixture
+def airport(server):
+    with Airport(server.uri) as airport:
+        yield airport
+
+
+@pytest.fixture(scope="session")
+def truth(raw):
+    """The tables as files hold them."""
+    return {table: pq.read_table(raw / f"{table}.parquet") for table in TABLES}
+
+
+@pytest.fixture
+def attached(airport):
+    return airport.attach("saas").default
+
+
+# Listing and taking flights by hand
+
+def test_flights_lists_every_table(airport):
+    flights = airport.flights()
+    assert [info.descriptor.path for info in flights] == [[table.encode()] for table in TABLES]
+    assert [info.schema.names for info in flights] == [[name for name, _ in SCHEMAS[table]] for table in TABLES]
+    assert [info.descriptor.path for info in airport.flights("billing")] == [[b"billing"]]
+    assert len(airport.flights("NULL")) == len(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_flight_by_path_and_by_command_has_the_rows_of_the_file(airport, truth, table):
+    for place in ([table], table):
+        scan = airport.take_flight(place)
+        assert scan.wire.equals(truth[table])
+        assert scan.rows.equals(run(truth[table], "*", None))
+
+
+def test_a_command_narrows_and_so_do_its_filters(airport, truth):
+    place = "usage_daily?from=2024-01-01"
+    expected = run(truth["usage_daily"], "*", "date >= '2024-01-01'")
+    assert airport.take_flight(place).rows.equals(expected)
+    assert airport.take_flight(place).wire.num_rows == expected.num_rows
+    scan = airport.take_flight(place, where="date < '2024-02-01' AND customer_id <= 100")
+    expected = run(truth["usage_daily"], "*", "date >= '2024-01-01' AND date < '2024-02-01' AND customer_id <= 100")
+    assert scan.rows.equals(expected)
+    assert scan.wire.num_rows == expected.num_rows > 0
+    # A filter can't widen what the command names.
+    assert airport.take_flight(place, where="date < '2024-01-01'").wire.num_rows == 0
+
+
+def test_a_commands_columns_are_the_schema(airport, truth):
+    scan = airport.take_flight("customers?columns=plan,customer_id", select="plan", where="customer_id > 4990")
+    assert scan.wire.schema.names == ["plan", "customer_id"]
+    assert scan.rows.equals(run(truth["customers"], "plan", "customer_id > 4990"))
+
+
+def test_flights_that_are_not_there(airport):
+    for place in (["nothing"], "nothing", ["customers", "more"], ["__databases"]):
+        with pytest.raises((KeyError, pa.ArrowInvalid)):
+            airport.take_flight(place)
+    with pytest.raises(pa.ArrowInvalid):
+        airport.take_flight("customers?colour=red")
+
+
+def test_a_token_is_sent_on_every_call_and_does_no_harm(server, truth):
+    with Airport(server.uri, token="secret") as airport:
+        assert airport.attach("saas").default["customers"].scan().wire.equals(truth["customers"])
+
+
+# Strings of any bytes
+
+def varint(value):
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
+
+
+def scan_request(table, first_id, last_id):
+    """A protobuf saasgen.v1.ScanRequest: what the server itself puts in tickets and commands."""
+    return b"\x0a" + bytes([len(table)]) + table + b"\x28" + varint(first_id) + b"\x30" + varint(last_id)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("command", [
+    scan_request(b"customers", 200, 4_000),
+    b"customers?first_id=200&last_id=4000&columns=customer_id,signup_date,plan,region&strings=utf8&compression=none"
+    b"&customers=5000&seed=42",
+])
+def test_a_descriptor_that_is_not_text(airport, truth, command, binary):
+    descriptor = flight.FlightDescriptor.for_command(command)
+    with pytest.raises(UnicodeDecodeError):
+        descriptor.serialize().decode()
+    scan = airport.take_flight(command, where="customer_id < 300", binary=binary)
+    assert scan.wire.equals(truth["customers"].slice(199, 100))
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_strings_as_str_and_as_bin(airport, attached, truth, binary):
+    scan = attached["billing"].scan(where="customer_id < 20", binary=binary)
+    assert scan.rows.equals(run(truth["billing"], "*", "customer_id < 20"))
+    assert attached["billing"].flight_info(binary=binary).schema.equals(truth["billing"].schema)
+    assert attached["billing"].statistics("amount", binary=binary) == attached["billing"].statistics("amount")
+
+
+# Filters
+
+def dialects(*cases):
+    """DuckDB's two ways to write a filter, as the optimizer leaves it and as it was: constants left, casts of constants."""
+    ways = [pytest.param({"dialect": dialect, "optimize": optimize}, id=f"{dialect}.x{'' if optimize else ' unoptimized'}")
+            for dialect in (1, 2) for optimize in (True, False)]
+    names = "table, where, hull" if len(cases[0]) == 3 else "table, where"
+    return lambda test: pytest.mark.parametrize("how", ways)(pytest.mark.parametrize(names, cases)(test))
+
+
+@dialects(
+    ("customers", "customer_id = 42", None),
+    ("customers", "42 = customer_id", None),
+    ("customers", "customer_id < 100", None),
+    ("customers", "customer_id <= 100", None),
+    ("customers", "customer_id > 4900", None),
+    ("customers", "customer_id >= 4900", None),
+    ("customers", "100 > customer_id", None),
+    ("customers", "4900 <= customer_id", None),
+    ("customers", "customer_id BETWEEN 1000 AND 1100", None),
+    ("customers", "customer_id >= 1000 AND customer_id < 1100", None),
+    ("customers", "1000 < customer_id AND 1100 >= customer_id", None),
+    ("customers", "customer_id IN (900, 5, 77)", "customer_id BETWEEN 5 AND 900"),
+    ("customers", "customer_id IN (77)", None),
+    ("customers", "customer_id < 50 AND upper(plan) = 'PRO'", "customer_id < 50"),
+    ("customers", "customer_id < 900 AND customer_id IN (5, 77, 950)", "customer_id BETWEEN 5 AND 899"),
+    ("customers", "customer_id > 5000", None),
+    ("customers", "customer_id < 1", None),
+    ("customers", "customer_id = -5", None),
+    ("customers", "customer_id >= 9000000000000000000", None),
+    ("customers", "customer_id = 9223372036854775807", None),
+    ("customers", "customer_id = -9223372036854775807", None),
+    ("usage_daily", "date = '2024-03-05'", None),
+    ("usage_daily", "date < '2024-01-01'", None),
+    ("usage_daily", "date <= DATE '2024-01-01'", None),
+    ("usage_daily", "date > '2024-06-01'", None),
+    ("usage_daily", "DATE '2024-06-01' <= date", None),
+    ("usage_daily", "date BETWEEN '2024-02-01' AND '2024-02-29'", None),
+    ("usage_daily", "date >= '2024-02-01' AND date < '2024-03-01' AND customer_id > 4000", None),
+    ("usage_daily", "date IN (DATE '2024-02-01', DATE '2024-02-10')", "date BETWEEN '2024-02-01' AND '2024-02-10'"),
+    ("usage_daily", "date = '2024-02-01' AND sessions > 1", "date = '2024-02-01'"),
+    ("usage_daily", "date > '2100-01-01'", None),
+    ("usage_daily", "date < '1900-01-01'", None),
+    ("billing", "bill_date >= '2024-06-01' AND customer_id = 2", None),
+    ("support", "ticket_date < '2024-01-01' AND 4000 <= customer_id", None),
+    ("usage_truth", "date = '2024-03-05' AND customer_id <= 1000 AND logged", "date = '2024-03-05' AND customer_id <= 1000"),
+)
+def test_filters_on_ids_and_dates_narrow_the_scan(airport, truth, table, where, hull, how):
+    scan = airport.take_flight([table], where=where, **how)
+    expected = run(truth[table], "*", where)
+    assert scan.rows.equals(expected)
+    most = run(truth[table], "*", hull or where).num_rows
+    assert expected.num_rows <= scan.wire.num_rows <= most < truth[table].num_rows
+
+
+@dialects(
+    ("customers", "plan = 'Free'"),
+    ("customers", "upper(plan) = 'PRO'"),
+    ("customers", "plan LIKE 'P%'"),
+    ("customers", "region IN ('EU', 'NA')"),
+    ("customers", "plan IS NULL"),
+    ("customers", "plan IS NOT NULL"),
+    ("customers", "customer_id IS NULL"),
+    ("customers", "customer_id % 7 = 0"),
+    ("customers", "customer_id + 1 = 5"),
+    ("customers", "-customer_id > -10"),
+    ("customers", "customer_id <> 5"),
+    ("customers", "customer_id NOT IN (1, 2, 3)"),
+    ("customers", "customer_id IS DISTINCT FROM 5"),
+    ("customers", "customer_id IS NOT DISTINCT FROM 5"),
+    ("customers", "NOT (customer_id < 100)"),
+    ("customers", "NOT (customer_id BETWEEN 10 AND 4990)"),
+    ("customers", "NOT (customer_id < 100 AND upper(plan) = 'PRO')"),
+    ("customers", "NOT (customer_id IN (1, 2) OR signup_date < '2024-01-01')"),
+    ("customers", "customer_id < 10 OR region = 'EU'"),
+    ("customers", "customer_id < 10 OR customer_id > 4990"),
+    ("customers", "(customer_id < 50 AND plan = 'Pro') OR (customer_id > 4000 AND region = 'EU')"),
+    ("customers", "customer_id < 100 AND customer_id > 10 AND (plan = 'Pro' OR NOT customer_id < 50)"),
+    ("customers", "customer_id = year(signup_date)"),
+    ("customers", "customer_id BETWEEN 10 AND year(signup_date)"),
+    ("customers", "year(signup_date) = 2024"),
+    ("customers", "region > plan"),
+    ("customers", "customer_id::VARCHAR = '42'"),
+    ("customers", "CAST(customer_id AS INTEGER) < 30"),
+    ("customers", "customer_id < 10.5"),
+    ("customers", "customer_id < 100::HUGEINT AND customer_id > 90::SMALLINT"),
+    ("customers", "customer_id < 99999999999999999999"),
+    ("customers", "customer_id > -9223372036854775808"),
+    ("customers", "coalesce(customer_id, 0) < 5"),
+    ("customers", "CASE WHEN customer_id < 10 THEN plan = 'Free' ELSE region = 'EU' END"),
+    ("customers", "signup_date >= TIMESTAMP '2024-01-01 12:00:00'"),
+    ("customers", "signup_date < TIMESTAMP '2024-01-01 12:00:00'"),
+    ("customers", "signup_date < 'infinity' AND signup_date > '-infinity'"),
+    ("usage_daily", "date >= 'infinity'"),
+    ("usage_daily", "date > '-infinity' AND customer_id < 100"),
+    ("billing", "amount > 100.5"),
+    ("billing", "payment_status = 'paid' AND amount <= 99"),
+    ("retention_curves", "day < 30 AND retention_probability > 0.5"),
+    ("retention_curves", "plan = 'Free' OR day = 7"),
+    ("usage_truth", "logged AND customer_id < 300"),
+    ("usage_truth", "NOT logged AND customer_id < 300"),
+)
+def test_filters_that_are_left_to_duckdb_lose_no_row(airport, truth, table, where, how):
+    assert airport.take_flight([table], where=where, **how).rows.equals(run(truth[table], "*", where))
+
+
+@pytest.mark.parametrize("dialect", [1, 2])
+def test_a_long_list_of_values(airport, truth, dialect):
+    """A filter comes with every one of them, some 200 bytes each."""
+    where = f"customer_id IN ({', '.join(map(str, range(1, 4_000, 2)))})"
+    scan = airport.take_flight(["customers"], where=where, dialect=dialect)
+    assert scan.rows.equals(run(truth["customers"], "*", where))
+    assert scan.wire.num_rows <= 3_999
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, 2**64, 2**200, 1.8446744073709552e19, 1e308, -1])
+def test_a_number_of_any_size_in_the_filters(airport, number):
+    def edit(filters):
+        return rewrite(filters, lambda node: {**node, "query_location": number} if "query_location" in node else node)
+    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire["customer_id"].to_pylist() == [42]
+
+
+@pytest.mark.parametrize("edit", [
+    lambda filters: [{**filters[0], "type": "COMPARE_NEWLY_INVENTED"}],
+    lambda filters: [{**filters[0], "expression_class": "BOUND_SUBQUERY", "type": "SUBQUERY"}],
+    lambda filters: [{"expression_class": "BOUND_NEWLY_INVENTED", "type": "NEWLY_INVENTED"}],
+    lambda filters: [{**filters[0], "children": filters[0]["children"][:1]}],
+    lambda filters: [{**filters[0], "children": filters[0]["children"][:1] * 2}],
+    lambda filters: [{**filters[0], "children": []}],
+    lambda filters: [{**filters[0], "children": None}],
+    lambda filters: [{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_OR", "children": [*filters, {}]}],
+    lambda filters: [{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_XOR", "children": filters}],
+    lambda filters: [{}, None, 7, "text", [], [{}]],
+    lambda filters: rewrite(filters, lambda node: {**node, "column_index": 99} if "column_index" in node else node),
+    lambda filters: rewrite(filters, lambda node: {**node, "column_index": -1} if "column_index" in node else node),
+    lambda filters: rewrite(filters, lambda node: {key: item for key, item in node.items() if key != "binding"}),
+])
+def test_what_is_not_understood_is_left_to_duckdb(airport, edit):
+    """Such a filter may hold for any row."""
+    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).rows["customer_id"].to_pylist() == [42]
+
+
+@pytest.mark.parametrize("where", [
+    "customer_id = 42", "customer_id < 100", "customer_id BETWEEN 10 AND 90", "customer_id IN (1, 99)",
+    "customer_id < 100 AND upper(plan) = 'PRO'", "signup_date < '2024-01-01'",
+])
+def test_not_keeps_what_its_inside_would_drop(airport, truth, where):
+    """The rows that a scan keeps beyond the filter's own must not be taken for the filter's."""
+    def edit(filters):
+        inside = {"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": filters}
+        return [{"expression_class": "BOUND_OPERATOR", "type": "OPERATOR_NOT", "children": [inside]}]
+    wire = airport.take_flight(["customers"], where=where, edit=edit).wire
+    assert run(wire, "*", f"NOT ({where})").equals(run(truth["customers"], "*", f"NOT ({where})"))
+
+
+@pytest.mark.parametrize("constant", [
+    {"is_null": True}, {"value": None}, {"value": "42"}, {"value": 42.5}, {"value": 1e300}, {"value": 2**70},
+    {"value": -2**70}, {"value": True}, {"value": []}, {"value": {}}, {"value": {"upper": 0, "lower": 42}},
+    {"type": None}, {"type": {"id": "NEWLY_INVENTED"}},
+])
+def test_constants_of_any_kind_do_no_harm(airport, constant):
+    def edit(filters):
+        return rewrite(filters, lambda node: {**node, **constant} if "is_null" in node else node)
+    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire.num_rows in (CUSTOMERS, 1, 0)
+
+
+@pytest.mark.parametrize("edit", [
+    lambda filters: [*filters, {"expression_class": "BOUND_NEWLY_INVENTED", "type": "NEWLY_INVENTED"}],
+    lambda filters: [{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": [{}, *filters]}],
+    lambda filters: rewrite(filters, lambda node: {**node, "newly_invented": {"of": [1, None]}}),
+])
+def test_what_is_known_beside_what_is_not(airport, edit):
+    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire["customer_id"].to_pylist() == [42]
+
+
+# Columns
+
+def test_a_projection_has_all_columns_in_order_and_its_own_filled(airport, truth):
+    for table in TABLES:
+        names = [name for name, _ in SCHEMAS[table]]
+        for chosen in ([names[-1]], names[:2], names[::-1]):
+            select = ", ".join(f'"{name}"' for name in chosen)
+            scan = airport.take_flight([table], select=select)
+            assert scan.wire.schema.names == names
+            assert scan.rows.equals(run(truth[table], select, None))
+
+
+def test_a_filter_on_a_column_that_is_not_selected(airport, truth):
+    for where in ("region = 'EU'", "customer_id < 10 AND region = 'EU'", "signup_date >= '2024-06-01'"):
+        scan = airport.take_flight(["customers"], select="plan", where=where)
+        assert scan.rows.equals(run(truth["customers"], "plan", where))
+
+
+@pytest.mark.parametrize("column_ids", [[0], [ROW_ID], [EMPTY], [4], [99], [2**32], [1, ROW_ID], [ROW_ID, 99], [3, 3], []])
+def test_counting_rows_whatever_the_ids(airport, truth, column_ids):
+    for table in TABLES:
+        scan = airport.take_flight([table], select="count(*)", column_ids=column_ids)
+        assert scan.rows.column(0).to_pylist() == [truth[table].num_rows]
+
+
+def test_filters_name_columns_by_binding_not_by_column_id(airport, truth):
+    """The names are those of the moment the filter was handed over, the ids those that were left at the end."""
+    select, where = "customer_id, date, sessions", "customer_id = 42 AND date < '2024-06-01'"
+    scan = airport.take_flight(["usage_daily"], select, where, column_ids=[4, 2, 1, 0, 3])
+    expected = run(truth["usage_daily"], select, where)
+    assert scan.rows.equals(expected)
+    assert scan.wire.num_rows == expected.num_rows
+
+
+# Progress
+
+@pytest.mark.parametrize("table", TABLES)
+def test_progress_grows_to_one_at_most(airport, table):
+    scan = airport.take_flight([table])
+    assert len(scan.progress) == scan.endpoints >= 1
+    for told in scan.progress:
+        assert told == sorted(told)
+        assert all(0 <= value <= 1 for value in told)
+    if table.startswith("usage"):
+        assert any(scan.progress)
+
+
+# ATTACH
+
+@pytest.mark.parametrize("name", ["saas", "", "saasgen", "a b/c", "naïve ☃", "x" * 300])
+def test_a_catalogue_answers_to_any_name(airport, truth, name):
+    catalog = airport.attach(name)
+    assert list(catalog.default) == TABLES
+    assert sum(len(tables) for tables in catalog.tables.values()) == len(TABLES)
+    for table in catalog.default.values():
+        assert table.metadata.catalog == name
+        assert table.metadata.action_name is table.metadata.extra_data is None
+        assert table.schema.equals(pa.schema([pa.field(*field, nullable=False) for field in SCHEMAS[table.name]]))
+    assert catalog.default["customers"].scan(where="customer_id < 9").wire.equals(truth["customers"].slice(0, 8))
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_attached_table_has_the_rows_of_the_file(attached, truth, table):
+    assert attached[table].scan().wire.equals(truth[table])
+    (count,) = attached[table].scan(select="count(*)", column_ids=[ROW_ID]).rows.column(0).to_pylist()
+    assert count == truth[table].num_rows
+
+
+def test_attached_tables_join(attached, truth):
+    """What two scans of one query are asked for."""
+    pro = attached["customers"].scan(select="customer_id", where="plan = 'Pro' AND customer_id <= 500")
+    paid = attached["billing"].scan(select="customer_id, amount", where="payment_status = 'paid' AND customer_id <= 500")
+    joined = pro.rows.join(paid.rows, "customer_id", join_type="inner")["amount"].to_pylist()
+    expected = truth["customers"].join(truth["billing"], "customer_id", join_type="inner")
+    expected = run(expected, "amount", "plan = 'Pro' AND payment_status = 'paid' AND customer_id <= 500")
+    assert sorted(joined) == sorted(expected["amount"].to_pylist()) != []
+
+
+def test_the_catalogues_version_stands(airport):
+    first, second = airport.catalog_version("saas"), airport.catalog_version("other")
+    assert first == second == airport.attach("saas").version_info
+
+
+def test_transactions_have_no_identifier_or_one_that_scans_can_name(airport, attached):
+    identifier = airport.create_transaction("saas")
+    assert identifier is None or identifier.isascii()
+    assert attached["customers"].scan(where="customer_id = 1").wire.num_rows == 1
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_flight_info_is_that_of_get_flight_info(airport, attached, table):
+    told = attached[table].flight_info()
+    asked = airport.client.get_flight_info(attached[table].descriptor)
+    assert told.schema.equals(asked.schema)
+    assert told.schema.equals(attached[table].schema)
+    assert told.total_records in (-1, asked.total_records)
+
+
+@pytest.mark.parametrize("table, column", COLUMNS)
+def test_statistics_hold_for_every_row(attached, truth, table, column):
+    statistics = attached[table].statistics(column)
+    quoted = f'"{column}"'
+    low, high = (run(truth[table], f"{bound}({quoted}) AS bound", None)["bound"][0].as_py() for bound in ("min", "max"))
+    assert statistics.min <= low and high <= statistics.max
+    assert statistics.has_not_null and not statistics.has_null
+    assert 1 <= statistics.distinct_count < 2**63
+    if isinstance(low, str):
+        longest = max(len(value.encode()) for value in truth[table][column].unique().to_pylist())
+        # Versions that know no max_string_length take the longer of the two bounds for it, and pack strings by it.
+        assert max(len(statistics.min.encode()), len(statistics.max.encode())) >= longest
+        assert getattr(statistics, "max_string_length", longest) >= longest
+
+
+# What no extension sends
+
+DESCRIPTOR = flight.FlightDescriptor.for_path("customers").serialize()
+PARAMETERS = {"json_filters": "", "column_ids": [], "table_function_parameters": "", "table_function_input_schema": "",
+              "at_unit": "", "at_value": ""}
+REQUESTS = {
+    "endpoints": {"descriptor": DESCRIPTOR, "parameters": PARAMETERS},
+    "list_schemas": {"catalog_name": "saas"},
+    "catalog_version": {"catalog_name": "saas"},
+    "create_transaction": {"catalog_name": "saas"},
+    "flight_info": {"descriptor": DESCRIPTOR, "at_unit": "", "at_value": ""},
+    "column_statistics": {"flight_descriptor": DESCRIPTOR, "column_name": "plan", "type": "VARCHAR"},
+}
+BROKEN = {
+    "nothing": b"",
+    "nil": b"\xc0",
+    "a number": b"\x07",
+    "an array": b"\x91\xa1a",
+    "the byte that means nothing": b"\xc1",
+    "a map that ends": b"\x82\xa1a",
+    "a map of 2^32": b"\xdf\xff\xff\xff\xff",
+    "an array of 2^32": b"\xdd\xff\xff\xff\xff",
+    "a str of 2^32": b"\xdb\xff\xff\xff\xffcustomers",
+    "a bin of 2^32": b"\xc6\xff\xff\xff\xffcustomers",
+    "an ext of 2^32": b"\xc9\xff\xff\xff\xff\x01customers",
+    "arrays in arrays": b"\x91" * 200_000 + b"\xc0",
+    "maps in maps": b"\x81\xa1a" * 60_000 + b"\xc0",
+    "maps as keys": b"\x81" * 200_000 + b"\xc0",
+    "more than anyone asks": b"\x91" * 10_000_000,
+    "text": b"SELECT * FROM customers",
+    "random bytes": bytes((i * 167 + 89) % 256 for i in range(10_000)),
+}
+NESTED = b'{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": ['
+REFUSED = KeyError, pa.ArrowInvalid
+
+
+def refused(airport, action, body):
+    """An error of the caller's making, at once, and the server lives on."""
+    begun = time.monotonic()
+    with pytest.raises(REFUSED):
+        airport.action(action, body)
+    assert time.monotonic() - begun < 10
+    assert airport.catalog_version("saas")
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+def test_requests_as_they_should_be(airport, action):
+    assert airport.action(action, pack(REQUESTS[action]))
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+def test_requests_with_fields_of_a_newer_extension(airport, action):
+    assert airport.action(action, pack({"newer": [{"than": 1}], **REQUESTS[action]}))
+    assert airport.action("endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, "newer": b"\xff"}}))
+
+
+def test_an_endpoints_request_of_an_older_extension(airport):
+    assert airport.action("endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {"json_filters": "", "column_ids": [0]}}))
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("action", REQUESTS)
+def test_bodies_that_are_no_request(airport, action, broken):
+    refused(airport, action, BROKEN[broken])
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+def test_requests_cut_short(airport, action):
+    body = pack(REQUESTS[action])
+    for length in range(1, len(body), 1 + len(body) // 40):
+        refused(airport, action, body[:length])
+
+
+@pytest.mark.parametrize("action", REQUESTS)
+@pytest.mark.parametrize("value", [None, 7, -1, 1.5, True, [], {}])
+def test_values_of_another_type(airport, action, value):
+    for key in REQUESTS[action]:
+        if key not in ("at_unit", "at_value", "parameters"):
+            refused(airport, action, msgpack.packb({**REQUESTS[action], key: value}))
+
+
+@pytest.mark.parametrize("key, value", [
+    ("json_filters", 7), ("json_filters", []), ("column_ids", 7), ("column_ids", "text"), ("column_ids", ["text"]),
+    ("column_ids", [1.5]), ("column_ids", [None]),
+])
+def test_parameters_of_another_type(airport, key, value):
+    refused(airport, "endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, key: value}}))
+
+
+@pytest.mark.parametrize("parameters", [None, 7, "text", []])
+def test_parameters_that_are_no_map(airport, parameters):
+    refused(airport, "endpoints", pack({"descriptor": DESCRIPTOR, "parameters": parameters}))
+
+
+@pytest.mark.parametrize("descriptor", [
+    b"", b"\xff", b"\x08", b"\x08\x02\x12\xff\xff\xff\xff\x0f", b"customers",
+    flight.FlightDescriptor.for_path().serialize(),
+    flight.FlightDescriptor.for_path("nothing").serialize(),
+    flight.FlightDescriptor.for_path("customers", "customers").serialize(),
+    flight.FlightDescriptor.for_path(b"\xff".decode("latin1") * 100).serialize(),
+    flight.FlightDescriptor.for_command(b"").serialize(),
+    flight.FlightDescriptor.for_command(b"\xff").serialize(),
+    flight.FlightDescriptor.for_command(b"nothing").serialize(),
+    flight.FlightDescriptor.for_command(b"customers?colour=red").serialize(),
+    flight.FlightDescriptor.for_command(scan_request(b"nothing", 1, 1)).serialize(),
+])
+@pytest.mark.parametrize("action, key", [("endpoints", "descriptor"), ("flight_info", "descriptor"),
+                                         ("column_statistics", "flight_descriptor")])
+def test_descriptors_of_no_table(airport, action, key, descriptor):
+    refused(airport, action, pack({**REQUESTS[action], key: descriptor}))
+
+
+@pytest.mark.parametrize("column, kind", [
+    ("nothing", "VARCHAR"), ("", "VARCHAR"), (b"\xff", "VARCHAR"), ("plan", b"\xff"),
+])
+def test_statistics_of_what_is_not_there(airport, column, kind):
+    refused(airport, "column_statistics", pack({"flight_descriptor": DESCRIPTOR, "column_name": column, "type": kind}))
+
+
+@pytest.mark.parametrize("filters", [
+    b"{", b"nonsense", b"[]", b"7", b"null", b'"text"', b"\xff\xfe", b"[" * 200_000, b"[" * 10_000_000,
+    b"{}", b'{"filters": 7}', b'{"filters": []}', b'{"filters": [{}]}', b'{"filters": [' + NESTED * 2_000,
+    b'{"filters": [' + NESTED * 2_000 + b"]}" * 2_000 + b'], "column_binding_names_by_index": []}',
+    b'{"filters": [], "column_binding_names_by_index": 7}', b'{"filters": [], "column_binding_names_by_index": [7]}',
+])
+def test_filters_that_are_none(airport, filters):
+    """Refused, or no filter at all."""
+    body = pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, "json_filters": filters}})
+    try:
+        assert airport.action("endpoints", body)
+    except REFUSED:
+        pass
+    assert airport.catalog_version("saas")
+
+
+def test_an_action_that_is_not_there(airport):
+    with pytest.raises(pa.ArrowNotImplementedError):
+        airport.action("create_table", pack({"catalog_name": "saas"}))

@@ -1,0 +1,282 @@
+//! Arbitrary bytes as tickets, commands, paths, criteria and bodies of actions.
+//!
+//! Whatever comes, the server answers with a status that protocol.md names, in less than 10 ms of the processor's time
+//! and 1 MiB, and goes on. It has a thread of its own, whose time and allocations are measured.
+
+use crate::support::data_set;
+use arrow_flight::FlightDescriptor;
+use cpu_time::ThreadTime;
+use http::uri::PathAndQuery;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use prost::Message;
+use saasgen::flight::server::Server;
+use std::cell::Cell;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{fmt, thread};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
+
+const MOST_TIME: Duration = Duration::from_millis(10);
+const MOST_BYTES: u64 = 1 << 20;
+
+/// A FlightDescriptor whose path need not be text.
+#[derive(Clone, PartialEq, Message)]
+struct RawDescriptor {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(bytes, tag = "2")]
+    command: Vec<u8>,
+    #[prost(bytes, repeated, tag = "3")]
+    path: Vec<Vec<u8>>,
+}
+
+/// An Action or a Ticket whose first field need not be text.
+#[derive(Clone, PartialEq, Message)]
+struct RawAction {
+    #[prost(bytes, tag = "1")]
+    first: Vec<u8>,
+    #[prost(bytes, tag = "2")]
+    body: Vec<u8>,
+}
+
+/// What is sent to be refused.
+#[derive(Clone)]
+enum Input {
+    Descriptor(&'static str, RawDescriptor),
+    Other(&'static str, RawAction),
+}
+
+impl Input {
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Descriptor(method, _) | Self::Other(method, _) => method,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Descriptor(_, message) => message.encode_to_vec(),
+            Self::Other(_, message) => message.encode_to_vec(),
+        }
+    }
+}
+
+impl fmt::Debug for Input {
+    /// The begin of it: inputs have up to a million bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes();
+        write!(f, "{} with {} bytes, {:?}…", self.method(), bytes.len(), &bytes[..bytes.len().min(200)])
+    }
+}
+
+const ACTIONS: [&str; 8] = [
+    "Describe",
+    "CancelFlightInfo",
+    "endpoints",
+    "list_schemas",
+    "catalog_version",
+    "create_transaction",
+    "flight_info",
+    "column_statistics",
+];
+
+/// Requests that are right, to be damaged.
+fn right() -> Vec<Vec<u8>> {
+    let descriptor = FlightDescriptor::new_cmd("usage_daily?from=2024-01-01").encode_to_vec();
+    let text = |bytes: &[u8]| [&[0xd9, bytes.len() as u8][..], bytes].concat();
+    let key = |name: &str| [&[0xa0 | name.len() as u8][..], name.as_bytes()].concat();
+    let filters = br#"{"filters":[{"type":"COMPARE_EQUAL","children":[]}],"column_binding_names_by_index":["a"]}"#;
+    let parameters = [
+        vec![0x82],
+        key("json_filters"),
+        text(filters),
+        key("column_ids"),
+        vec![0x92, 0, 0xcf, 255, 255, 255, 255, 255, 255, 255, 255],
+    ];
+    vec![
+        b"customers".to_vec(),
+        b"usage_daily?customers=1000&seed=7&first_id=2&last_id=9&from=2024-01-01&columns=date,sessions&strings=dictionary".to_vec(),
+        b"billing?partitions=7&compression=zstd".to_vec(),
+        saasgen::scan::ScanRequest::from_text("support?first_id=3&columns=category").unwrap().encode_to_vec(),
+        [vec![0x81], key("catalog_name"), key("saas")].concat(),
+        [vec![0x82], key("descriptor"), text(&descriptor), key("parameters"), parameters.concat()].concat(),
+        [vec![0x83], key("flight_descriptor"), text(&descriptor), key("column_name"), key("date"), key("type"), key("DATE")].concat(),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let damaged = (
+        prop::sample::select(right()),
+        vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        any::<prop::sample::Index>(),
+        any::<bool>(),
+    );
+    let damaged = damaged.prop_map(|(mut bytes, edits, cut, is_cut)| {
+        for (place, byte) in edits {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        if is_cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        bytes
+    });
+    prop_oneof![
+        4 => damaged,
+        2 => vec(any::<u8>(), 0..300),
+        1 => "[a-z_]{0,12}\\?([a-z_]{1,10}=[^&]{0,12}&?){0,4}".prop_map(String::into_bytes),
+        // Long, nested, and claiming more than there is.
+        1 => (any::<u8>(), 0..1_200_000_usize).prop_map(|(byte, length)| vec![byte; length]),
+        1 => (prop::sample::select(vec![0xdd_u8, 0xdf, 0xdb, 0xc6]), vec(any::<u8>(), 4..40)).prop_map(|(byte, rest)| [vec![byte, 0xff], rest].concat()),
+    ]
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    let descriptor = |kind: i32, command: Vec<u8>, path: Vec<Vec<u8>>| RawDescriptor { kind, command, path };
+    let method = || prop::sample::select(vec!["GetFlightInfo", "GetSchema", "PollFlightInfo"]);
+    let other = |first: Vec<u8>| RawAction { first, body: Vec::new() };
+    prop_oneof![
+        bytes().prop_map(move |ticket| Input::Other("DoGet", other(ticket))),
+        bytes().prop_map(move |expression| Input::Other("ListFlights", other(expression))),
+        (method(), bytes())
+            .prop_map(move |(method, command)| Input::Descriptor(method, descriptor(2, command, Vec::new()))),
+        (method(), vec(bytes(), 0..3))
+            .prop_map(move |(method, path)| Input::Descriptor(method, descriptor(1, Vec::new(), path))),
+        (method(), any::<i32>(), bytes())
+            .prop_map(move |(method, kind, command)| Input::Descriptor(method, descriptor(kind, command, Vec::new()))),
+        (prop::sample::select(&ACTIONS[..]), bytes())
+            .prop_map(|(action, body)| Input::Other("DoAction", RawAction { first: action.into(), body })),
+        bytes().prop_map(move |action| Input::Other("DoAction", other(action))),
+    ]
+}
+
+/// What the server took for an answer.
+struct Cost {
+    status: Status,
+    time: Duration,
+    bytes: u64,
+}
+
+/// A client, and a server on a thread that works only while it is measured.
+struct Measured {
+    runtime: Runtime,
+    channel: Channel,
+    /// Sends the server to work, until the receiver gets word.
+    work: mpsc::Sender<oneshot::Receiver<()>>,
+    costs: mpsc::Receiver<(Duration, u64)>,
+}
+
+impl Measured {
+    fn start() -> Self {
+        let (address, addresses) = mpsc::channel();
+        let (work, orders) = mpsc::channel::<oneshot::Receiver<()>>();
+        let (cost, costs) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let server = runtime.block_on(Server::bind("127.0.0.1:0", data_set(42, 1_000))).unwrap();
+            address.send(server.local_addr()).unwrap();
+            runtime.spawn(server.serve(std::future::pending()));
+            for mut until in orders {
+                let start = ThreadTime::now();
+                let allocated = allocation_counter::measure(|| {
+                    let _ = runtime.block_on(&mut until);
+                });
+                cost.send((start.elapsed(), allocated.bytes_max)).unwrap();
+            }
+        });
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let endpoint = Endpoint::from_shared(format!("http://{}", addresses.recv().unwrap())).unwrap();
+        let channel = {
+            let (done, until) = oneshot::channel();
+            work.send(until).unwrap();
+            let channel = runtime.block_on(endpoint.connect()).unwrap();
+            done.send(()).unwrap();
+            costs.recv().unwrap();
+            channel
+        };
+        Self { runtime, channel, work, costs }
+    }
+
+    fn send(&self, input: &Input) -> Cost {
+        let (done, until) = oneshot::channel();
+        self.work.send(until).unwrap();
+        let status = self.runtime.block_on(self.ask(input));
+        done.send(()).unwrap();
+        let (time, bytes) = self.costs.recv().unwrap();
+        Cost { status, time, bytes }
+    }
+
+    /// The status of the answer's head, or of its first message.
+    async fn ask(&self, input: &Input) -> Status {
+        let mut client = Grpc::new(self.channel.clone());
+        let path = format!("/arrow.flight.protocol.FlightService/{}", input.method());
+        let path = PathAndQuery::try_from(path).unwrap();
+        client.ready().await.unwrap();
+        let answer = match input {
+            Input::Descriptor(_, message) => {
+                client.server_streaming(Request::new(message.clone()), path, ProstCodec::default()).await
+            }
+            Input::Other(_, message) => {
+                client.server_streaming(Request::new(message.clone()), path, ProstCodec::default()).await
+            }
+        };
+        let first = match answer {
+            Ok(answer) => answer.into_inner().message().await,
+            Err(status) => return status,
+        };
+        first.map_or_else(|status| status, |_: Option<RawAnswer>| Status::ok(""))
+    }
+}
+
+/// Any answer, unread.
+#[derive(Clone, PartialEq, Message)]
+struct RawAnswer {}
+
+const ALLOWED: [Code; 5] =
+    [Code::InvalidArgument, Code::NotFound, Code::FailedPrecondition, Code::ResourceExhausted, Code::Unimplemented];
+
+#[test]
+fn arbitrary_bytes_are_refused_cheaply_with_a_status_that_says_why() {
+    let server = Measured::start();
+    let config = Config { cases: 20_000, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let (refused, taken) = (Cell::new(0_u32), Cell::new(0_u32));
+    runner
+        .run(&input(), |input| {
+            // A page fault, or the first of its kind, costs once.
+            let costs = (0..3).map(|_| server.send(&input));
+            let cheap = |cost: &Cost| cost.time < MOST_TIME && cost.bytes < MOST_BYTES;
+            let mut last = None;
+            for cost in costs {
+                let is_cheap = cheap(&cost);
+                last = Some(cost);
+                if is_cheap {
+                    break;
+                }
+            }
+            let Cost { status, time, bytes } = last.unwrap();
+            if status.code() == Code::Ok {
+                taken.set(taken.get() + 1);
+                return Ok(());
+            }
+            refused.set(refused.get() + 1);
+            prop_assert!(bytes < MOST_BYTES, "{bytes} bytes: {status}");
+            prop_assert!(time < MOST_TIME, "{time:?}: {status}");
+            prop_assert!(ALLOWED.contains(&status.code()), "{status}");
+            prop_assert!((15..1_100).contains(&status.message().len()), "{status}");
+            prop_assert!(!status.message().contains("internal"), "{status}");
+            Ok(())
+        })
+        .unwrap_or_else(|error| panic!("{error}"));
+    let (refused, taken) = (refused.get(), taken.get());
+    assert!(refused > 10_000 && taken > 500, "{refused} were refused, {taken} taken: the inputs are of one kind");
+    let still_there = server.send(&Input::Other("DoGet", RawAction { first: "customers".into(), body: Vec::new() }));
+    assert_eq!(still_there.status.code(), Code::Ok);
+}
