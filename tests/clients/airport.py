@@ -2,7 +2,7 @@
 
 What is sent, in which order, and at which answers the client throws was read in the extension's sources
 (Query-farm/airport, for DuckDB 1.3 to 1.5). Filters, column ids and the filtering of what comes back are DuckDB's own:
-those of a plan of the same query over a table function that, like Airport's, applies no filters itself.
+those of a plan of the same query over a table function that, like Airport's, applies no filters itself (`duckdb_plan`).
 """
 import concurrent.futures
 import dataclasses
@@ -11,11 +11,12 @@ import json
 import types
 import uuid
 
-import duckdb
 import msgpack
 import pyarrow as pa
 import pyarrow.flight as flight
 import zstandard
+
+from duckdb_plan import Plan, as_duckdb_1, duckdb_type, run
 
 ROW_ID = 2**64 - 1
 EMPTY = 2**64 - 2
@@ -135,98 +136,6 @@ def decompress(data, where):
         raise AirportError(f"{where}: {error}") from error
     check(len(plain) == length, f"{where}: {len(plain)} bytes, not the {length} announced")
     return plain
-
-
-# What DuckDB makes of a query.
-
-DUCKDB_TYPES = {pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.date32(): "DATE", pa.string(): "VARCHAR",
-                pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}
-
-
-def duckdb_type(kind):
-    return f"DECIMAL({kind.precision},{kind.scale})" if pa.types.is_decimal(kind) else DUCKDB_TYPES[kind]
-
-
-def run(rows, select, where):
-    """The query over rows, by DuckDB."""
-    with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        return connection.sql(f"SELECT {select} FROM rows WHERE {where or 'true'}").to_arrow_table()
-
-
-@dataclasses.dataclass
-class Plan:
-    """What a scan of the query is asked for; no filters at all where DuckDB sees that no row can match."""
-    names: list
-    column_ids: list
-    filters: list
-
-    @classmethod
-    def make(cls, schema, select, where, optimize=True):
-        nulls = ", ".join(f"NULL::{duckdb_type(field.type)}" for field in schema)
-        columns = ", ".join(f'"{name}"' for name in schema.names)
-        query = f"SELECT {select} FROM repeat_row({nulls}, num_rows = 1) AS t({columns}) WHERE {where or 'true'}"
-        with duckdb.connect() as connection:
-            # A later stage than the one that hands filters to a table function takes IN apart.
-            connection.execute("SET disabled_optimizers = 'in_clause'").fetchall()
-            plan = f"SELECT json_serialize_plan($query${query}$query$, optimize := {optimize})"
-            ((plan,),) = connection.execute(plan).fetchall()
-        plan = json.loads(plan)
-        assert not plan["error"], plan
-        (get,) = nodes(plan, "LOGICAL_GET")
-        column_ids = [column["index"] for column in get["column_indexes"]]
-        filters = [filter for node in nodes(plan, "LOGICAL_FILTER") for filter in node["expressions"]]
-        return cls([schema.names[i] for i in column_ids], column_ids, [bound(filter) for filter in filters])
-
-
-def nodes(plan, kind):
-    if isinstance(plan, dict):
-        if plan.get("type") == kind:
-            yield plan
-        plan = plan.values()
-    if not isinstance(plan, (str, int, float, type(None))):
-        for part in plan:
-            yield from nodes(part, kind)
-
-
-def rewrite(node, change):
-    """The tree with `change` made to each of its objects, from the leaves up."""
-    if isinstance(node, dict):
-        return change({key: rewrite(item, change) for key, item in node.items()})
-    return [rewrite(item, change) for item in node] if isinstance(node, list) else node
-
-
-def bound(filter):
-    """A finished plan numbers columns; where filters are handed over, they are still bindings."""
-    def change(node):
-        if node.get("expression_class") != "BOUND_REF":
-            return node
-        kind = "BOUND_COLUMN_REF"
-        binding = {"table_index": 0, "column_index": node.pop("index")}
-        return {**node, "expression_class": kind, "type": kind, "binding": binding, "depth": 0}
-    return rewrite(filter, change)
-
-
-def as_duckdb_1(filter):
-    """Before 2.0, comparisons, BETWEEN and casts were classes of their own rather than functions."""
-    def change(node):
-        node.pop("query_location_length", None)
-        if node.get("expression_class") != "BOUND_FUNCTION":
-            return node
-        head = {key: node[key] for key in ("type", "alias", "query_location")}
-        children, data = node["children"], node.get("function_data")
-        if node["type"] == "OPERATOR_CAST":
-            return {"expression_class": "BOUND_CAST", **head, "child": children[0], "return_type": node["return_type"],
-                    "try_cast": data["try_cast"]}
-        if node["type"] == "COMPARE_BETWEEN":
-            operands = dict(zip(("input", "lower", "upper"), children))
-            return {"expression_class": "BOUND_BETWEEN", **head, **operands, **data}
-        if node["type"].startswith("COMPARE_"):
-            return {"expression_class": "BOUND_COMPARISON", **head, "left": children[0], "right": children[1]}
-        *place, name = node.pop("qname")["path"]
-        catalog, schema = place or ("", "")
-        return {**node, "name": name, "original_arguments": [], "catalog_name": catalog, "schema_name": schema}
-    return rewrite(filter, change)
 
 
 @dataclasses.dataclass

@@ -2,7 +2,10 @@
 import os
 import subprocess
 
+import pyarrow.parquet as pq
 import pytest
+
+from airport import Airport
 
 SAASGEN = os.environ["SAASGEN"]
 CUSTOMERS = 5_000
@@ -32,3 +35,20 @@ def raw(tmp_path_factory):
     tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
     subprocess.run([SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder], check=True)
     return folder
+
+
+@pytest.fixture
+def airport(server):
+    with Airport(server.uri) as airport:
+        yield airport
+
+
+@pytest.fixture(scope="session")
+def truth(raw):
+    """The tables as files hold them."""
+    return {file.stem: pq.read_table(file) for file in raw.glob("*.parquet")}
+
+
+@pytest.fixture
+def attached(airport):
+    return airport.attach("saas").default

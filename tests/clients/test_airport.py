@@ -1,34 +1,15 @@
 """DuckDB through Airport: the stand-in extension against the server; DuckDB's own answers over the files are the truth."""
-import time
-
-import msgpack
 import pyarrow as pa
 import pyarrow.flight as flight
-import pyarrow.parquet as pq
 import pytest
 
-from airport import EMPTY, ROW_ID, Airport, pack, rewrite, run
+from airport import Airport, EMPTY, ROW_ID, pack
 from conftest import CUSTOMERS
+from duckdb_plan import rewrite, run
+from scan_request import scan_request
 from test_pyarrow import SCHEMAS, TABLES
 
 COLUMNS = [(table, column) for table in TABLES for column, _ in SCHEMAS[table]]
-
-
-@pytest.fixture
-def airport(server):
-    with Airport(server.uri) as airport:
-        yield airport
-
-
-@pytest.fixture(scope="session")
-def truth(raw):
-    """The tables as files hold them."""
-    return {table: pq.read_table(raw / f"{table}.parquet") for table in TABLES}
-
-
-@pytest.fixture
-def attached(airport):
-    return airport.attach("saas").default
 
 
 # Listing and taking flights by hand
@@ -82,15 +63,6 @@ def test_a_token_is_sent_on_every_call_and_does_no_harm(server, truth):
 
 
 # Strings of any bytes
-
-def varint(value):
-    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
-
-
-def scan_request(table, first_id, last_id):
-    """A protobuf saasgen.v1.ScanRequest: what the server itself puts in tickets and commands."""
-    return b"\x0a" + bytes([len(table)]) + table + b"\x28" + varint(first_id) + b"\x30" + varint(last_id)
-
 
 @pytest.mark.parametrize("binary", [False, True])
 @pytest.mark.parametrize("command", [
@@ -400,143 +372,3 @@ def test_statistics_hold_for_every_row(attached, truth, table, column):
         # Versions that know no max_string_length take the longer of the two bounds for it, and pack strings by it.
         assert max(len(statistics.min.encode()), len(statistics.max.encode())) >= longest
         assert getattr(statistics, "max_string_length", longest) >= longest
-
-
-# What no extension sends
-
-DESCRIPTOR = flight.FlightDescriptor.for_path("customers").serialize()
-PARAMETERS = {"json_filters": "", "column_ids": [], "table_function_parameters": "", "table_function_input_schema": "",
-              "at_unit": "", "at_value": ""}
-REQUESTS = {
-    "endpoints": {"descriptor": DESCRIPTOR, "parameters": PARAMETERS},
-    "list_schemas": {"catalog_name": "saas"},
-    "catalog_version": {"catalog_name": "saas"},
-    "create_transaction": {"catalog_name": "saas"},
-    "flight_info": {"descriptor": DESCRIPTOR, "at_unit": "", "at_value": ""},
-    "column_statistics": {"flight_descriptor": DESCRIPTOR, "column_name": "plan", "type": "VARCHAR"},
-}
-BROKEN = {
-    "nothing": b"",
-    "nil": b"\xc0",
-    "a number": b"\x07",
-    "an array": b"\x91\xa1a",
-    "the byte that means nothing": b"\xc1",
-    "a map that ends": b"\x82\xa1a",
-    "a map of 2^32": b"\xdf\xff\xff\xff\xff",
-    "an array of 2^32": b"\xdd\xff\xff\xff\xff",
-    "a str of 2^32": b"\xdb\xff\xff\xff\xffcustomers",
-    "a bin of 2^32": b"\xc6\xff\xff\xff\xffcustomers",
-    "an ext of 2^32": b"\xc9\xff\xff\xff\xff\x01customers",
-    "arrays in arrays": b"\x91" * 200_000 + b"\xc0",
-    "maps in maps": b"\x81\xa1a" * 60_000 + b"\xc0",
-    "maps as keys": b"\x81" * 200_000 + b"\xc0",
-    "more than anyone asks": b"\x91" * 10_000_000,
-    "text": b"SELECT * FROM customers",
-    "random bytes": bytes((i * 167 + 89) % 256 for i in range(10_000)),
-}
-NESTED = b'{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": ['
-REFUSED = KeyError, pa.ArrowInvalid
-
-
-def refused(airport, action, body):
-    """An error of the caller's making, at once, and the server lives on."""
-    begun = time.monotonic()
-    with pytest.raises(REFUSED):
-        airport.action(action, body)
-    assert time.monotonic() - begun < 10
-    assert airport.catalog_version("saas")
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-def test_requests_as_they_should_be(airport, action):
-    assert airport.action(action, pack(REQUESTS[action]))
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-def test_requests_with_fields_of_a_newer_extension(airport, action):
-    assert airport.action(action, pack({"newer": [{"than": 1}], **REQUESTS[action]}))
-    assert airport.action("endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, "newer": b"\xff"}}))
-
-
-def test_an_endpoints_request_of_an_older_extension(airport):
-    assert airport.action("endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {"json_filters": "", "column_ids": [0]}}))
-
-
-@pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("action", REQUESTS)
-def test_bodies_that_are_no_request(airport, action, broken):
-    refused(airport, action, BROKEN[broken])
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-def test_requests_cut_short(airport, action):
-    body = pack(REQUESTS[action])
-    for length in range(1, len(body), 1 + len(body) // 40):
-        refused(airport, action, body[:length])
-
-
-@pytest.mark.parametrize("action", REQUESTS)
-@pytest.mark.parametrize("value", [None, 7, -1, 1.5, True, [], {}])
-def test_values_of_another_type(airport, action, value):
-    for key in REQUESTS[action]:
-        if key not in ("at_unit", "at_value", "parameters"):
-            refused(airport, action, msgpack.packb({**REQUESTS[action], key: value}))
-
-
-@pytest.mark.parametrize("key, value", [
-    ("json_filters", 7), ("json_filters", []), ("column_ids", 7), ("column_ids", "text"), ("column_ids", ["text"]),
-    ("column_ids", [1.5]), ("column_ids", [None]),
-])
-def test_parameters_of_another_type(airport, key, value):
-    refused(airport, "endpoints", pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, key: value}}))
-
-
-@pytest.mark.parametrize("parameters", [None, 7, "text", []])
-def test_parameters_that_are_no_map(airport, parameters):
-    refused(airport, "endpoints", pack({"descriptor": DESCRIPTOR, "parameters": parameters}))
-
-
-@pytest.mark.parametrize("descriptor", [
-    b"", b"\xff", b"\x08", b"\x08\x02\x12\xff\xff\xff\xff\x0f", b"customers",
-    flight.FlightDescriptor.for_path().serialize(),
-    flight.FlightDescriptor.for_path("nothing").serialize(),
-    flight.FlightDescriptor.for_path("customers", "customers").serialize(),
-    flight.FlightDescriptor.for_path(b"\xff".decode("latin1") * 100).serialize(),
-    flight.FlightDescriptor.for_command(b"").serialize(),
-    flight.FlightDescriptor.for_command(b"\xff").serialize(),
-    flight.FlightDescriptor.for_command(b"nothing").serialize(),
-    flight.FlightDescriptor.for_command(b"customers?colour=red").serialize(),
-    flight.FlightDescriptor.for_command(scan_request(b"nothing", 1, 1)).serialize(),
-])
-@pytest.mark.parametrize("action, key", [("endpoints", "descriptor"), ("flight_info", "descriptor"),
-                                         ("column_statistics", "flight_descriptor")])
-def test_descriptors_of_no_table(airport, action, key, descriptor):
-    refused(airport, action, pack({**REQUESTS[action], key: descriptor}))
-
-
-@pytest.mark.parametrize("column, kind", [
-    ("nothing", "VARCHAR"), ("", "VARCHAR"), (b"\xff", "VARCHAR"), ("plan", b"\xff"),
-])
-def test_statistics_of_what_is_not_there(airport, column, kind):
-    refused(airport, "column_statistics", pack({"flight_descriptor": DESCRIPTOR, "column_name": column, "type": kind}))
-
-
-@pytest.mark.parametrize("filters", [
-    b"{", b"nonsense", b"[]", b"7", b"null", b'"text"', b"\xff\xfe", b"[" * 200_000, b"[" * 10_000_000,
-    b"{}", b'{"filters": 7}', b'{"filters": []}', b'{"filters": [{}]}', b'{"filters": [' + NESTED * 2_000,
-    b'{"filters": [' + NESTED * 2_000 + b"]}" * 2_000 + b'], "column_binding_names_by_index": []}',
-    b'{"filters": [], "column_binding_names_by_index": 7}', b'{"filters": [], "column_binding_names_by_index": [7]}',
-])
-def test_filters_that_are_none(airport, filters):
-    """Refused, or no filter at all."""
-    body = pack({"descriptor": DESCRIPTOR, "parameters": {**PARAMETERS, "json_filters": filters}})
-    try:
-        assert airport.action("endpoints", body)
-    except REFUSED:
-        pass
-    assert airport.catalog_version("saas")
-
-
-def test_an_action_that_is_not_there(airport):
-    with pytest.raises(pa.ArrowNotImplementedError):
-        airport.action("create_table", pack({"catalog_name": "saas"}))

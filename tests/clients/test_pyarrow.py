@@ -108,7 +108,35 @@ def test_a_data_set_larger_than_any_disk_starts_at_once(client):
 def test_describe(client):
     (result,) = client.do_action("Describe")
     assert b'"fingerprint"' in result.body.to_pybytes()
-    assert [action.type for action in client.list_actions()] == ["Describe"]
+    assert [action.type for action in client.list_actions()][:2] == ["Describe", "CancelFlightInfo"]
+
+
+def test_credentials_are_accepted_though_none_are_asked_for(client, server):
+    token = client.authenticate_basic_token("anybody", "anything")
+    assert token[0] == b"authorization" and token[1].startswith(b"Bearer ")
+    options = flight.FlightCallOptions(headers=[token])
+    assert client.do_get(flight.Ticket(b"customers"), options).read_all().num_rows == CUSTOMERS
+
+    class Handler(flight.ClientAuthHandler):
+        def authenticate(self, outgoing, incoming):
+            outgoing.write(b"anything")
+            self.token = incoming.read()
+
+        def get_token(self):
+            return self.token
+
+    client.authenticate(Handler())
+    assert read(client, b"customers").num_rows == CUSTOMERS
+
+
+def test_a_cancelled_flight_info_can_be_read_again(client):
+    info = client.get_flight_info(flight.FlightDescriptor.for_command("billing"))
+    serialized = info.serialize()
+    # CancelFlightInfoRequest {info = 1}, by hand.
+    length = bytes([len(serialized) & 0x7F | 0x80, len(serialized) >> 7])
+    (result,) = client.do_action(flight.Action("CancelFlightInfo", b"\x0a" + length + serialized))
+    assert result.body.to_pybytes() == b"\x08\x01", "CANCEL_STATUS_CANCELLED"
+    assert client.do_get(info.endpoints[0].ticket).read_all().num_rows > 0
 
 
 @pytest.mark.parametrize("ticket, error, message", [

@@ -7,6 +7,7 @@ use crate::batches::Batches;
 use crate::error::{Error, Result};
 use crate::scan::Scan;
 use futures::stream::{self, Stream, StreamExt};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -34,24 +35,24 @@ impl Drop for OpenStream {
 pub(super) fn messages(scan: Scan, pool: Pool, activity: Arc<Activity>) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(Encoder::new(&scan));
     let open = OpenStream::new(&activity);
-    let blocks = scan.blocks();
+    let mut blocks = scan.blocks();
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
-    let blocks = stream::iter(blocks)
-        .map(move |ids| {
-            let (batches, encoder, activity) = (Arc::clone(&batches), Arc::clone(&encoder), Arc::clone(&activity));
-            let job = pool.run(move || {
-                activity.blocks.fetch_add(1, Ordering::Relaxed);
-                let batch = batches.batch(ids.clone())?;
-                if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
-            });
-            async { job.await.unwrap_or_else(|_| Err(Error::Internal("generating a block failed".into()))) }
-        })
-        .buffered(READ_AHEAD)
-        .filter_map(move |message| {
-            // Moves the counter into the stream.
-            let _ = &open;
-            std::future::ready(message.transpose())
+    let make = move |ids: Range<u64>| {
+        let (batches, encoder, activity) = (Arc::clone(&batches), Arc::clone(&encoder), Arc::clone(&activity));
+        let job = pool.run(move || {
+            activity.blocks.fetch_add(1, Ordering::Relaxed);
+            let batch = batches.batch(ids.clone())?;
+            if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
         });
+        async { job.await.unwrap_or_else(|_| Err(Error::Internal("generating a block failed".into()))) }
+    };
+    // The first block has the processors to itself: made beside the next two, it came after 5 to 9 ms and not 2.
+    let first = stream::iter(blocks.next()).then(make.clone());
+    let blocks = first.chain(stream::iter(blocks).map(make).buffered(READ_AHEAD)).filter_map(move |message| {
+        // Moves the counter into the stream.
+        let _ = &open;
+        std::future::ready(message.transpose())
+    });
     Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks))
 }

@@ -1,0 +1,59 @@
+"""gRPC beside Flight: health and reflection, by the clients that gRPC itself has for them."""
+import signal
+
+import grpc
+import pytest
+from google.protobuf import message_factory
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from conftest import CUSTOMERS, Server
+
+FLIGHT = "arrow.flight.protocol.FlightService"
+
+
+@pytest.fixture
+def channel(server):
+    with grpc.insecure_channel(server.uri.removeprefix("grpc://")) as channel:
+        yield channel
+
+
+def test_health_by_service(channel):
+    health = health_pb2_grpc.HealthStub(channel)
+    for service in ("", FLIGHT):
+        answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=30)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    with pytest.raises(grpc.RpcError) as error:
+        health.Check(health_pb2.HealthCheckRequest(service="nothing"), timeout=30)
+    assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_health_turns_when_the_server_is_told_to_stop():
+    server = Server("--customers", "10")
+    with grpc.insecure_channel(server.uri.removeprefix("grpc://")) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=FLIGHT), timeout=60)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        server.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch.cancel()
+    assert server.process.wait(timeout=60) == 0
+
+
+def test_reflection_is_enough_to_call_by(channel):
+    """A client that knows nothing but gRPC asks what there is, and calls it: as grpcurl does."""
+    database = ProtoReflectionDescriptorDatabase(channel)
+    services = set(database.get_services())
+    assert {FLIGHT, "grpc.health.v1.Health"} <= services
+    pool = DescriptorPool(database)
+    service = pool.FindServiceByName(FLIGHT)
+    assert len(service.methods) == 10
+    method = service.FindMethodByName("GetFlightInfo")
+    request, answer = (message_factory.GetMessageClass(kind) for kind in (method.input_type, method.output_type))
+    call = channel.unary_unary(f"/{FLIGHT}/GetFlightInfo", request.SerializeToString, answer.FromString)
+    info = call(request(type="PATH", path=["customers"]), timeout=30)
+    assert info.total_records == CUSTOMERS and info.ordered
+    # The tickets' own messages are known, too.
+    scan = message_factory.GetMessageClass(pool.FindMessageTypeByName("saasgen.v1.ScanRequest"))
+    ticket = scan.FromString(info.endpoint[0].ticket.ticket)
+    assert (ticket.table, ticket.last_id, ticket.customers) == ("customers", CUSTOMERS, CUSTOMERS)
