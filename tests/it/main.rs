@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
 
 mod bad_input;
+mod bounds;
 mod clients;
 mod command_line;
 mod exactness;

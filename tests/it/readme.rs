@@ -47,12 +47,14 @@ fn every_command_and_snippet_runs() {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let server = Serve::start(&[]);
     let address = server.uri.strip_prefix("grpc://").unwrap();
-    let (mut printed, mut ran) = (String::new(), 0);
+    let (mut printed, mut ran, mut engines) = (String::new(), 0, 0);
     for block in blocks(&readme) {
         let code = block.code.replace(ADDRESS, address);
         match block.language.as_str() {
             // Run by whoever runs this test.
             "sh" if code == "cargo test" => {}
+            // Needs an engine of 400 MB: `.ci/engines` runs it.
+            "python" if code.contains("pyspark") => engines += 1,
             // Started above, on a port of its own.
             "sh" if code == "saasgen serve" => {}
             "sh" => {
@@ -72,7 +74,7 @@ fn every_command_and_snippet_runs() {
             other => panic!("the test does not know how to run {other:?}"),
         }
     }
-    assert!(ran >= 10, "only {ran} blocks were found");
+    assert!(ran >= 10 && engines == 1, "only {ran} blocks, and {engines} for engines, were found");
     // The second half of the promise: pulled files are those of generate.
     for file in ["customers.parquet", "usage_daily.parquet", "billing.parquet", "support.parquet", "manifest.json"] {
         let [pulled, generated] =

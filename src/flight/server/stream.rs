@@ -47,7 +47,7 @@ pub(super) fn messages(scan: Scan, pool: Pool, activity: Arc<Activity>) -> Resul
         });
         async { job.await.unwrap_or_else(|_| Err(Error::Internal("generating a block failed".into()))) }
     };
-    // The first block has the processors to itself: made beside the next two, it came after 5 to 9 ms and not 2.
+    // The first block has the processors to itself: made beside the next two, it came after up to 10 ms, and now 6.
     let first = stream::iter(blocks.next()).then(make.clone());
     let blocks = first.chain(stream::iter(blocks).map(make).buffered(READ_AHEAD)).filter_map(move |message| {
         // Moves the counter into the stream.

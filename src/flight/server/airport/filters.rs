@@ -302,3 +302,147 @@ fn constant(node: &Value, column: Column) -> Option<Constant> {
 fn date(text: &str) -> Option<Day> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(day_of)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::tables::{DataSet, Laws, Table};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    const FIRST: Day = 19_539;
+
+    fn usage() -> Scan {
+        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+        Scan::whole(&DataSet::new(laws, 42, 1_000).unwrap(), Table::UsageDaily)
+    }
+
+    /// What filters over (sessions, customer_id, date) leave.
+    fn narrowed(filters: Value) -> (Range<u64>, Range<Day>) {
+        let names = ["sessions", "customer_id", "date"];
+        let text = json!({"filters": filters, "column_binding_names_by_index": names}).to_string();
+        let Narrowed { ids, days } = Narrowed::by(&usage(), text.as_bytes());
+        (ids, days)
+    }
+
+    fn column(index: u64) -> Value {
+        json!({"type": "BOUND_COLUMN_REF", "binding": {"column_index": index}})
+    }
+
+    fn constant(id: &str, value: impl Into<Value>) -> Value {
+        json!({"type": "VALUE_CONSTANT", "value": {"type": {"id": id}, "is_null": false, "value": value.into()}})
+    }
+
+    fn compare(kind: &str, left: Value, right: Value) -> Value {
+        json!({"type": kind, "children": [left, right]})
+    }
+
+    fn with(kind: &str, children: Vec<Value>) -> Value {
+        json!({"type": kind, "children": children})
+    }
+
+    fn cast(to: &str, child: Value) -> Value {
+        json!({"type": "OPERATOR_CAST", "return_type": {"id": to}, "children": [child]})
+    }
+
+    fn ids(filter: Value) -> Range<u64> {
+        narrowed(json!([filter])).0
+    }
+
+    fn days(filter: Value) -> Range<Day> {
+        let Range { start, end } = narrowed(json!([filter])).1;
+        start - FIRST..end - FIRST
+    }
+
+    #[test]
+    fn comparisons_narrow_from_either_side() {
+        let id = || column(1);
+        let number = |value: i64| constant("BIGINT", value);
+        assert_eq!(ids(compare("COMPARE_EQUAL", id(), number(7))), 7..8);
+        assert_eq!(ids(compare(GREATER, id(), number(7))), 8..1_001);
+        assert_eq!(ids(compare(GREATER_OR_EQUAL, id(), number(7))), 7..1_001);
+        assert_eq!(ids(compare(LESS, id(), number(7))), 1..7);
+        assert_eq!(ids(compare(LESS_OR_EQUAL, id(), number(7))), 1..8);
+        assert_eq!(ids(compare(LESS, number(7), id())), 8..1_001);
+        assert_eq!(ids(json!({"type": GREATER_OR_EQUAL, "left": number(7), "right": id()})), 1..8);
+        assert_eq!(ids(compare(LESS, cast("HUGEINT", id()), cast("BIGINT", number(7)))), 1..7);
+        assert_eq!(ids(with("COMPARE_IN", vec![id(), number(9), number(3), number(5)])), 3..10);
+        let between = json!({"type": "COMPARE_BETWEEN", "children": [id(), number(3), number(9)],
+                             "function_data": {"lower_inclusive": false, "upper_inclusive": false}});
+        assert_eq!(ids(between), 4..9);
+        let between = json!({"type": "COMPARE_BETWEEN", "input": id(), "lower": number(3), "upper": number(9),
+                             "lower_inclusive": true, "upper_inclusive": true});
+        assert_eq!(ids(between), 3..10);
+    }
+
+    #[test]
+    fn dates_compare_with_days_and_with_microseconds() {
+        let date = || column(2);
+        let day = |day: Day| constant("DATE", FIRST + day);
+        let at = |day: Day, micros: i64| constant("TIMESTAMP", i64::from(FIRST + day) * 86_400_000_000 + micros);
+        assert_eq!(days(compare("COMPARE_EQUAL", date(), day(5))), 5..6);
+        assert_eq!(days(compare(GREATER_OR_EQUAL, cast("TIMESTAMP", date()), at(5, 0))), 5..550);
+        assert_eq!(days(compare(GREATER_OR_EQUAL, cast("TIMESTAMP", date()), at(5, 1))), 6..550);
+        assert_eq!(days(compare(LESS, cast("TIMESTAMP", date()), at(5, 1))), 0..6);
+        assert_eq!(days(compare(LESS_OR_EQUAL, date(), cast("DATE", at(5, 1)))), 0..6);
+        assert_eq!(days(compare(LESS, date(), cast("DATE", constant("VARCHAR", "2023-07-03")))), 0..2);
+        assert!(days(compare("COMPARE_EQUAL", cast("TIMESTAMP", date()), at(5, 1))).is_empty(), "no day is a moment");
+        assert_eq!(days(compare(GREATER, date(), constant("DATE", i32::MAX))), 550..550, "infinity");
+        assert_eq!(days(compare(GREATER, date(), constant("DATE", -i32::MAX))), 0..550);
+    }
+
+    #[test]
+    fn and_meets_or_joins_and_the_unknown_holds_all() {
+        let below = |id: i64| compare(LESS, column(1), constant("BIGINT", id));
+        let above = |id: i64| compare(GREATER, column(1), constant("BIGINT", id));
+        let before = |day: Day| compare(LESS, column(2), constant("DATE", FIRST + day));
+        let unknown = || json!({"type": "COMPARE_NEWLY_INVENTED", "children": [column(1), constant("BIGINT", 3)]});
+        assert_eq!(narrowed(json!([below(9), above(3), before(2)])), (4..9, FIRST..FIRST + 2));
+        assert_eq!(ids(with("CONJUNCTION_AND", vec![below(9), unknown()])), 1..9);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), above(990)])), 1..1_001);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), below(20)])), 1..20);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), unknown()])), 1..1_001);
+        assert_eq!(
+            narrowed(json!([with("CONJUNCTION_OR", vec![below(9), before(2)])])),
+            (1..1_001, FIRST..FIRST + 550)
+        );
+        let never = with("CONJUNCTION_AND", vec![below(3), above(9)]);
+        assert_eq!(
+            ids(with("CONJUNCTION_OR", vec![never.clone(), below(20)])),
+            1..20,
+            "the hull of nothing and a range"
+        );
+        assert!(ids(never).is_empty());
+        for kind in ["OPERATOR_NOT", "OPERATOR_IS_NULL", "COMPARE_NOTEQUAL", "CONJUNCTION_OR"] {
+            assert_eq!(ids(with(kind, vec![])), 1..1_001, "{kind}");
+        }
+        assert_eq!(ids(with("OPERATOR_NOT", vec![below(9)])), 1..1_001);
+        assert_eq!(ids(compare("COMPARE_NOTEQUAL", column(1), constant("BIGINT", 3))), 1..1_001);
+    }
+
+    #[test]
+    fn what_is_of_another_column_type_or_size_is_left_to_duckdb() {
+        let null = json!({"type": "VALUE_CONSTANT", "value": {"type": {"id": "BIGINT"}, "is_null": true}});
+        let huge = constant("HUGEINT", json!({"upper": 5, "lower": 7}));
+        for (left, right) in [
+            (column(0), constant("BIGINT", 3)),
+            (column(9), constant("BIGINT", 3)),
+            (column(1), constant("DOUBLE", 2.5)),
+            (column(1), constant("DECIMAL", 105)),
+            (column(1), constant("VARCHAR", "3")),
+            (cast("VARCHAR", column(1)), constant("VARCHAR", "3")),
+            (column(2), constant("TIMESTAMP WITH TIME ZONE", 0)),
+            (column(1), null),
+            (column(1), huge),
+            (column(1), column(2)),
+        ] {
+            assert_eq!(narrowed(json!([compare(LESS, left, right)])), (1..1_001, FIRST..FIRST + 550));
+        }
+        for text in ["", "{", "[]", "7", "{\"filters\": 7}", "{}"] {
+            assert_eq!(Narrowed::by(&usage(), text.as_bytes()).ids, 1..1_001, "{text}");
+        }
+        assert_eq!(ids(compare(LESS, column(1), constant("UBIGINT", u64::MAX))), 1..1_001);
+        assert!(ids(compare(GREATER, column(1), constant("UBIGINT", u64::MAX))).is_empty());
+    }
+}
