@@ -4,6 +4,7 @@ Fails where the ratio passes 1.2 or a peak 256 MiB.
 
 usage: memory.py PATH_TO_SAASGEN
 """
+import contextlib
 import statistics
 import subprocess
 import sys
@@ -25,32 +26,48 @@ print(usage.ru_maxrss)
 """
 
 
-def generate_mib(saasgen, customers):
+def writing_mib(saasgen, *args):
+    """Of a command that writes usage_daily."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [saasgen, "generate", "--quiet", "--customers", str(customers), "--tables", "usage_daily", "--out", folder]
+        command = [saasgen, *args, "--quiet", "--tables", "usage_daily", "--out", folder]
         answer = subprocess.run([sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command], check=True, stdout=subprocess.PIPE)
         return int(answer.stdout) / 1024
 
 
-def serve_mib(saasgen, customers):
-    """Of a server while a client reads all of usage_daily."""
+@contextlib.contextmanager
+def serving(saasgen, customers):
     command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--customers", str(customers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        client = flight.connect(process.stdout.readline().strip())
-        rows = sum(chunk.data.num_rows for chunk in client.do_get(flight.Ticket(b"usage_daily")))
-        assert rows > 40 * customers, rows
-        with open(f"/proc/{process.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+        yield process.stdout.readline().strip(), process.pid
     finally:
         process.terminate()
         process.wait()
 
 
+def generate_mib(saasgen, customers):
+    return writing_mib(saasgen, "generate", "--customers", str(customers))
+
+
+def pull_mib(saasgen, customers):
+    """Of a client that reads four endpoints at a time."""
+    with serving(saasgen, customers) as (uri, _):
+        return writing_mib(saasgen, "pull", "--threads", "4", "--server", uri)
+
+
+def serve_mib(saasgen, customers):
+    """Of a server while a client reads all of usage_daily."""
+    with serving(saasgen, customers) as (uri, pid):
+        rows = sum(chunk.data.num_rows for chunk in flight.connect(uri).do_get(flight.Ticket(b"usage_daily")))
+        assert rows > 40 * customers, rows
+        with open(f"/proc/{pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+
 def main():
     saasgen = sys.argv[1]
     failed = False
-    for name, peak in (("generate", generate_mib), ("serve", serve_mib)):
+    for name, peak in (("generate", generate_mib), ("serve", serve_mib), ("pull", pull_mib)):
         small, large = (statistics.median(peak(saasgen, size) for _ in range(ROUNDS)) for size in SIZES)
         ratio = large / small
         failed |= ratio > MAX_RATIO or large > MAX_MIB

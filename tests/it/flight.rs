@@ -24,6 +24,7 @@ use tonic::{Code, Status};
 /// A server on a port of its own, and a client of it.
 pub struct Fixture {
     pub client: FlightServiceClient<Channel>,
+    pub channel: Channel,
     activity: Arc<Activity>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<()>>,
@@ -38,13 +39,13 @@ impl Fixture {
         let served = tokio::spawn(server.serve(async {
             let _ = stopped.await;
         }));
-        let client = FlightServiceClient::new(Endpoint::from_shared(uri).unwrap().connect().await.unwrap());
-        Self { client, activity, stop, served }
+        let channel = Endpoint::from_shared(uri).unwrap().connect().await.unwrap();
+        Self { client: FlightServiceClient::new(channel.clone()), channel, activity, stop, served }
     }
 
     pub async fn stop(self) {
         self.stop.send(()).unwrap();
-        drop(self.client);
+        drop((self.client, self.channel));
         self.served.await.unwrap().unwrap();
     }
 
@@ -231,7 +232,7 @@ async fn stopping_ends_streams_with_unavailable() {
     .await;
     assert_eq!(error.code(), Code::Unavailable, "{error}");
     assert!(error.message().contains("stopping"), "{error}");
-    drop((client, server.client));
+    drop((client, server.client, server.channel));
     soon(server.served).await.unwrap().unwrap();
 }
 

@@ -7,10 +7,13 @@ use arrow_flight::{
     FlightDescriptor, FlightInfo, HandshakeRequest, Ticket,
 };
 use futures::TryStreamExt;
+use http::uri::PathAndQuery;
 use prost::Message;
 use saasgen::batches::schema;
 use saasgen::tables::Table;
+use tonic::client::Grpc;
 use tonic::{Code, Status};
+use tonic_prost::ProstCodec;
 
 /// The body of the one result of an action.
 async fn act(server: &mut Fixture, name: &str, body: Vec<u8>) -> Result<Vec<u8>, Status> {
@@ -95,6 +98,37 @@ async fn what_a_generated_data_set_can_not_do_is_said() {
         let refused = refused.expect("refused");
         assert_eq!(refused.code(), Code::Unimplemented);
         assert!(refused.message().contains(part), "{refused}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_flight_does_not_have_is_named() {
+    let server = Fixture::start(data_set(42, 10)).await;
+    let mut client = Grpc::new(server.channel.clone());
+    client.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/arrow.flight.protocol.FlightService/RenewEverything");
+    let answer: Result<tonic::Response<Empty>, Status> =
+        client.unary(tonic::Request::new(Empty {}), path, ProstCodec::default()).await;
+    let refused = answer.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+    assert!(refused.message().contains("RenewEverything"), "{refused}");
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_are_near_each_other_in_rows() {
+    let mut server = Fixture::start(data_set(42, 20_000)).await;
+    for table in ["usage_daily", "billing", "support", "customers"] {
+        let info = server.info(FlightDescriptor::new_cmd(format!("{table}?partitions=8"))).await.unwrap();
+        let mut rows = Vec::new();
+        for endpoint in info.endpoint {
+            let (_, batches) = server.read(endpoint.ticket.unwrap().ticket).await;
+            rows.push(batches.iter().map(|(batch, _)| batch.num_rows()).sum::<usize>());
+        }
+        let (least, most) = (rows.iter().min().unwrap(), rows.iter().max().unwrap());
+        assert!(rows.len() == 8 && (*most as f64) < *least as f64 * 1.1, "{table}: {rows:?}");
     }
     server.stop().await;
 }

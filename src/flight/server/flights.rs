@@ -48,34 +48,37 @@ impl Flights {
         self.resolve(&ScanRequest::from_bytes(request)?, naming)
     }
 
-    pub fn resolve(&self, request: &ScanRequest, naming: Naming) -> Result<(Scan, Partitions)> {
+    fn resolve(&self, request: &ScanRequest, naming: Naming) -> Result<(Scan, Partitions)> {
         Scan::resolve(&self.data_set, request, naming)
     }
 
     /// What a descriptor's flight is: its schema, and where its rows are to be had.
     pub fn info(&self, descriptor: FlightDescriptor) -> Result<FlightInfo> {
         let (scan, partitions) = self.of_descriptor(&descriptor)?;
-        let endpoints = tickets(&scan, partitions).enumerate().map(|(index, ticket)| {
+        self.info_of(&scan, partitions, descriptor)
+    }
+
+    /// What ListFlights says of a table: one endpoint, the whole. Airport's listing takes no more, and every client may
+    /// ask for more.
+    pub fn listed(&self, table: Table) -> Result<FlightInfo> {
+        let path = FlightDescriptor::new_path(vec![table.name().to_string()]);
+        self.info_of(&Scan::whole(&self.data_set, table), Partitions::Count(1), path)
+    }
+
+    fn info_of(&self, scan: &Scan, partitions: Partitions, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+        let endpoints = tickets(scan, partitions).enumerate().map(|(index, ticket)| {
             let (before, from) = self.replicas.split_at(index % self.replicas.len().max(1));
             let endpoint = FlightEndpoint::new().with_ticket(ticket);
             from.iter().chain(before).fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
         });
         Ok(FlightInfo::new()
-            .try_with_schema(&schema(&scan))
+            .try_with_schema(&schema(scan))
             .map_err(encoding)?
             .with_endpoints(endpoints.collect())
             .with_descriptor(descriptor)
             .with_total_records(scan.exact_rows().and_then(|rows| i64::try_from(rows).ok()).unwrap_or(-1))
             .with_total_bytes(-1)
             .with_ordered(true))
-    }
-
-    /// What ListFlights says of a table: one endpoint, the whole. Airport's listing takes no more, and every client may
-    /// ask for more.
-    pub fn listed(&self, table: Table) -> Result<FlightInfo> {
-        let whole = format!("{}?partitions=1", table.name());
-        let path = FlightDescriptor::new_path(vec![table.name().to_string()]);
-        Ok(self.info(FlightDescriptor::new_cmd(whole))?.with_descriptor(path))
     }
 
     /// The schema of a descriptor's flight.

@@ -117,6 +117,7 @@ impl FlightService for Service {
         Ok(Response::new(streams::iter(actions::list().into_iter().map(Ok)).boxed()))
     }
 
+    /// `WireService` answers DoAction before it comes here, too, the same way.
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
         Ok(Response::new(streams::iter([Ok(self.act(request.get_ref())?)]).boxed()))
     }

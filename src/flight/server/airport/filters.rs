@@ -4,6 +4,7 @@
 //! Versions write the same differently: 1.x has nodes of their own for comparisons, BETWEEN and casts, 2.0 makes
 //! functions of them. The `type` tells them apart in both.
 
+use super::interval::{Bounds, Interval};
 use crate::model::{Day, day_of};
 use crate::scan::Scan;
 use chrono::NaiveDate;
@@ -48,59 +49,6 @@ struct Filters {
     filters: Vec<Value>,
     #[serde(default)]
     column_binding_names_by_index: Vec<String>,
-}
-
-/// Whole numbers from `least` to `most`, both included; none where they cross.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Interval {
-    least: i128,
-    most: i128,
-}
-
-impl Interval {
-    const ALL: Self = Self { least: i128::MIN, most: i128::MAX };
-    const NONE: Self = Self { least: i128::MAX, most: i128::MIN };
-
-    fn and(self, other: Self) -> Self {
-        Self { least: self.least.max(other.least), most: self.most.min(other.most) }
-    }
-
-    /// The least interval that holds both.
-    fn or(self, other: Self) -> Self {
-        if self.least > self.most {
-            return other;
-        }
-        if other.least > other.most {
-            return self;
-        }
-        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
-    }
-
-    /// What of `range` it holds.
-    fn of(self, range: Range<i128>) -> Range<i128> {
-        let start = self.least.clamp(range.start, range.end);
-        start..self.most.saturating_add(1).clamp(start, range.end)
-    }
-}
-
-/// The rows that can pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bounds {
-    ids: Interval,
-    days: Interval,
-}
-
-impl Bounds {
-    const ALL: Self = Self { ids: Interval::ALL, days: Interval::ALL };
-    const NONE: Self = Self { ids: Interval::NONE, days: Interval::NONE };
-
-    fn and(self, other: Self) -> Self {
-        Self { ids: self.ids.and(other.ids), days: self.days.and(other.days) }
-    }
-
-    fn or(self, other: Self) -> Self {
-        Self { ids: self.ids.or(other.ids), days: self.days.or(other.days) }
-    }
 }
 
 /// A column that rows are narrowed by.

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod filters;
+mod interval;
 mod messages;
 mod statistics;
 
