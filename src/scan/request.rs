@@ -193,7 +193,7 @@ mod tests {
         assert!(refused(&vec![b'a'; 9_000]).contains("9000 bytes"));
         assert!(refused(format!("customers?from={}", "é".repeat(300)).as_bytes()).contains("605 bytes"));
         let later =
-            [&ScanRequest { table: "customers".into(), ..ScanRequest::default() }.encode_to_vec()[..], &[0x68, 1]];
+            [&ScanRequest { table: "customers".into(), ..ScanRequest::default() }.encode_to_vec()[..], &[0x70, 1]];
         assert!(refused(&later.concat()).contains("doesn't know"));
     }
 }
