@@ -64,7 +64,7 @@ impl ContentHash {
 
     /// Takes in the rows that `other` has seen.
     pub fn merge(&mut self, other: &Self) {
-        self.rows += other.rows;
+        self.rows = self.rows.saturating_add(other.rows);
         for (sum, more) in self.sums.iter_mut().zip(other.sums) {
             *sum = sum.wrapping_add(more);
         }

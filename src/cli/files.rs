@@ -90,8 +90,8 @@ impl FileArgs {
     }
 
     /// Checks that `tables` of `identity` may be written, before anything is generated for them.
-    pub fn prepare(&self, identity: Identity, scan: ScanRange, tables: &[Table]) -> Result<Folder> {
-        let manifest = Manifest { identity, scan, part: self.part()?, tables: IndexMap::new() };
+    pub fn prepare(&self, identity: Identity, scan: ScanRange, part: Option<Part>, tables: &[Table]) -> Result<Folder> {
+        let manifest = Manifest { identity, scan, part, tables: IndexMap::new() };
         Folder::prepare(&self.out, manifest, tables, self.overwrite)
     }
 

@@ -36,12 +36,12 @@ impl Generate {
         let data_set = self.data_set.load()?;
         let part = self.files.part()?;
         let tables = self.files.tables(part);
-        let scans: Vec<Scan> = tables
-            .iter()
-            .map(|&table| Scan::whole(&data_set, table))
-            .map(|whole| part.map_or_else(|| whole.clone(), |part| whole.part(part)))
-            .collect();
-        let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), &tables)?;
+        let wholes = tables.iter().map(|&table| Scan::whole(&data_set, table));
+        let scans: Vec<Scan> = match part {
+            Some(part) => wholes.map(|whole| whole.part(part)).collect(),
+            None => wholes.collect(),
+        };
+        let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), part, &tables)?;
         let rows = scans.iter().map(|scan| scan.expected_rows().rows).sum();
         let sources: Vec<ScanSource> = scans.into_iter().map(ScanSource::new).collect();
         self.files.write(folder, &sources, rows, &stop, start)

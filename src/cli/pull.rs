@@ -90,14 +90,15 @@ impl ScanArgs {
         is_sensible.then(|| part.of(first..last + 1))
     }
 
-    /// The request for `table`, or for the customers in `ids` of it.
-    fn request(&self, table: Table, ids: Option<&Range<u64>>) -> ScanRequest {
+    /// The request for `table` of just the data set `identity`, or for the customers in `ids` of it. A server that has
+    /// become another's between two calls, or a balancer's next one, refuses or answers the same.
+    fn request(&self, table: Table, identity: &Identity, ids: Option<&Range<u64>>) -> ScanRequest {
         let ids = ids.filter(|_| table.has_customers());
         ScanRequest {
             table: table.name().to_string(),
-            fingerprint: String::new(),
-            customers: self.customers,
-            seed: self.seed,
+            fingerprint: identity.fingerprint.clone(),
+            customers: Some(identity.customers),
+            seed: Some(identity.seed),
             first_id: ids.map(|ids| ids.start).or(self.first_id),
             last_id: ids.map(|ids| ids.end - 1).or(self.last_id),
             from: self.from.clone(),
@@ -150,7 +151,7 @@ impl Pull {
             let ids = part.and_then(|part| self.scan.ids(&identity, part));
             let mut sources = Vec::with_capacity(tables.len());
             for &table in &tables {
-                let table = client.table(&self.scan.request(table, ids.as_ref())).await?;
+                let table = client.table(&self.scan.request(table, &identity, ids.as_ref())).await?;
                 sources.push(FlightSource::new(table, runtime.handle().clone(), stop.token()));
             }
             Ok((identity, rows, sources))
@@ -161,7 +162,7 @@ impl Pull {
                 answer = ask => answer,
             }
         })?;
-        let folder = self.files.prepare(identity, self.scan.range(), &tables)?;
+        let folder = self.files.prepare(identity, self.scan.range(), part, &tables)?;
         self.files.write(folder, &sources, rows, &stop, start)
     }
 }

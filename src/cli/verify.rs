@@ -251,6 +251,8 @@ async fn of_server(uri: &str, model: &Model, runtime: &Runtime, stop: &Stop) -> 
         let request = ScanRequest {
             table: table.name().to_string(),
             fingerprint: model.fingerprint().to_string(),
+            customers: Some(identity.customers),
+            seed: Some(identity.seed),
             strings: Some(Strings::Dictionary.name().to_string()),
             partitions: Some(count),
             ..ScanRequest::default()

@@ -1,7 +1,7 @@
 //! The Flight client: tables of a saasgen server as batches.
 
 use super::connections::{Connection, Connections};
-use super::location::Location;
+use super::location::{Location, SAME_CONNECTION};
 use crate::batches::schema_of;
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
@@ -22,10 +22,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// The scheme of a location that stands for the server that named it.
-const SAME_SERVICE: &str = "arrow-flight-reuse-connection://";
-
-/// How long a server has to answer the first call.
+/// How long a server has to answer what takes it no time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a server says of the data set that it serves.
@@ -64,9 +61,7 @@ impl Client {
     pub async fn describe(&self) -> Result<Description> {
         let mut flight = self.connections.take(&self.server).await?;
         let ask = async { flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await };
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask).await;
-        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.server)))?;
-        let results: Vec<arrow_flight::Result> = answer.map_err(|status| error(&self.server, &status))?;
+        let results: Vec<arrow_flight::Result> = self.answer(ask).await?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
             Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
@@ -76,13 +71,12 @@ impl Client {
     /// Asks for the rows that `request` names.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where the server refuses the request, [`Error::Remote`] where it fails.
+    /// [`Error::Misuse`] where the server refuses the request, [`Error::Remote`] where it fails, or says nothing for 20 s.
     pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let mut flight = self.connections.take(&self.server).await?;
-        let info = flight.get_flight_info(descriptor).await;
-        let info = info.map_err(|status| error(&self.server, &status))?.into_inner();
+        let info = self.answer(flight.get_flight_info(descriptor)).await?.into_inner();
         let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
         let endpoints = info.endpoint.iter().map(|endpoint| {
             let ticket = endpoint.ticket.clone().ok_or_else(|| wrong("an endpoint without a ticket"))?;
@@ -105,11 +99,18 @@ impl Client {
         Ok(FlightTable { connections: Arc::clone(&self.connections), table, schema: expected, endpoints })
     }
 
+    /// The server's answer to a call that takes it no time.
+    async fn answer<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T> {
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, call).await;
+        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.server)))?;
+        answer.map_err(|status| error(&self.server, &status))
+    }
+
     /// Where `endpoint` can be read, in the order to be tried: here, where it names no place.
     fn locations(&self, endpoint: &FlightEndpoint) -> Vec<Location> {
         let uris = endpoint.location.iter().map(|location| location.uri.as_str());
         let here = || Some(self.server.clone());
-        let location = |uri: &str| if uri.starts_with(SAME_SERVICE) { here() } else { uri.parse().ok() };
+        let location = |uri: &str| if uri == SAME_CONNECTION { here() } else { uri.parse().ok() };
         if endpoint.location.is_empty() { here().into_iter().collect() } else { uris.filter_map(location).collect() }
     }
 }

@@ -6,6 +6,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+/// The location that stands for the connection that it came over, as the field's clients write and compare it.
+pub const SAME_CONNECTION: &str = "arrow-flight-reuse-connection://?";
+
 /// A server's URI, `grpc://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
@@ -23,7 +26,8 @@ impl Location {
     /// none to connect to.
     pub fn is_reachable(&self) -> bool {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
-        !host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
+        // "0" is the short form of 0.0.0.0.
+        host != "0" && !host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_unspecified())
     }
 }
 
@@ -87,6 +91,8 @@ mod tests {
     fn every_interface_is_no_address_to_connect_to() {
         let is_reachable = |uri: &str| uri.parse::<Location>().unwrap().is_reachable();
         assert!(is_reachable("grpc://127.0.0.1:1") && is_reachable("grpc://[::1]:1") && is_reachable("grpc://a:1"));
-        assert!(!is_reachable("grpc://0.0.0.0:1") && !is_reachable("grpc://[::]:1"));
+        for unspecified in ["grpc://0.0.0.0:1", "grpc://[::]:1", "grpc://0:1", "grpc://[::ffff:0.0.0.0]:1"] {
+            assert!(!is_reachable(unspecified), "{unspecified}");
+        }
     }
 }

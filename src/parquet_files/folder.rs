@@ -6,7 +6,7 @@
 //! A part of a data set is such a set of files of its own, with a manifest of its own, beside those of the other
 //! parts; the parts may be written at the same time, by programs that don't know of each other.
 
-use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, is_leftover, remove_leftover, unwrap_sink_error};
+use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, final_name, inode, is_held, remove_leftover};
 use super::layout::{manifest_file, part_of_manifest, part_of_table, table_file};
 use super::manifest::{Manifest, TableEntry};
 use super::write::{TableFile, WriteOptions, write_tables};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use std::fs::{File, TryLockError};
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 /// A folder, checked for what is to be written into it and held against other writers until dropped.
@@ -44,7 +44,6 @@ impl Folder {
     /// same. [`Error::Io`].
     pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
         let part = manifest.part;
-        let mut created = vec![EmptyFolders::create(path)?];
         let busy = || {
             let what = part.map_or_else(String::new, |part| format!("{part} "));
             Error::Misuse(format!(
@@ -52,7 +51,14 @@ impl Folder {
                 path.display()
             ))
         };
-        let lock = locked(path, part.is_some())?.ok_or_else(busy)?;
+        let (mut created, lock) = loop {
+            let created = vec![EmptyFolders::create(path)?];
+            let lock = locked(path, part.is_some())?.ok_or_else(busy)?;
+            // Whoever was refused here may have taken away the folder that it had made.
+            if inode(lock.metadata()) == inode(path.metadata()) {
+                break (created, lock);
+            }
+        };
         let manifest_file = InProgressFile::hold(path.join(manifest_file(part)))?.ok_or_else(busy)?;
         let mut folder = Self {
             path: path.to_path_buf(),
@@ -66,8 +72,14 @@ impl Folder {
             remove_leftover(&folder.file(table))?;
         }
         if part.is_none() {
-            remove_leftover_parts(path)?;
+            // None of those who left them writes now.
+            for path in parts_in_progress(path)? {
+                remove_leftover(&path.with_extension(""))?;
+            }
         }
+        // Said before others are looked at, so that of two who don't belong together one at least sees the other.
+        folder.manifest_file.rewrite(folder.manifest.to_json()?.as_bytes())?;
+        folder.check_writers()?;
         let old = Manifest::read_all(path)?;
         folder.check_replaced(&old, tables, overwrite)?;
         for manifest in &old {
@@ -111,19 +123,34 @@ impl Folder {
         }
         entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
         self.manifest.tables = entries;
-        let manifest = self.manifest.to_json()?;
-        Sink::of(&self.manifest_file).write_all(manifest.as_bytes()).map_err(unwrap_sink_error)?;
+        self.manifest_file.rewrite(self.manifest.to_json()?.as_bytes())?;
         let files: Vec<&InProgressFile> = files.iter().chain([&self.manifest_file]).collect();
         commit(&files, &self.stale)?;
-        for table in Table::ALL {
+        for folder in self.stale.iter().filter_map(|file| file.parent()).filter(|folder| *folder != self.path) {
             // Of another split, and empty now; refused where anything is in it.
-            let _ = std::fs::remove_dir(self.path.join(table.name()));
+            let _ = std::fs::remove_dir(folder);
         }
         Ok(self.manifest)
     }
 
     fn file(&self, table: Table) -> PathBuf {
         self.path.join(table_file(table, self.manifest.part))
+    }
+
+    /// Refuses to write beside those who write parts of another data set, or of another split.
+    fn check_writers(&self) -> Result<()> {
+        for path in parts_in_progress(&self.path)? {
+            let other = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+            let Some(other) = other.filter(|other| other.part != self.manifest.part) else { continue };
+            if !other.is_of_split(&self.manifest) && is_held(&path) {
+                return Err(Error::Misuse(format!(
+                    "another saasgen is writing to {} a part of another {}: wait for it, or choose another --out",
+                    self.path.display(),
+                    if other.is_of(&self.manifest) { "split" } else { "data set" }
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses files that would be replaced though no manifest lists them.
@@ -149,8 +176,7 @@ impl Folder {
     /// Sorts what an old manifest lists into what stays and what goes.
     fn take_over(&mut self, old: &Manifest, tables: &[Table], overwrite: bool) -> Result<()> {
         let own = old.part == self.manifest.part;
-        let parts = |manifest: &Manifest| manifest.part.map(|part| part.parts());
-        let is_same = old.is_of(&self.manifest) && parts(old) == parts(&self.manifest);
+        let is_same = old.is_of_split(&self.manifest);
         if is_same && !own {
             return Ok(());
         }
@@ -209,7 +235,8 @@ impl Folder {
                 continue;
             }
             match self.manifest.part {
-                None if is_leftover(&path) || (overwrite && part_of_table(name).is_some()) => self.stale.push(path),
+                None if final_name(&path).is_some_and(|name| part_of_table(name).is_some()) => self.stale.push(path),
+                None if overwrite && part_of_table(name).is_some() => self.stale.push(path),
                 None => return Err(is_folder(&folder)),
                 Some(_) if !name.ends_with(".parquet") => {}
                 Some(_) if overwrite && path.is_file() => self.stale.push(path),
@@ -231,17 +258,11 @@ fn is_unlisted(path: &Path) -> Error {
     ))
 }
 
-/// Removes what killed writers of parts left of their manifests; none of them writes now.
-fn remove_leftover_parts(folder: &Path) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(Error::io("reading", folder))?;
-    for entry in entries {
-        let path = entry.map_err(Error::io("reading", folder))?.path().with_extension("");
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.and_then(part_of_manifest).is_some() {
-            remove_leftover(&path)?;
-        }
-    }
-    Ok(())
+/// The manifests of parts that are being written in `folder`, or were left there by killed writers.
+fn parts_in_progress(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let paths = entries.map_err(Error::io("reading", folder))?.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| final_name(path).is_some_and(|name| part_of_manifest(name).is_some())).collect())
 }
 
 /// Holds `folder` against other writers, or shares it with those of other parts; `None` where another holds it. The

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -32,9 +32,19 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether `path` is of a file that was never put in its place.
-pub(super) fn is_leftover(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(IN_PROGRESS.as_bytes())
+/// The name that a file in progress is to have; `None` where `path` is of none.
+pub(super) fn final_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()?.strip_suffix(IN_PROGRESS)
+}
+
+/// Whether somebody writes the file in progress at `path`; those that write share it with nobody.
+pub(super) fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// What tells a file or folder from another that comes to stand at its path.
+pub(super) fn inode(metadata: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
+    metadata.ok().map(|there| (there.dev(), there.ino()))
 }
 
 /// A file under its temporary name, deleted when dropped.
@@ -63,8 +73,8 @@ impl InProgressFile {
         Ok(Self { file, temporary, path, is_placed: Cell::new(false) })
     }
 
-    /// A new, empty file that is to stand at `path`, held against others who would write it too; `None` where one of
-    /// them holds it. What a killed run left is taken over.
+    /// A file that is to stand at `path`, held against others who would write it too; `None` where one of them holds
+    /// it. What a killed run left is taken over, with what it holds.
     pub fn hold(path: PathBuf) -> Result<Option<Self>> {
         let temporary = with_suffix(&path, IN_PROGRESS);
         // What is no plain file is nobody's who writes: a link is not followed.
@@ -80,12 +90,17 @@ impl InProgressFile {
                 Err(TryLockError::Error(error)) => return Err(Error::io("locking", &temporary)(error)),
             }
             // Whoever held it until now may have put it in its place or deleted it: then this is another file.
-            let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|there| (there.dev(), there.ino()));
             if inode(fs::symlink_metadata(&temporary)) == inode(file.metadata()) {
-                file.set_len(0).map_err(Error::io("creating", &temporary))?;
                 return Ok(Some(Self { file, temporary, path, is_placed: Cell::new(false) }));
             }
         }
+    }
+
+    /// Makes `bytes` all that it holds.
+    pub fn rewrite(&self, bytes: &[u8]) -> Result<()> {
+        let emptied = self.file.set_len(0).and_then(|()| (&self.file).rewind());
+        emptied.map_err(Error::io("writing", &self.temporary))?;
+        Sink::of(self).write_all(bytes).map_err(unwrap_sink_error)
     }
 
     /// Puts it in its place.
@@ -117,7 +132,7 @@ impl Drop for InProgressFile {
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     remove_leftover(path)?;
     let file = InProgressFile::create(path.to_path_buf())?;
-    Sink::of(&file).write_all(bytes).map_err(unwrap_sink_error)?;
+    file.rewrite(bytes)?;
     file.place()
 }
 

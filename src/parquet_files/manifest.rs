@@ -114,7 +114,7 @@ impl Manifest {
         let mut whole = Self { part: None, tables: IndexMap::new(), ..first.clone() };
         let parts = first.part.map(|part| part.parts());
         for manifest in &manifests {
-            if !manifest.is_of(&whole) || manifest.part.map(|part| part.parts()) != parts {
+            if !manifest.is_of_split(first) {
                 let names = [first, manifest].map(|manifest| manifest_file(manifest.part));
                 let message = format!(
                     "{} and {} don't belong together: move one of them away, with its files",
@@ -141,6 +141,12 @@ impl Manifest {
     /// Whether both are of the same values: the same part of them, or another.
     pub fn is_of(&self, other: &Self) -> bool {
         self.identity.gives_values_of(&other.identity) && self.scan == other.scan
+    }
+
+    /// Whether both are of the same values, cut into as many parts or not at all.
+    pub fn is_of_split(&self, other: &Self) -> bool {
+        let parts = |manifest: &Self| manifest.part.map(|part| part.parts());
+        self.is_of(other) && parts(self) == parts(other)
     }
 
     /// Adds the tables of another part.

@@ -59,8 +59,8 @@ pub enum Partitions {
 }
 
 impl Partitions {
-    /// The most partitions that a scan is cut into: an answer that lists them, with a few replicas, stays under 4 MiB,
-    /// the least that clients accept, and a Parquet file holds no more than 32,767 row groups.
+    /// The most partitions that a scan is cut into: an answer that lists them stays under 4 MiB, the least that
+    /// clients accept, and a Parquet file holds no more than 32,767 row groups.
     pub const MAX: u64 = 10_000;
 }
 

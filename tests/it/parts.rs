@@ -222,6 +222,15 @@ fn a_part_is_written_by_one_at_a_time_and_others_go_on() {
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("another saasgen is writing"), "{}", ran.stderr);
     }
+    // What does not belong together is not written at the same time, either, though no manifest is there yet.
+    for (other, what) in
+        [(["--parts", "2", "--seed", "7"], "another data set"), (["--parts", "3", "--seed", "42"], "another split")]
+    {
+        let args = ["generate", "--customers", "3000000", "--out", "out", "--tables", "customers", "--part", "2"];
+        let ran = run_in(path, &[&args[..], &other].concat());
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("another saasgen is writing") && ran.stderr.contains(what), "{}", ran.stderr);
+    }
     let short = ["generate", "--customers", "3000000", "--out", "out", "--tables", "retention_curves", "--parts", "2"];
     succeed_in(path, &[&short[..], &["--part", "2"]].concat());
     send_signal(&running, "INT");
@@ -236,6 +245,23 @@ fn a_part_is_written_by_one_at_a_time_and_others_go_on() {
     let ran = run_in(path, &["generate", "--customers", "30", "--out", "out", "--overwrite"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(fs::read_dir(path.join("out")).unwrap().count(), 5);
+}
+
+#[test]
+fn what_others_put_into_a_tables_folder_stays() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let out = path.join("out");
+    fs::create_dir_all(out.join("billing")).unwrap();
+    fs::create_dir_all(out.join("support")).unwrap();
+    fs::write(out.join("billing/notes.inprogress"), "precious").unwrap();
+    let ran = generate(path, "out", &["--tables", "billing", "--overwrite"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("billing is a folder"), "{}", ran.stderr);
+    assert_eq!(generate(path, "out", &["--tables", "customers"]).code, Some(0));
+    assert_eq!(generate_part(path, "parts", 1, 2, &["--tables", "billing"]).code, Some(0));
+    assert_eq!(fs::read(out.join("billing/notes.inprogress")).unwrap(), b"precious");
+    assert!(out.join("support").is_dir());
 }
 
 fn names_of(folder: &Path) -> Vec<String> {

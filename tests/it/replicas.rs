@@ -1,11 +1,13 @@
 //! Endpoints that are read elsewhere than where they were asked for, and several at a time.
 
 use crate::program::{contents, run_in, succeed_in};
-use crate::support::data_set;
+use crate::support::{data_set, data_set_of};
 use arrow_flight::FlightDescriptor;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use saasgen::flight::location::Location;
 use saasgen::flight::server::{Activity, Server};
+use saasgen::tables::DataSet;
+use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -33,7 +35,11 @@ struct Replica {
 
 impl Replica {
     async fn start(replicas: Vec<Location>) -> Self {
-        let server = Server::bind("127.0.0.1:0", data_set(42, CUSTOMERS)).await.unwrap().with_replicas(replicas);
+        Self::of(data_set(42, CUSTOMERS), replicas).await
+    }
+
+    async fn of(data_set: DataSet, replicas: Vec<Location>) -> Self {
+        let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_replicas(replicas);
         let (address, activity) = (server.local_addr(), server.activity());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.serve(async {
@@ -43,7 +49,7 @@ impl Replica {
     }
 }
 
-/// Passes connections on, and counts them.
+/// Passes connections on to servers in turn, as a balancer does, and counts them.
 struct Proxy {
     address: SocketAddr,
     taken: Arc<AtomicUsize>,
@@ -51,12 +57,16 @@ struct Proxy {
 
 impl Proxy {
     fn to(server: SocketAddr) -> Self {
+        Self::between(vec![server])
+    }
+
+    fn between(servers: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let taken = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&taken);
         thread::spawn(move || {
-            for client in listener.incoming() {
+            for (client, server) in listener.incoming().zip(servers.iter().cycle()) {
                 let (client, server) = (client.unwrap(), TcpStream::connect(server).unwrap());
                 count.fetch_add(1, Ordering::SeqCst);
                 for (from, to) in [(&client, &server), (&server, &client)] {
@@ -152,6 +162,45 @@ async fn an_endpoint_that_nobody_serves_is_an_error_and_nothing_is_written() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("no server answers at grpc://127.0.0.1:"), "{}", ran.stderr);
     assert!(!folder.path().join("pulled").exists());
+}
+
+/// What a balancer puts behind one address is not always alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_sets_are_never_mixed() {
+    let folder = tempdir().unwrap();
+    let asked = Replica::start(Vec::new()).await;
+    let ran = pull(folder.path(), asked.address, "1").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let expected = contents(&folder.path().join("pulled"));
+    // Another seed and size: the request names those that were described.
+    let other = Replica::of(data_set(7, 50), Vec::new()).await;
+    let ran = pull(folder.path(), Proxy::between(vec![asked.address, other.address]).address, "3").await;
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(contents(&folder.path().join("pulled")) == expected);
+    assert!(other.activity.blocks() > 0, "the other one was read, too");
+    // Another model is refused, and what was there stays.
+    let third = Replica::of(data_set_of("plans.Pro.price = 100.0", 42, CUSTOMERS), Vec::new()).await;
+    let ran = pull(folder.path(), Proxy::between(vec![asked.address, third.address]).address, "3").await;
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("fingerprint"), "{}", ran.stderr);
+    assert!(contents(&folder.path().join("pulled")) == expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_many_endpoints_and_replicas_stays_under_4_mib() {
+    let replicas = (0..60).map(|i| format!("grpc://replica-{i:02}.some.cluster.example.org:8815").parse().unwrap());
+    let server = Replica::start(replicas.collect()).await;
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.address)).unwrap();
+    let mut client = FlightServiceClient::new(endpoint.connect().await.unwrap());
+    for (partitions, least) in [(10_000, 1), (1_000, 15), (20, 60)] {
+        let command = FlightDescriptor::new_cmd(format!("usage_daily?customers=1000000000000&partitions={partitions}"));
+        // tonic takes no more than 4 MiB.
+        let info = client.get_flight_info(command).await.unwrap().into_inner();
+        assert_eq!(info.endpoint.len(), partitions);
+        assert!(info.endpoint.iter().all(|endpoint| endpoint.location.len() >= least), "{partitions}");
+        let firsts: HashSet<&str> = info.endpoint.iter().map(|endpoint| endpoint.location[0].uri.as_str()).collect();
+        assert_eq!(firsts.len(), 60.min(partitions));
+    }
 }
 
 #[test]

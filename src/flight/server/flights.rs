@@ -12,6 +12,10 @@ use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, SchemaAsIpc, Sc
 use prost::Message as _;
 use std::sync::Arc;
 
+/// Bytes of locations in an answer, about: where many endpoints would list many replicas, each lists fewer, so that
+/// answers stay under 4 MiB, the least that clients accept.
+const MAX_LOCATION_BYTES: usize = 1 << 20;
+
 /// The data set's tables as flights.
 #[derive(Debug, Clone)]
 pub(super) struct Flights {
@@ -66,17 +70,22 @@ impl Flights {
     }
 
     fn info_of(&self, scan: &Scan, partitions: Partitions, descriptor: FlightDescriptor) -> Result<FlightInfo> {
-        let endpoints = tickets(scan, partitions).enumerate().map(|(index, ticket)| {
+        let tickets: Vec<Ticket> = tickets(scan, partitions).collect();
+        let bytes_of_all: usize = self.replicas.iter().map(|replica| replica.to_string().len()).sum();
+        let endpoints_with_all = MAX_LOCATION_BYTES / bytes_of_all.max(1);
+        let listed = (self.replicas.len() * endpoints_with_all / tickets.len().max(1)).max(1);
+        let endpoints = tickets.into_iter().enumerate().map(|(index, ticket)| {
             let (before, from) = self.replicas.split_at(index % self.replicas.len().max(1));
             let endpoint = FlightEndpoint::new().with_ticket(ticket);
-            from.iter().chain(before).fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
+            let locations = from.iter().chain(before).take(listed);
+            locations.fold(endpoint, |endpoint, replica| endpoint.with_location(replica.to_string()))
         });
         Ok(FlightInfo::new()
             .try_with_schema(&schema(scan))
             .map_err(encoding)?
             .with_endpoints(endpoints.collect())
             .with_descriptor(descriptor)
-            .with_total_records(scan.exact_rows().and_then(|rows| i64::try_from(rows).ok()).unwrap_or(-1))
+            .with_total_records(total_records(scan))
             .with_total_bytes(-1)
             .with_ordered(true))
     }
@@ -92,6 +101,11 @@ impl Flights {
 pub(super) fn tickets(scan: &Scan, partitions: Partitions) -> impl Iterator<Item = Ticket> + '_ {
     let partitions = scan.partitions(partitions).into_iter();
     partitions.map(|ids| Ticket::new(scan.for_ids(ids).to_request().encode_to_vec()))
+}
+
+/// The number of rows, or -1 where it is not known without generating them.
+pub(super) fn total_records(scan: &Scan) -> i64 {
+    scan.exact_rows().and_then(|rows| i64::try_from(rows).ok()).unwrap_or(-1)
 }
 
 pub(super) fn encoding(error: ArrowError) -> Error {

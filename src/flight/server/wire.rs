@@ -281,7 +281,10 @@ impl TowerService<http::Request<Body>> for WireService {
 
 impl WireService {
     async fn answer(&mut self, name: &str, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
-        let unknown = || Status::unimplemented(format!("FlightService has no call {name:?}"));
+        let unknown = || {
+            let name: String = name.chars().take(100).collect();
+            Status::unimplemented(format!("FlightService has no call {name:?}"))
+        };
         let call = Call::from_name(name).ok_or_else(unknown)?;
         let (head, body) = request.into_parts();
         match call {

@@ -3,7 +3,7 @@
 use super::messages::{Catalog, CatalogVersion, Contents, Schema, TableMetadata, write};
 use crate::batches::schema;
 use crate::error::{Error, Result};
-use crate::flight::server::flights::{Flights, encoding};
+use crate::flight::server::flights::{Flights, encoding, total_records};
 use crate::scan::Scan;
 use crate::tables::Table;
 use arrow::datatypes::Schema as ArrowSchema;
@@ -58,7 +58,7 @@ fn info(flights: &Flights, catalog: &str, table: Table) -> Result<FlightInfo> {
         .map_err(encoding)?
         .with_descriptor(FlightDescriptor::new_path(vec![table.name().to_string()]))
         .with_app_metadata(write(&metadata)?)
-        .with_total_records(scan.expected_rows().rows.round() as i64)
+        .with_total_records(total_records(&scan))
         .with_total_bytes(-1))
 }
 

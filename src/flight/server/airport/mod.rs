@@ -12,15 +12,13 @@ mod statistics;
 
 use super::flights::{Flights, tickets};
 use crate::error::{Error, Result};
+use crate::flight::location::SAME_CONNECTION;
 use arrow_flight::{ActionType, FlightDescriptor, FlightEndpoint};
 use filters::Narrowed;
 use messages::{CatalogRequest, EndpointsRequest, FlightInfoRequest, Progress, StatisticsRequest, Transaction};
 use prost::Message as _;
 use serde_bytes::ByteBuf;
 use std::ops::Range;
-
-/// The location that stands for the connection at hand, just as the extension compares it.
-const SAME_CONNECTION: &str = "arrow-flight-reuse-connection://?";
 
 /// An action of the extension's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
