@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
-from conftest import SAASGEN
+from conftest import SAASGEN, Server
 
 IDENTITY = {
     "program": "saasgen", "version": "9", "model": "m", "fingerprint": "f", "seed": 1, "customers": 3,
@@ -58,3 +58,46 @@ def test_foreign_answers_are_refused(tmp_path, message, server):
 def test_the_fixture_is_right_otherwise(tmp_path):
     with Foreign() as foreign:
         assert pull(foreign, tmp_path / "out").returncode == 0
+
+
+class Balanced(flight.FlightServerBase):
+    """What a balancer that shares out calls, not connections, makes of two servers: one describes, the other serves."""
+
+    def __init__(self, describing, serving):
+        super().__init__("grpc://127.0.0.1:0")
+        self.describing, self.serving = flight.connect(describing.uri), flight.connect(serving.uri)
+
+    def do_action(self, context, action):
+        return [result.body for result in self.describing.do_action(action)]
+
+    def get_flight_info(self, context, descriptor):
+        try:
+            return self.serving.get_flight_info(descriptor)
+        except flight.FlightError as error:
+            raise pa.ArrowInvalid(str(error)) from error
+
+    def do_get(self, context, ticket):
+        return flight.RecordBatchStream(self.serving.do_get(ticket).read_all())
+
+
+def test_a_server_of_another_data_set_serves_the_one_described(tmp_path):
+    describing, serving = Server("--customers", "300"), Server("--customers", "50", "--seed", "7")
+    with Balanced(describing, serving) as balanced:
+        ran = pull(balanced, tmp_path / "balanced")
+        assert ran.returncode == 0, ran.stderr
+    expected = subprocess.run([SAASGEN, "pull", "--server", describing.uri, "--tables", "customers", "--out", tmp_path / "one"])
+    assert expected.returncode == 0
+    for file in "customers.parquet", "manifest.json":
+        assert (tmp_path / "balanced" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
+    describing.stop(), serving.stop()
+
+
+def test_a_server_of_another_model_is_refused(tmp_path):
+    model = tmp_path / "model.toml"
+    model.write_text("retention.decay_days = 90.0")
+    describing, serving = Server("--customers", "300"), Server("--customers", "300", "--model", str(model))
+    with Balanced(describing, serving) as balanced:
+        ran = pull(balanced, tmp_path / "out")
+    assert ran.returncode == 2 and "fingerprint" in ran.stderr, ran.stderr
+    assert not (tmp_path / "out").exists()
+    describing.stop(), serving.stop()
