@@ -86,8 +86,8 @@ impl ScanArgs {
     /// then refuses.
     fn ids(&self, identity: &Identity, part: Part) -> Option<Range<u64>> {
         let (first, last) = (self.first_id.unwrap_or(1), self.last_id.unwrap_or(identity.customers));
-        let is_sensible = first >= 1 && last <= identity.customers && first <= last + 1;
-        is_sensible.then(|| part.of(first..last + 1))
+        let end = last.checked_add(1).filter(|_| last <= identity.customers)?;
+        (1..=end).contains(&first).then(|| part.of(first..end))
     }
 
     /// The request for `table` of just the data set `identity`, or for the customers in `ids` of it. A server that has

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
-use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, Ticket};
+use arrow_flight::{Action, FlightData, FlightDescriptor, FlightEndpoint, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use indexmap::IndexMap;
 use prost::Message as _;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
+use tonic::{Status, Streaming};
 
 /// How long a server has to answer what takes it no time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -185,11 +185,8 @@ impl FlightTable {
         runtime: &Handle,
         stop: &CancellationToken,
     ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        let Endpoint { ticket, locations } = &self.endpoints[endpoint];
         let (runtime, stop, schema) = (runtime.clone(), stop.clone(), self.schema());
-        let mut connection = block_on(&runtime, &stop, self.connect(locations))??;
-        let answer = block_on(&runtime, &stop, connection.do_get(ticket.clone()))?;
-        let answer = answer.map_err(|status| error(connection.location(), &status))?.into_inner();
+        let (connection, answer) = block_on(&runtime, &stop, self.open(&self.endpoints[endpoint]))??;
         let mut batches = FlightRecordBatchStream::new_from_flight_data(answer.map_err(FlightError::from));
         let mut is_over = false;
         Ok(iter::from_fn(move || {
@@ -212,16 +209,23 @@ impl FlightTable {
         }))
     }
 
-    /// Connects to the first of `locations` that answers; with the last one's error where none does.
-    async fn connect(&self, locations: &[Location]) -> Result<Connection> {
+    /// Asks the first location of `endpoint` that answers; with the last one's error where none does.
+    async fn open(&self, endpoint: &Endpoint) -> Result<(Connection, Streaming<FlightData>)> {
         let mut last = Err(Error::Internal("an endpoint without a location".into()));
-        for location in locations {
-            last = self.connections.take(location).await;
-            if last.is_ok() {
+        for location in &endpoint.locations {
+            last = self.ask(location, &endpoint.ticket).await;
+            // What one server refuses, its replicas would, too.
+            if !matches!(last, Err(Error::Remote(_))) {
                 break;
             }
         }
         last
+    }
+
+    async fn ask(&self, location: &Location, ticket: &Ticket) -> Result<(Connection, Streaming<FlightData>)> {
+        let mut connection = self.connections.take(location).await?;
+        let answer = connection.do_get(ticket.clone()).await.map_err(|status| error(location, &status))?;
+        Ok((connection, answer.into_inner()))
     }
 }
 

@@ -99,6 +99,18 @@ fn nobody() -> (TcpSocket, SocketAddr) {
     (socket, address)
 }
 
+/// An address where connections are taken and broken off at the first word.
+fn breaking_off() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let _ = client.unwrap().read(&mut [0; 1]);
+        }
+    });
+    address
+}
+
 async fn pull(folder: &Path, server: SocketAddr, threads: &str) -> crate::program::Ran {
     let (folder, uri, threads) = (folder.to_path_buf(), format!("grpc://{server}"), threads.to_string());
     let pull = move || {
@@ -134,9 +146,9 @@ async fn pull_reads_all_replicas_over_several_connections_and_writes_the_same_by
     let folder = tempdir().unwrap();
     let replicas = [Replica::start(Vec::new()).await, Replica::start(Vec::new()).await];
     let proxies = [Proxy::to(replicas[0].address), Proxy::to(replicas[1].address)];
-    // Asked first, and no replica itself; the first of its replicas is not there.
+    // Asked first, and no replica itself; of its replicas one is not there, and one takes calls but breaks off.
     let (_socket, gone) = nobody();
-    let listed = [gone, proxies[0].address, proxies[1].address];
+    let listed = [gone, breaking_off(), proxies[0].address, proxies[1].address];
     let front = Replica::start(listed.map(location).into()).await;
     let alone = Replica::start(Vec::new()).await;
     let ran = pull(folder.path(), alone.address, "1").await;
