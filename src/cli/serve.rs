@@ -4,7 +4,8 @@ use super::DataSetArgs;
 use super::output::print;
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
-use crate::flight::server::Server;
+use crate::flight::server::{Limits, Server};
+use crate::model::MAX_CUSTOMERS;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,6 +27,15 @@ pub(super) struct Serve {
     /// They must serve the same model [default: endpoints are read where they were asked for]
     #[arg(long, value_name = "URI,URI", value_delimiter = ',', value_parser = replica)]
     advertise: Vec<Location>,
+
+    /// DoGet streams open at a time; more are refused with RESOURCE_EXHAUSTED. One that nobody reads on holds about 1 MB
+    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT_STREAMS, value_parser = clap::value_parser!(u64).range(1..))]
+    max_streams: u64,
+
+    /// Customers of a data set that a ticket may name; more are refused with RESOURCE_EXHAUSTED
+    #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
+          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
+    max_customers: u64,
 
     #[command(flatten)]
     data_set: DataSetArgs,
@@ -50,11 +60,19 @@ fn host_and_port(text: &str) -> std::result::Result<String, String> {
 impl Serve {
     pub fn run(self) -> Result<()> {
         let data_set = self.data_set.load()?;
+        if data_set.customers() > self.max_customers {
+            return Err(Error::Misuse(format!(
+                "--customers is {}, more than --max-customers {} allows",
+                data_set.customers(),
+                self.max_customers
+            )));
+        }
+        let limits = Limits { streams: self.max_streams, customers: self.max_customers };
         super::runtime()?.block_on(async {
             // Signals are listened for before anybody can know the address and send one.
             let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
             let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
-            let server = Server::bind(&self.listen, data_set).await?.with_replicas(self.advertise);
+            let server = Server::bind(&self.listen, data_set).await?.with_replicas(self.advertise).with_limits(limits);
             print(&format!("grpc://{}\n", server.local_addr()))?;
             server
                 .serve(async {

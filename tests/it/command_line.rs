@@ -23,6 +23,11 @@ fn wrong_arguments_are_refused_with_what_is_allowed() {
         (&["pull", "--server", "http://localhost:1"], &["http://localhost:1", "grpc://"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "HOST:PORT"]),
         (&["serve", "--listen", "127.0.0.1:99999"], &["127.0.0.1:99999", "HOST:PORT"]),
+        (
+            &["serve", "--listen", "127.0.0.1:0", "--customers", "10", "--max-customers", "5"],
+            &["10", "--max-customers 5"],
+        ),
+        (&["serve", "--listen", "127.0.0.1:0", "--max-streams", "0"], &["--max-streams", "0"]),
         (&["frobnicate"], &["frobnicate"]),
         (&[], &["Usage"]),
     ] {

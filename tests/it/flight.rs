@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use prost::Message;
 use saasgen::batches::{Batches, schema};
 use saasgen::error::Result;
-use saasgen::flight::server::{Activity, Server};
+use saasgen::flight::server::{Activity, Limits, Server};
 use saasgen::scan::{BatchMark, Scan, ScanRequest};
 use saasgen::tables::{DataSet, Table};
 use std::sync::Arc;
@@ -32,7 +32,11 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start(data_set: DataSet) -> Self {
-        let server = Server::bind("127.0.0.1:0", data_set).await.unwrap();
+        Self::with_limits(data_set, Limits::default()).await
+    }
+
+    pub async fn with_limits(data_set: DataSet, limits: Limits) -> Self {
+        let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_limits(limits);
         let uri = format!("http://{}", server.local_addr());
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -211,6 +215,32 @@ async fn a_reader_that_waits_holds_a_few_blocks() {
     assert!(made <= 8, "{made} blocks were made for a reader that waits");
     stream.next().await.unwrap().unwrap();
     drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_and_data_sets_over_a_limit_are_refused_by_its_name() {
+    let limits = Limits { streams: 2, customers: 1_000_000 };
+    let mut server = Fixture::with_limits(data_set(42, 100_000), limits).await;
+    let mut open = server.activity.open_streams();
+    let streams = [server.stream("usage_daily").await.unwrap(), server.stream("usage_truth").await.unwrap()];
+    let refused = server.refusal("customers").await;
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("2 streams") && refused.message().contains("--max-streams"), "{refused}");
+    // Other calls go on, and so do streams when one has ended.
+    assert!(server.info(FlightDescriptor::new_cmd("customers")).await.is_ok());
+    drop(streams);
+    soon(open.wait_for(|&open| open == 0)).await.unwrap();
+    assert_eq!(server.read("customers?last_id=10").await.1.len(), 1);
+
+    let too_large = "customers?customers=1000001&last_id=1";
+    for refused in
+        [server.refusal(too_large).await, server.info(FlightDescriptor::new_cmd(too_large)).await.unwrap_err()]
+    {
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(refused.message().contains("1000001") && refused.message().contains("--max-customers"), "{refused}");
+    }
+    assert_eq!(server.read("customers?customers=1000000&last_id=1").await.1.len(), 1);
     server.stop().await;
 }
 

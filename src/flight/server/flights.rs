@@ -3,6 +3,7 @@
 use crate::batches::schema;
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
+use crate::model::MAX_CUSTOMERS;
 use crate::scan::{Naming, Partitions, Scan, ScanRequest};
 use crate::tables::{DataSet, Table};
 use arrow::error::ArrowError;
@@ -20,6 +21,8 @@ const MAX_LOCATION_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Flights {
     pub data_set: DataSet,
+    /// Of a data set that a request may name.
+    pub max_customers: u64,
     /// Where else the same is served.
     pub replicas: Arc<[Location]>,
 }
@@ -53,6 +56,13 @@ impl Flights {
     }
 
     fn resolve(&self, request: &ScanRequest, naming: Naming) -> Result<(Scan, Partitions)> {
+        let customers = request.customers.unwrap_or(0);
+        if customers > self.max_customers && customers <= MAX_CUSTOMERS {
+            return Err(Error::Limit(format!(
+                "`customers` is {customers}; this server's --max-customers allows data sets of up to {}",
+                self.max_customers
+            )));
+        }
         Scan::resolve(&self.data_set, request, naming)
     }
 

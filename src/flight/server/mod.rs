@@ -12,6 +12,7 @@ mod wire;
 
 use super::location::Location;
 use crate::error::{Error, Result};
+use crate::model::MAX_CUSTOMERS;
 use crate::tables::DataSet;
 use pool::Pool;
 use service::Service;
@@ -32,6 +33,26 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a client may send before it is read: requests are small. Answers go out at the client's windows.
 const REQUEST_WINDOW_BYTES: u32 = 64 << 10;
+
+/// What a server gives before it refuses with RESOURCE_EXHAUSTED.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// DoGet streams open at a time. One that nobody reads on holds about a megabyte.
+    pub streams: u64,
+    /// Customers of a data set that a request may name.
+    pub customers: u64,
+}
+
+impl Limits {
+    /// Streams where nobody chose.
+    pub const DEFAULT_STREAMS: u64 = 1_024;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { streams: Self::DEFAULT_STREAMS, customers: MAX_CUSTOMERS }
+    }
+}
 
 /// What a server did so far, for those who watch it.
 #[derive(Debug, Default)]
@@ -89,6 +110,12 @@ impl Server {
     /// beginning with another one. Without any, endpoints are read where they were asked for.
     pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
         self.service = self.service.with_replicas(replicas);
+        self
+    }
+
+    /// Sets what it gives before it refuses.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.service = self.service.with_limits(limits);
         self
     }
 

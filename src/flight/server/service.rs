@@ -2,8 +2,9 @@
 
 use super::flights::Flights;
 use super::pool::Pool;
+use super::stream::OpenStream;
 use super::wire::Message;
-use super::{Activity, actions, stream};
+use super::{Activity, Limits, actions, stream};
 use crate::flight::location::Location;
 use crate::tables::{DataSet, Table};
 use arrow_flight::flight_service_server::FlightService;
@@ -24,6 +25,7 @@ const BEARER: &str = "Bearer anybody";
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     flights: Flights,
+    max_streams: u64,
     pool: Pool,
     activity: Arc<Activity>,
     stopping: CancellationToken,
@@ -31,11 +33,19 @@ pub(super) struct Service {
 
 impl Service {
     pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, stopping: CancellationToken) -> Self {
-        Self { flights: Flights { data_set, replicas: Arc::default() }, pool, activity, stopping }
+        let Limits { streams, customers } = Limits::default();
+        let flights = Flights { data_set, max_customers: customers, replicas: Arc::default() };
+        Self { flights, max_streams: streams, pool, activity, stopping }
     }
 
     pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
         self.flights.replicas = replicas.into();
+        self
+    }
+
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.flights.max_customers = limits.customers;
+        self.max_streams = limits.streams;
         self
     }
 
@@ -56,7 +66,8 @@ impl Service {
     /// What DoGet sends for `ticket`.
     pub fn messages(&self, ticket: &Ticket) -> Result<impl Stream<Item = Result<Message, Status>> + use<>, Status> {
         let scan = self.flights.of_ticket(ticket)?;
-        let messages = stream::messages(scan, self.pool.clone(), self.activity())?.map(|message| Ok(message?));
+        let open = OpenStream::new(&self.activity, self.max_streams)?;
+        let messages = stream::messages(scan, self.pool.clone(), open)?.map(|message| Ok(message?));
         Ok(until_stopped(messages, self.stopping()))
     }
 }

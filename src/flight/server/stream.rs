@@ -15,12 +15,25 @@ use std::sync::atomic::Ordering;
 const READ_AHEAD: usize = 3;
 
 /// Counts a stream as open while it lives.
-struct OpenStream(Arc<Activity>);
+pub(super) struct OpenStream(Arc<Activity>);
 
 impl OpenStream {
-    fn new(activity: &Arc<Activity>) -> Self {
-        activity.open_streams.send_modify(|open| *open += 1);
-        Self(Arc::clone(activity))
+    /// One more stream.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where `most` are open.
+    pub fn new(activity: &Arc<Activity>, most: u64) -> Result<Self> {
+        let is_counted = activity.open_streams.send_if_modified(|open| {
+            let has_room = *open < most;
+            *open += u64::from(has_room);
+            has_room
+        });
+        if !is_counted {
+            return Err(Error::Limit(format!(
+                "{most} streams are open, as many as --max-streams allows: read again when others have ended"
+            )));
+        }
+        Ok(Self(Arc::clone(activity)))
     }
 }
 
@@ -32,9 +45,9 @@ impl Drop for OpenStream {
 
 /// The schema, the dictionaries, then each block that has rows. At most [`READ_AHEAD`] blocks are held; dropping the
 /// stream stops its generation within one block a thread.
-pub(super) fn messages(scan: Scan, pool: Pool, activity: Arc<Activity>) -> Result<impl Stream<Item = Result<Message>>> {
+pub(super) fn messages(scan: Scan, pool: Pool, open: OpenStream) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(Encoder::new(&scan));
-    let open = OpenStream::new(&activity);
+    let activity = Arc::clone(&open.0);
     let mut blocks = scan.blocks();
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
