@@ -12,10 +12,15 @@ import pandas as pd
 import pyarrow.flight as flight
 
 
-def read_ticket(uri, ticket):
-    """A partition. ArrowDtype keeps dates, decimals and whole numbers what they are."""
-    with flight.connect(uri) as client:
-        return client.do_get(flight.Ticket(ticket)).read_all().to_pandas(types_mapper=pd.ArrowDtype)
+def read_ticket(uris, ticket):
+    """A partition, from the first replica that is there. ArrowDtype keeps dates, decimals and whole numbers what they are."""
+    for left, uri in enumerate(uris, 1 - len(uris)):
+        try:
+            with flight.connect(uri) as client:
+                return client.do_get(flight.Ticket(ticket)).read_all().to_pandas(types_mapper=pd.ArrowDtype)
+        except flight.FlightUnavailableError:
+            if left == 0:
+                raise
 
 
 def read_table(uri, command):
@@ -23,7 +28,7 @@ def read_table(uri, command):
     with flight.connect(uri) as client:
         info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
     # An endpoint without locations is read where it was asked for.
-    uris = [endpoint.locations[0].uri.decode() if endpoint.locations else uri for endpoint in info.endpoints]
+    uris = [[location.uri.decode() for location in endpoint.locations] or [uri] for endpoint in info.endpoints]
     tickets = [endpoint.ticket.ticket for endpoint in info.endpoints]
     return dd.from_map(read_ticket, uris, tickets, meta=info.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype))
 

@@ -25,7 +25,7 @@ class FlightDatasource(Datasource):
             info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
         self.schema = info.schema
         # An endpoint without locations is read where it was asked for.
-        self.parts = [(endpoint.locations[0].uri.decode() if endpoint.locations else uri, endpoint.ticket.ticket)
+        self.parts = [([location.uri.decode() for location in endpoint.locations] or [uri], endpoint.ticket.ticket)
                       for endpoint in info.endpoints]
 
     def get_read_tasks(self, parallelism, per_task_row_limit=None, data_context=None):
@@ -37,11 +37,20 @@ class FlightDatasource(Datasource):
         return None
 
 
-def read_part(uri, ticket):
-    """The blocks of a ticket, as they come."""
-    with flight.connect(uri) as client:
-        for chunk in client.do_get(flight.Ticket(ticket)):
-            yield pa.Table.from_batches([chunk.data])
+def read_part(uris, ticket):
+    """The blocks of a ticket, as they come. Where a replica fails the next goes on: it gives the same batches."""
+    done = 0
+    for left, uri in enumerate(uris, 1 - len(uris)):
+        try:
+            with flight.connect(uri) as client:
+                for number, chunk in enumerate(client.do_get(flight.Ticket(ticket))):
+                    if number == done:
+                        yield pa.Table.from_batches([chunk.data])
+                        done += 1
+            return
+        except flight.FlightUnavailableError:
+            if left == 0:
+                raise
 
 
 def main(uri="grpc://localhost:8815"):

@@ -4,6 +4,7 @@ import sys
 
 import dask
 import pandas as pd
+import pyarrow.flight as flight
 import pytest
 
 from conftest import COMMANDS, EXAMPLES
@@ -34,6 +35,17 @@ def test_advertised_replicas_share_the_work(advertised_replicas):
     frame = read_table(one.uri, "usage_daily?partitions=8")
     assert len(frame.compute(scheduler="threads")) > 0
     assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
+
+
+def test_a_replica_that_is_gone_is_passed_over(advertised_replicas, truth):
+    one, other = advertised_replicas
+    frame = read_table(one.uri, "usage_daily?partitions=8")
+    other.stop()
+    rows = frame.compute(scheduler="threads").reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, truth("usage_daily").to_pandas(types_mapper=pd.ArrowDtype))
+    one.stop()
+    with pytest.raises(flight.FlightUnavailableError):
+        frame.compute(scheduler="threads")
 
 
 def test_the_script(server):

@@ -50,6 +50,22 @@ def test_advertised_replicas_share_the_work(advertised_replicas):
     assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
 
 
+def test_a_replica_that_is_gone_is_passed_over(advertised_replicas, truth):
+    one, other = advertised_replicas
+    dataset = read(one.uri, "usage_daily?partitions=8")
+    other.stop()
+    assert rows(dataset).equals(truth("usage_daily"))
+
+
+def test_a_replica_that_dies_amid_a_ticket_is_replaced(advertised_replicas, truth):
+    one, other = advertised_replicas
+    ((uris, ticket),) = ray_dataset.FlightDatasource(one.uri, "usage_daily?partitions=1").parts
+    first = one if uris[0] == one.uri else other
+    first.limit = first.sent + 8_000_000
+    assert pa.concat_tables(ray_dataset.read_part(uris, ticket)).equals(truth("usage_daily"))
+    assert first.sent >= first.limit
+
+
 def test_the_script(server, truth, capsys):
     ray_dataset.main(server.uri)
     first = truth("usage_daily?columns=usage_minutes&to=2023-07-01")["usage_minutes"]
