@@ -125,9 +125,11 @@ impl Manifest {
             whole.take_in(manifest);
         }
         if let Some(parts) = parts {
-            let missing =
-                (1..=parts).find(|&part| !manifests.iter().any(|there| there.part.map(|p| p.part()) == Some(part)));
-            if let Some(part) = missing {
+            // They are in order: the first that is out of step stands behind the missing one.
+            let there = manifests.iter().filter_map(|manifest| Some(manifest.part?.part()));
+            let out_of_step = there.zip(1..).find(|(there, part)| there != part);
+            let part = out_of_step.map_or(manifests.len() as u64 + 1, |(_, part)| part);
+            if part <= parts {
                 let message = format!(
                     "of {parts} parts {} are there, and part {part} is missing: write it with --part {part} --parts {parts}",
                     manifests.len()
