@@ -132,6 +132,9 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
         4 => damaged,
         2 => vec(any::<u8>(), 0..300),
         1 => "[a-z_]{0,12}\\?([a-z_]{1,10}=[^&]{0,12}&?){0,4}".prop_map(String::into_bytes),
+        // Beginning right.
+        1 => (prop::sample::select(right()), any::<u8>(), 0..1_200_000_usize)
+            .prop_map(|(begin, byte, length)| [begin, vec![byte; length]].concat()),
         // Long, nested, and claiming more than there is.
         1 => (any::<u8>(), 0..1_200_000_usize).prop_map(|(byte, length)| vec![byte; length]),
         1 => (prop::sample::select(vec![0xdd_u8, 0xdf, 0xdb, 0xc6]), vec(any::<u8>(), 4..40)).prop_map(|(byte, rest)| [vec![byte, 0xff], rest].concat()),

@@ -1,11 +1,12 @@
 //! The actions that DoAction takes.
 
-use super::airport::AirportAction;
+use super::airport::{self, AirportAction};
 use super::flights::Flights;
+use super::requests::Received;
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use crate::tables::{DataSet, Identity, Table};
-use arrow_flight::{Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
+use arrow_flight::{ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
 use indexmap::IndexMap;
 use prost::Message as _;
 use serde::Serialize;
@@ -34,12 +35,18 @@ pub(super) fn list() -> Vec<ActionType> {
     own.into_iter().chain(AirportAction::ALL.map(AirportAction::listed)).collect()
 }
 
-/// The body of the one result of `action`.
+/// Whether the action of this name can do with `begin`, that of a body that is too long.
+pub(super) fn takes_begin(name: &str, begin: &[u8]) -> bool {
+    name == AirportAction::Endpoints.name() && airport::has_descriptor(begin)
+}
+
+/// The body of the one result of an action.
 ///
 /// # Errors
 /// [`Error::Unsupported`], which lists the actions there are; what the action refuses.
-pub(super) fn answer(flights: &Flights, action: &Action) -> Result<Vec<u8>> {
+pub(super) fn answer(flights: &Flights, Received { action, is_whole }: &Received) -> Result<Vec<u8>> {
     match action.r#type.as_str() {
+        _ if !is_whole => airport::endpoints_of_begin(flights, &action.body),
         DESCRIBE => describe(&flights.data_set),
         CANCEL_FLIGHT_INFO => cancel_flight_info(&action.body),
         name => match AirportAction::ALL.into_iter().find(|action| action.name() == name) {

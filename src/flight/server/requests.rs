@@ -4,6 +4,7 @@ use crate::error::Error;
 use arrow_flight::{Action, Criteria, Empty, FlightDescriptor, Ticket};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use prost::encoding::{WireType, decode_key, decode_varint};
 use prost::{DecodeError, Message};
 use tonic::Status;
 use tonic::body::Body;
@@ -14,8 +15,11 @@ pub(super) const PREFIX_BYTES: usize = 5;
 /// The longest request that is read of most calls: the longest that any of them takes has some 8 kB.
 pub(super) const MAX_REQUEST_BYTES: usize = 64 << 10;
 
-/// The longest action: one of Airport's with some 4,000 values to filter by.
+/// The longest action, or begin of one, that is kept: one of Airport's with some 4,000 values to filter by.
 const MAX_ACTION_BYTES: usize = 896 << 10;
+
+/// The longest action of which the begin is kept: one with some 80,000 values.
+const MAX_SKIPPED_BYTES: usize = 16 << 20;
 
 /// The longest name of an action that is looked up.
 const MAX_NAME_BYTES: usize = 100;
@@ -58,18 +62,33 @@ pub(super) async fn ticket(body: Body) -> Result<Ticket, Status> {
     Ticket::decode(message.slice(PREFIX_BYTES..)).map_err(|error| undecodable("Ticket", &error))
 }
 
-/// The action of a request.
-pub(super) async fn action(body: Body) -> Result<Action, Status> {
-    let message = one_message(body, MAX_ACTION_BYTES).await?;
-    let SharedAction { name, body } =
-        SharedAction::decode(message.slice(PREFIX_BYTES..)).map_err(|error| undecodable("Action", &error))?;
-    match std::str::from_utf8(&name) {
-        Ok(name) if name.len() <= MAX_NAME_BYTES => Ok(Action::new(name, body)),
-        _ => Err(Status::invalid_argument(format!(
+/// An action, as far as it was read.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub action: Action,
+    /// Whether the body is all of it, and not the begin of one that is longer than is kept.
+    pub is_whole: bool,
+}
+
+/// The action of a request. Of one that is too long, `takes_begin` says by its name and its begin whether that will do.
+pub(super) async fn action(mut body: Body, takes_begin: impl Fn(&str, &[u8]) -> bool) -> Result<Received, Status> {
+    let (message, left) = head(&mut body, MAX_ACTION_BYTES, MAX_SKIPPED_BYTES).await?;
+    let bytes = message.slice(PREFIX_BYTES..);
+    let shared = match left {
+        0 => SharedAction::decode(bytes).map_err(|error| undecodable("Action", &error))?,
+        _ => SharedAction::of_begin(bytes).ok_or_else(|| too_long(message.len() + left, MAX_ACTION_BYTES))?,
+    };
+    let name = std::str::from_utf8(&shared.name).ok().filter(|name| name.len() <= MAX_NAME_BYTES).ok_or_else(|| {
+        Status::invalid_argument(format!(
             "the action's type has {} bytes; it must be UTF-8 of at most {MAX_NAME_BYTES}",
-            name.len()
-        ))),
+            shared.name.len()
+        ))
+    })?;
+    if left > 0 && !takes_begin(name, &shared.body) {
+        return Err(too_long(message.len() + left, MAX_ACTION_BYTES));
     }
+    skip(body, left).await?;
+    Ok(Received { action: Action::new(name, shared.body), is_whole: left == 0 })
 }
 
 /// An [`Action`] that shares its bytes with the message that it came in: a name of a megabyte is not copied.
@@ -81,6 +100,19 @@ struct SharedAction {
     body: Bytes,
 }
 
+impl SharedAction {
+    /// Name and body of a message that is cut short within the body; `None` where it does not begin so.
+    fn of_begin(mut message: Bytes) -> Option<Self> {
+        let mut field = |tag| {
+            let (found, wire) = decode_key(&mut message).ok()?;
+            let length = usize::try_from(decode_varint(&mut message).ok()?).ok()?;
+            let is_it = found == tag && wire == WireType::LengthDelimited;
+            is_it.then(|| message.split_to(length.min(message.len())))
+        };
+        Some(Self { name: field(1)?, body: field(2)? })
+    }
+}
+
 /// The message of a request, with its prefix, once `decode` has read it.
 pub(super) async fn checked(body: Body, decode: fn(Bytes) -> Result<(), DecodeError>) -> Result<Bytes, Status> {
     let message = one_message(body, MAX_REQUEST_BYTES).await?;
@@ -90,22 +122,58 @@ pub(super) async fn checked(body: Body, decode: fn(Bytes) -> Result<(), DecodeEr
 
 /// Reads the one message of a request, with its prefix. What claims to be longer than `limit` is not waited for.
 async fn one_message(mut body: Body, limit: usize) -> Result<Bytes, Status> {
-    let not_one = || Status::invalid_argument("the request is not one gRPC message");
+    let (message, left) = head(&mut body, limit, limit).await?;
+    skip(body, left).await?;
+    Ok(message)
+}
+
+/// Reads a message's prefix and `kept` bytes of it, or all; with how many are left to come. What claims to be longer
+/// than `most` is not waited for.
+async fn head(body: &mut Body, kept: usize, most: usize) -> Result<(Bytes, usize), Status> {
     let mut message = BytesMut::new();
-    let mut expected = None;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Status::invalid_argument(format!("reading the request: {error}")))?;
-        let Ok(data) = frame.into_data() else { break };
-        message.extend_from_slice(&data);
-        if expected.is_none() {
-            expected = length(&message, limit)?;
-            message.reserve(expected.map_or(0, |expected| expected.saturating_sub(message.len())));
-        }
-        if expected.is_some_and(|expected| message.len() > expected) {
+    let mut received = 0;
+    loop {
+        let data = next(body).await?.ok_or_else(not_one)?;
+        received += data.len();
+        // Never more than there is room for: to grow would take the room three times.
+        let room = message.capacity() - message.len();
+        let is_begun = message.len() >= PREFIX_BYTES;
+        message.extend_from_slice(if is_begun { &data[..data.len().min(room)] } else { &data });
+        let Some(expected) = length(&message, most)? else { continue };
+        let wanted = expected.min(PREFIX_BYTES + kept);
+        if received > expected {
             return Err(not_one());
         }
+        if message.len() >= wanted {
+            return Ok((message.freeze(), expected - received));
+        }
+        message.reserve(wanted - message.len());
     }
-    if expected == Some(message.len()) { Ok(message.freeze()) } else { Err(not_one()) }
+}
+
+/// Reads and drops the last `left` bytes of a request.
+async fn skip(mut body: Body, mut left: usize) -> Result<(), Status> {
+    while let Some(data) = next(&mut body).await? {
+        left = left.checked_sub(data.len()).ok_or_else(not_one)?;
+    }
+    if left == 0 { Ok(()) } else { Err(not_one()) }
+}
+
+/// The next bytes of a request; `None` at its end.
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Status> {
+    match body.frame().await {
+        None => Ok(None),
+        Some(Ok(frame)) => Ok(frame.into_data().ok()),
+        Some(Err(error)) => Err(Status::invalid_argument(format!("reading the request: {error}"))),
+    }
+}
+
+fn not_one() -> Status {
+    Status::invalid_argument("the request is not one gRPC message")
+}
+
+fn too_long(length: usize, limit: usize) -> Status {
+    Error::Limit(format!("the request has {length} bytes; at most {limit} are read")).into()
 }
 
 /// How long a request that begins with `bytes` is, prefix included; `None` where they don't tell yet.
@@ -114,7 +182,7 @@ fn length(bytes: &[u8], limit: usize) -> Result<Option<usize>, Status> {
         None => Ok(None),
         Some(&[0, a, b, c, d]) => match u32::from_be_bytes([a, b, c, d]) as usize {
             length if length <= limit => Ok(Some(PREFIX_BYTES + length)),
-            length => Err(Error::Limit(format!("the request has {length} bytes; at most {limit} are read")).into()),
+            length => Err(too_long(length, limit)),
         },
         Some(_) => Err(Status::unimplemented("compressed requests are not read; send them plain")),
     }

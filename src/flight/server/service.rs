@@ -2,6 +2,7 @@
 
 use super::flights::Flights;
 use super::pool::Pool;
+use super::requests::Received;
 use super::stream::OpenStream;
 use super::wire::Message;
 use super::{Activity, Limits, actions, stream};
@@ -58,9 +59,9 @@ impl Service {
         self.stopping.clone()
     }
 
-    /// The one result of `action`.
-    pub fn act(&self, action: &Action) -> Result<arrow_flight::Result, Status> {
-        Ok(arrow_flight::Result::new(actions::answer(&self.flights, action)?))
+    /// The one result of an action.
+    pub fn act(&self, received: &Received) -> Result<arrow_flight::Result, Status> {
+        Ok(arrow_flight::Result::new(actions::answer(&self.flights, received)?))
     }
 
     /// What DoGet sends for `ticket`.
@@ -130,7 +131,8 @@ impl FlightService for Service {
 
     /// `WireService` answers DoAction before it comes here, too, the same way.
     async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
-        Ok(Response::new(streams::iter([Ok(self.act(request.get_ref())?)]).boxed()))
+        let received = Received { action: request.into_inner(), is_whole: true };
+        Ok(Response::new(streams::iter([Ok(self.act(&received)?)]).boxed()))
     }
 
     /// Takes whatever is offered: each message is answered, and the token for calls to come is anybody's.

@@ -11,6 +11,7 @@
 //!             data_body = 1000:    length, then the frames: buffers and their padding, as IPC lays them out
 //! ```
 
+use super::actions;
 use super::airport;
 use super::requests::{self, Call, MAX_REQUEST_BYTES, PREFIX_BYTES};
 use super::service::Service;
@@ -294,7 +295,7 @@ impl WireService {
                 Ok(self.by_tonic(http::Request::from_parts(head, message)).await)
             }
             Call::DoAction => {
-                let result = self.service.act(&requests::action(body).await?)?;
+                let result = self.service.act(&requests::action(body, actions::takes_begin).await?)?;
                 Ok(response(stream::iter([Message::of(&result).map_err(Status::from)])))
             }
             Call::DoGet => Ok(response(self.service.messages(&requests::ticket(body).await?)?)),

@@ -3,7 +3,7 @@
 //! It packs byte strings as msgpack str whatever their bytes, and takes str and bin alike.
 
 use crate::error::{Error, Result};
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 use std::fmt;
@@ -29,6 +29,8 @@ pub(super) fn write(message: &impl Serialize) -> Result<Vec<u8>> {
 pub(super) struct ColumnIds(u64);
 
 impl ColumnIds {
+    pub const ALL: Self = Self(u64::MAX);
+
     pub fn has(self, column: usize) -> bool {
         column < 64 && self.0 >> column & 1 == 1
     }
@@ -66,6 +68,31 @@ pub(super) struct EndpointsRequest<'a> {
     pub descriptor: &'a Bytes,
     #[serde(borrow)]
     pub parameters: EndpointsParameters<'a>,
+}
+
+/// The descriptor of an [`EndpointsRequest`] of which only the begin is there: the extension writes it first.
+pub(super) fn descriptor_of_begin(body: &[u8]) -> Option<&[u8]> {
+    struct First<'a, 'de>(&'a mut Option<&'de [u8]>);
+
+    impl<'de> Visitor<'de> for First<'_, 'de> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+            if map.next_key::<&str>()? == Some("descriptor") {
+                *self.0 = Some(map.next_value::<&Bytes>()?);
+            }
+            Ok(())
+        }
+    }
+
+    let mut descriptor = None;
+    // Always an error: the map is not read to its end.
+    let _ = rmp_serde::Deserializer::from_read_ref(body).deserialize_map(First(&mut descriptor));
+    descriptor
 }
 
 #[derive(Debug, Deserialize)]

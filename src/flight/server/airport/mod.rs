@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::flight::location::SAME_CONNECTION;
 use arrow_flight::{ActionType, FlightDescriptor, FlightEndpoint};
 use filters::Narrowed;
-use messages::{CatalogRequest, EndpointsRequest, FlightInfoRequest, Progress, StatisticsRequest, Transaction};
+use messages::{
+    CatalogRequest, ColumnIds, EndpointsRequest, FlightInfoRequest, Progress, StatisticsRequest, Transaction,
+};
 use prost::Message as _;
 use serde_bytes::ByteBuf;
 use std::ops::Range;
@@ -73,7 +75,10 @@ impl AirportAction {
     /// [`Error::Internal`] for what a client sends: the extension takes that for a failed network and tries again.
     pub fn answer(self, flights: &Flights, body: &[u8]) -> Result<Vec<u8>> {
         match self {
-            Self::Endpoints => endpoints(flights, &messages::read(self.name(), body)?),
+            Self::Endpoints => {
+                let EndpointsRequest { descriptor, parameters } = messages::read(self.name(), body)?;
+                endpoints(flights, descriptor, parameters.json_filters, parameters.column_ids)
+            }
             Self::ListSchemas => {
                 let CatalogRequest { catalog_name } = messages::read(self.name(), body)?;
                 catalog::list_schemas(flights, catalog_name)
@@ -104,10 +109,23 @@ fn read_descriptor(bytes: &[u8]) -> Result<FlightDescriptor> {
         .map_err(|error| Error::Misuse(format!("the descriptor in the body is no FlightDescriptor: {error}")))
 }
 
-fn endpoints(flights: &Flights, request: &EndpointsRequest<'_>) -> Result<Vec<u8>> {
-    let (scan, partitions) = flights.of_descriptor(&read_descriptor(request.descriptor)?)?;
-    let Narrowed { ids, days } = Narrowed::by(&scan, request.parameters.json_filters);
-    let narrowed = scan.for_airport(ids, days, |place| request.parameters.column_ids.has(place));
+/// Whether the begin of a body tells its descriptor.
+pub(super) fn has_descriptor(begin: &[u8]) -> bool {
+    messages::descriptor_of_begin(begin).is_some()
+}
+
+/// What `endpoints` answers to a body that is too long, whose begin is `body`: every row and column of the descriptor,
+/// which comes first. DuckDB filters them, as it does anyway.
+pub(super) fn endpoints_of_begin(flights: &Flights, body: &[u8]) -> Result<Vec<u8>> {
+    let descriptor = messages::descriptor_of_begin(body)
+        .ok_or_else(|| Error::Misuse("the body does not begin with a map's `descriptor`".into()))?;
+    endpoints(flights, descriptor, b"", ColumnIds::ALL)
+}
+
+fn endpoints(flights: &Flights, descriptor: &[u8], json_filters: &[u8], column_ids: ColumnIds) -> Result<Vec<u8>> {
+    let (scan, partitions) = flights.of_descriptor(&read_descriptor(descriptor)?)?;
+    let Narrowed { ids, days } = Narrowed::by(&scan, json_filters);
+    let narrowed = scan.for_airport(ids, days, |place| column_ids.has(place));
     let endpoints = tickets(&narrowed, partitions).map(|ticket| {
         let endpoint = FlightEndpoint::new().with_ticket(ticket).with_location(SAME_CONNECTION);
         ByteBuf::from(endpoint.encode_to_vec())
