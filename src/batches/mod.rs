@@ -11,10 +11,8 @@ pub use source::{ScanSource, TableSource};
 
 use crate::error::{Error, Result};
 use crate::scan::Scan;
-use crate::tables::Kind;
-use crate::tables::{Column, Generator};
-use arrow::array::ArrayRef;
-use arrow::array::RecordBatch;
+use crate::tables::{Column, Generator, Kind};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use convert::Encoder;
 use std::ops::Range;

@@ -5,7 +5,7 @@
 
 use super::Scan;
 use super::part::cut;
-use crate::model::{MAX_CUSTOMERS, Model};
+use crate::model::{Day, MAX_CUSTOMERS, Model};
 use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{Kind, Table};
 use std::ops::Range;
@@ -23,8 +23,9 @@ const MAX_BLOCK_CUSTOMERS: u64 = 1 << 16;
 /// Standard deviations that a block's rows may lie above their mean before its batch passes [`TARGET_BATCH_BYTES`].
 const ROOM_SD: f64 = 6.0;
 
-/// The customers of a block: the largest power of two whose batches stay small.
-pub(super) fn block_customers(model: &Model, table: Table, per_customer: &RowsPerCustomer) -> u64 {
+/// The rows of a customer on these days, and the customers of a block: the largest power of two whose batches stay small.
+pub(super) fn sizes(model: &Model, table: Table, days: &Range<Day>) -> (RowsPerCustomer, u64) {
+    let per_customer = RowsPerCustomer::new(model, table, days);
     let row_bytes = row_bytes(model, table);
     let mut block = MAX_BLOCK_CUSTOMERS;
     while block > 1 {
@@ -34,7 +35,7 @@ pub(super) fn block_customers(model: &Model, table: Table, per_customer: &RowsPe
         }
         block /= 2;
     }
-    block
+    (per_customer, block)
 }
 
 /// Bytes of a row in memory, at most, with text as Utf8.
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn a_day_has_larger_blocks_than_the_whole() {
         let data_set = scan(Table::UsageDaily, 1).data_set;
-        let of_a_day = RowsPerCustomer::new(data_set.model(), Table::UsageDaily, &(20_000..20_001));
-        assert_eq!(block_customers(data_set.model(), Table::UsageDaily, &of_a_day), MAX_BLOCK_CUSTOMERS);
+        let (_, block) = sizes(data_set.model(), Table::UsageDaily, &(20_000..20_001));
+        assert_eq!(block, MAX_BLOCK_CUSTOMERS);
     }
 }

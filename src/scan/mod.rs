@@ -38,12 +38,12 @@ impl Scan {
     /// Every row and column of `table`.
     pub fn whole(data_set: &DataSet, table: Table) -> Self {
         let days = data_set.model().window().range();
-        let rows_per_customer = RowsPerCustomer::new(data_set.model(), table, &days);
+        let (rows_per_customer, block) = blocks::sizes(data_set.model(), table, &days);
         Self {
             data_set: data_set.clone(),
             table,
             ids: data_set.ids(table),
-            block: blocks::block_customers(data_set.model(), table, &rows_per_customer),
+            block,
             rows_per_customer,
             days,
             columns: (0..table.columns().len()).collect(),
@@ -132,9 +132,7 @@ impl Scan {
 
     /// The same scan for other days, which blocks depend on.
     fn with_days(self, days: Range<Day>) -> Self {
-        let model = self.data_set.model();
-        let rows_per_customer = RowsPerCustomer::new(model, self.table, &days);
-        let block = blocks::block_customers(model, self.table, &rows_per_customer);
+        let (rows_per_customer, block) = blocks::sizes(self.data_set.model(), self.table, &days);
         Self { days, rows_per_customer, block, ..self }
     }
 

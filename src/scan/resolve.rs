@@ -4,7 +4,6 @@ use super::request::AirportScan;
 use super::{Partitions, Scan, ScanRequest, blocks};
 use crate::error::{Error, Result};
 use crate::model::{Day, date_of, day_of};
-use crate::tables::expected::RowsPerCustomer;
 use crate::tables::{ColumnSet, DataSet, Table};
 use chrono::NaiveDate;
 use std::ops::Range;
@@ -88,8 +87,7 @@ impl Scan {
         let airport = request.airport.as_ref().map(|airport| airport_columns(table, &columns, airport)).transpose()?;
         let partitions = partitions(table, request.partitions, naming)?;
         // Comes last: it takes milliseconds in the largest windows, and nothing is computed for a refusal.
-        let rows_per_customer = RowsPerCustomer::new(data_set.model(), table, &days);
-        let block = blocks::block_customers(data_set.model(), table, &rows_per_customer);
+        let (rows_per_customer, block) = blocks::sizes(data_set.model(), table, &days);
         let scan =
             Self { table, ids, days, columns, strings, compression, airport, rows_per_customer, block, data_set };
         Ok((scan, partitions))

@@ -52,7 +52,6 @@ pub(super) fn answer(flights: &Flights, Received { action, is_whole }: &Received
         name => match AirportAction::ALL.into_iter().find(|action| action.name() == name) {
             Some(airport) => airport.answer(flights, &action.body),
             None => {
-                let name: String = name.chars().take(100).collect();
                 let there: Vec<String> = list().into_iter().map(|action| action.r#type).collect();
                 Err(Error::Unsupported(format!("there is no action {name:?}; there are: {}", there.join(", "))))
             }

@@ -129,10 +129,9 @@ impl FlightService for Service {
         Ok(Response::new(streams::iter(actions::list().into_iter().map(Ok)).boxed()))
     }
 
-    /// `WireService` answers DoAction before it comes here, too, the same way.
-    async fn do_action(&self, request: Request<Action>) -> Answer<Self::DoActionStream> {
-        let received = Received { action: request.into_inner(), is_whole: true };
-        Ok(Response::new(streams::iter([Ok(self.act(&received)?)]).boxed()))
+    /// `WireService` answers DoAction before it comes here.
+    async fn do_action(&self, _: Request<Action>) -> Answer<Self::DoActionStream> {
+        not_here("DoAction by tonic", "the server answers it on the wire")
     }
 
     /// Takes whatever is offered: each message is answered, and the token for calls to come is anybody's.
