@@ -5,6 +5,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int8Type, Int32Type, Int64Type, Schema,
 };
+use multiversion::multiversion;
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -37,27 +38,16 @@ impl ContentHash {
     /// # Errors
     /// [`Error::Misuse`] where a column has a type that no table of saasgen has, or nulls.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        let start = start_of_rows(batch.schema_ref());
-        let mut hashes = [0; CHUNK];
-        for from in (0..batch.num_rows()).step_by(CHUNK) {
-            let rows = from..batch.num_rows().min(from + CHUNK);
-            let hashes = &mut hashes[..rows.len()];
-            hashes.fill(start);
-            for (column, field) in batch.columns().iter().zip(batch.schema_ref().fields()) {
-                if !take_in(hashes, &column.slice(rows.start, rows.len())) {
-                    return Err(Error::Misuse(format!(
-                        "column `{}` is {} with {} nulls; its values can't be hashed",
-                        field.name(),
-                        field.data_type(),
-                        column.null_count()
-                    )));
-                }
-            }
-            for &mut hash in hashes {
-                self.sums[0] = self.sums[0].wrapping_add(fmix64(hash));
-                self.sums[1] = self.sums[1].wrapping_add(fmix64(hash.wrapping_add(ODD)));
-            }
-        }
+        let refused = |index: usize| {
+            let (field, column) = (batch.schema_ref().field(index), batch.column(index));
+            Error::Misuse(format!(
+                "column `{}` is {} with {} nulls; its values can't be hashed",
+                field.name(),
+                field.data_type(),
+                column.null_count()
+            ))
+        };
+        take_in_rows(&mut self.sums, batch).map_err(refused)?;
         self.rows += batch.num_rows() as u64;
         Ok(())
     }
@@ -96,6 +86,33 @@ fn start_of_rows(schema: &Schema) -> u64 {
     xxh3_64(names.join(",").as_bytes())
 }
 
+/// Adds the hashes of the rows to the sums. Fails with the index of a column whose values are none of ours.
+///
+/// Compiled for each level of vector units, as those multiply 64 bits: 6 ns a row of `usage_daily` became 2.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2", "x86_64+avx2+bmi1+bmi2"))]
+fn take_in_rows(sums: &mut [u64; 2], batch: &RecordBatch) -> std::result::Result<(), usize> {
+    let start = start_of_rows(batch.schema_ref());
+    let mut hashes = [0; CHUNK];
+    for from in (0..batch.num_rows()).step_by(CHUNK) {
+        let rows = from..batch.num_rows().min(from + CHUNK);
+        let hashes = &mut hashes[..rows.len()];
+        hashes.fill(start);
+        for (index, column) in batch.columns().iter().enumerate() {
+            if !take_in(hashes, &column.slice(rows.start, rows.len())) {
+                return Err(index);
+            }
+        }
+        let (mut sum, mut other_sum) = (0_u64, 0_u64);
+        for &hash in hashes.iter() {
+            sum = sum.wrapping_add(fmix64(hash));
+            other_sum = other_sum.wrapping_add(fmix64(hash.wrapping_add(ODD)));
+        }
+        sums[0] = sums[0].wrapping_add(sum);
+        sums[1] = sums[1].wrapping_add(other_sum);
+    }
+    Ok(())
+}
+
 /// The finalizer of MurmurHash3 (A. Appleby), which lets every bit of 64 reach every other.
 #[inline(always)]
 fn fmix64(mut x: u64) -> u64 {
@@ -104,6 +121,7 @@ fn fmix64(mut x: u64) -> u64 {
     x ^ x >> 33
 }
 
+#[inline(always)]
 fn take_in_cells(hashes: &mut [u64], cells: impl Iterator<Item = u64>) {
     for (hash, cell) in hashes.iter_mut().zip(cells) {
         let product = (*hash ^ cell).wrapping_mul(ODD);
@@ -112,7 +130,9 @@ fn take_in_cells(hashes: &mut [u64], cells: impl Iterator<Item = u64>) {
 }
 
 /// False where the column's type is none of ours, or it has nulls.
+#[inline(always)]
 fn take_in(hashes: &mut [u64], column: &dyn Array) -> bool {
+    #[inline(always)]
     fn numbers<T: ArrowPrimitiveType>(column: &dyn Array) -> impl Iterator<Item = T::Native> + '_ {
         column.as_primitive::<T>().values().iter().copied()
     }

@@ -15,7 +15,7 @@ pub(super) enum Encoder {
     /// The values as they are.
     Plain(Kind),
     /// The names that the values stand for.
-    Utf8(Vec<String>),
+    Utf8(TextNames),
     /// The values as keys into a dictionary of their names.
     Dictionary(ArrayRef),
 }
@@ -25,7 +25,7 @@ impl Encoder {
         let Kind::Text(names) = kind else { return Self::Plain(kind) };
         let names = names.of(scan.data_set().model().parameters());
         match scan.strings() {
-            Strings::Utf8 => Self::Utf8(names.into_iter().map(str::to_string).collect()),
+            Strings::Utf8 => Self::Utf8(TextNames::new(names)),
             Strings::Dictionary => Self::Dictionary(Arc::new(StringArray::from(names))),
         }
     }
@@ -33,7 +33,7 @@ impl Encoder {
     /// `None` where the column is not of the kind that the encoder was made for.
     pub fn array(&self, column: Column) -> Option<ArrayRef> {
         Some(match (self, column) {
-            (Self::Utf8(names), Column::Text(codes)) => Arc::new(utf8(names, &codes)?),
+            (Self::Utf8(names), Column::Text(codes)) => Arc::new(names.array(&codes)?),
             (Self::Dictionary(names), Column::Text(codes)) => {
                 // A model has at most 100 names in a list, so every code is an Int8.
                 let keys: Vec<i8> = codes.into_iter().map(|code| code as i8).collect();
@@ -70,18 +70,59 @@ impl Encoder {
     }
 }
 
-fn utf8(names: &[String], codes: &[u8]) -> Option<StringArray> {
-    let lengths = names.iter().map(|name| name.len() as i32).collect::<Vec<_>>();
-    let mut end = 0;
-    let mut offsets = Vec::with_capacity(codes.len() + 1);
-    offsets.push(0);
-    for &code in codes {
-        end += lengths.get(usize::from(code))?;
-        offsets.push(end);
+/// Names as text columns hold them, one after the other.
+#[derive(Debug)]
+pub(super) struct TextNames {
+    names: Vec<String>,
+    /// The names with what is left of [`SHORT`] bytes after them; empty where one is longer.
+    short: Vec<[u8; SHORT]>,
+}
+
+/// Bytes of a name that is copied in one vector instruction: 2 ns a value became 1.
+const SHORT: usize = 16;
+
+impl TextNames {
+    fn new(names: Vec<&str>) -> Self {
+        let padded = |name: &&str| {
+            let mut bytes = [0; SHORT];
+            bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
+            Some(bytes)
+        };
+        let short: Option<Vec<_>> = names.iter().map(padded).collect();
+        Self { short: short.unwrap_or_default(), names: names.into_iter().map(str::to_string).collect() }
     }
-    let mut bytes = Vec::with_capacity(end as usize);
-    for &code in codes {
-        bytes.extend_from_slice(names.get(usize::from(code))?.as_bytes());
+
+    /// The names with these indices; `None` where there is no such name.
+    fn array(&self, codes: &[u8]) -> Option<StringArray> {
+        let lengths: Vec<i32> = self.names.iter().map(|name| name.len() as i32).collect();
+        let mut end = 0;
+        let mut offsets = vec![0; codes.len() + 1];
+        for (offset, &code) in offsets[1..].iter_mut().zip(codes) {
+            end += lengths.get(usize::from(code))?;
+            *offset = end;
+        }
+        let bytes = if self.short.is_empty() { self.long(codes, end)? } else { self.short(codes, &offsets)? };
+        StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), None).ok()
     }
-    StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), None).ok()
+
+    /// What comes after a short name is written over by the next one.
+    fn short(&self, codes: &[u8], offsets: &[i32]) -> Option<Vec<u8>> {
+        let length = offsets.last().map_or(0, |&end| end as usize);
+        let mut bytes = vec![0; length + SHORT];
+        for (&code, &offset) in codes.iter().zip(offsets) {
+            bytes
+                .get_mut(offset as usize..offset as usize + SHORT)?
+                .copy_from_slice(self.short.get(usize::from(code))?);
+        }
+        bytes.truncate(length);
+        Some(bytes)
+    }
+
+    fn long(&self, codes: &[u8], length: i32) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length as usize);
+        for &code in codes {
+            bytes.extend_from_slice(self.names.get(usize::from(code))?.as_bytes());
+        }
+        Some(bytes)
+    }
 }

@@ -1,8 +1,8 @@
 //! Where the rows of a table come from: generated here, or elsewhere read.
 
-use super::Batches;
+use super::{Batches, schema};
 use crate::error::Result;
-use crate::scan::{Partitions, Scan};
+use crate::scan::{Partitions, Scan, Strings};
 use crate::tables::Table;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -13,7 +13,7 @@ pub trait TableSource: Sync {
     /// The table.
     fn table(&self) -> Table;
 
-    /// The schema of its batches.
+    /// The schema of its rows. Text may come as dictionaries of it.
     fn schema(&self) -> SchemaRef;
 
     /// Whether it says of itself that its rows are in the table's order.
@@ -39,6 +39,8 @@ pub trait TableSource: Sync {
 /// The rows of a scan, a row group a partition.
 #[derive(Debug)]
 pub struct ScanSource {
+    schema: SchemaRef,
+    /// With dictionaries of text, which are a fifth of the work of text written out.
     batches: Batches,
     partitions: Vec<Range<u64>>,
 }
@@ -46,7 +48,11 @@ pub struct ScanSource {
 impl ScanSource {
     /// The rows of `scan`.
     pub fn new(scan: Scan) -> Self {
-        Self { partitions: scan.partitions(Partitions::BySize), batches: Batches::new(scan) }
+        Self {
+            schema: schema(&scan),
+            partitions: scan.partitions(Partitions::BySize),
+            batches: Batches::new(scan.with_strings(Strings::Dictionary)),
+        }
     }
 }
 
@@ -56,7 +62,7 @@ impl TableSource for ScanSource {
     }
 
     fn schema(&self) -> SchemaRef {
-        self.batches.schema()
+        SchemaRef::clone(&self.schema)
     }
 
     fn declares_order(&self) -> bool {

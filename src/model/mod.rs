@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// Raised when, and only when, the values that a model gives change. A change is a breaking release.
-pub const VALUE_VERSION: u32 = 1;
+pub const VALUE_VERSION: u32 = 2;
 
 /// Data sets up to this size can be asked for. Ids of invoices and tickets then stay under 10^15 + 1,000.
 pub const MAX_CUSTOMERS: u64 = 1_000_000_000_000;

@@ -1,6 +1,7 @@
 //! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
 //! read whoever wrote them.
 
+mod encode;
 mod folder;
 mod in_progress;
 mod layout;

@@ -4,15 +4,17 @@
 //! only encoded pages are kept; the caller's thread appends them in order. What is written follows from the batches
 //! and the row groups' limits alone, never from the threads.
 
-use super::properties::{Compression, properties};
+use super::encode::{ColumnEncoder, EncodedColumn, PAGE_ROWS};
+use super::properties::{Compression, has_page_statistics, properties};
 use crate::batches::{ContentHash, TableSource};
 use crate::error::{Error, Result};
 use crate::workers::run_in_order;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, ArrowWriterOptions, compute_leaves,
-};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,14 +36,14 @@ pub struct WriteOptions<'a> {
 
 /// A row group, encoded.
 struct Encoded {
-    columns: Vec<ArrowColumnChunk>,
+    columns: Vec<EncodedColumn>,
     hash: ContentHash,
 }
 
 /// A file that is being written.
 struct Open<W: Write + Send> {
     writer: SerializedFileWriter<W>,
-    columns: ArrowRowGroupWriterFactory,
+    columns: SchemaDescPtr,
     hash: ContentHash,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn write_tables<W: Write + Send>(
     let sources: Vec<&dyn TableSource> = tables.iter().map(|table| table.source).collect();
     let mut files = Vec::with_capacity(tables.len());
     for table in tables {
-        files.push(open(table, options.compression)?);
+        files.push(open(table)?);
     }
     let (mut writers, columns): (Vec<_>, Vec<_>) =
         files.into_iter().map(|file| ((file.writer, file.hash), file.columns)).unzip();
@@ -94,42 +96,60 @@ pub(super) fn write_tables<W: Write + Send>(
         .collect()
 }
 
-fn open<W: Write + Send>(table: TableFile<'_, W>, compression: Compression) -> Result<Open<W>> {
+fn open<W: Write + Send>(table: TableFile<'_, W>) -> Result<Open<W>> {
     let TableFile { source, metadata, sink } = table;
     let schema = source.schema();
-    let properties = properties(source.table(), &schema, compression, metadata)?;
+    let properties = properties(source.table(), &schema, metadata);
     let options = ArrowWriterOptions::new().with_properties(properties);
-    let (writer, columns) = ArrowWriter::try_new_with_options(sink, schema, options)
+    // The crate's writer of batches is taken for the schema alone, Arrow's among the metadata.
+    let (writer, _) = ArrowWriter::try_new_with_options(sink, schema, options)
         .and_then(ArrowWriter::into_serialized_writer)
         .map_err(parquet_error)?;
-    Ok(Open { writer, columns, hash: ContentHash::new() })
+    let columns = SchemaDescPtr::new(writer.schema_descr().clone());
+    Ok(Open { columns, writer, hash: ContentHash::new() })
 }
 
 fn encode_row_group(
     source: &dyn TableSource,
     row_group: usize,
-    columns: &ArrowRowGroupWriterFactory,
+    columns: &SchemaDescPtr,
     options: WriteOptions<'_>,
 ) -> Result<Encoded> {
-    let schema = source.schema();
-    let mut writers = columns.create_column_writers(row_group).map_err(parquet_error)?;
+    let encoder = |column: &ColumnDescPtr| {
+        ColumnEncoder::new(ColumnDescPtr::clone(column), options.compression, has_page_statistics(column.name()))
+    };
+    let mut encoders: Vec<_> = columns.columns().iter().map(encoder).collect();
     let mut hash = ContentHash::new();
+    // Batches that wait until they fill a page.
+    let mut small: Vec<RecordBatch> = Vec::new();
+    let mut write = |small: &mut Vec<RecordBatch>| {
+        let batch = match &small[..] {
+            [] => return Ok(()),
+            [batch] => batch.clone(),
+            [first, ..] => concat_batches(first.schema_ref(), &*small).map_err(internal)?,
+        };
+        small.clear();
+        encoders.iter_mut().zip(batch.columns()).try_for_each(|(encoder, column)| encoder.write(column))
+    };
     for batch in source.batches(row_group)? {
         if options.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         let batch = batch?;
         hash.update(&batch)?;
-        // No column is nested, so each is one leaf.
-        for ((field, column), writer) in schema.fields().iter().zip(batch.columns()).zip(&mut writers) {
-            for leaf in compute_leaves(field, column).map_err(parquet_error)? {
-                writer.write(&leaf).map_err(parquet_error)?;
-            }
-        }
         (options.progress)(batch.num_rows() as u64);
+        small.push(batch);
+        if small.iter().map(RecordBatch::num_rows).sum::<usize>() >= PAGE_ROWS {
+            write(&mut small)?;
+        }
     }
-    let columns = writers.into_iter().map(|writer| writer.close().map_err(parquet_error)).collect::<Result<_>>()?;
+    write(&mut small)?;
+    let columns = encoders.into_iter().filter_map(|encoder| encoder.close().transpose()).collect::<Result<_>>()?;
     Ok(Encoded { columns, hash })
+}
+
+fn internal(error: impl std::fmt::Display) -> Error {
+    Error::Internal(error.to_string())
 }
 
 fn append<W: Write + Send>(writer: &mut SerializedFileWriter<W>, encoded: Encoded) -> Result<()> {
@@ -138,14 +158,14 @@ fn append<W: Write + Send>(writer: &mut SerializedFileWriter<W>, encoded: Encode
     }
     let mut row_group = writer.next_row_group().map_err(parquet_error)?;
     for column in encoded.columns {
-        column.append_to_row_group(&mut row_group).map_err(parquet_error)?;
+        column.append_to(&mut row_group).map_err(parquet_error)?;
     }
     row_group.close().map_err(parquet_error)?;
     Ok(())
 }
 
 /// Sinks put their path into their errors, which Parquet hands back as they were.
-fn parquet_error(error: ParquetError) -> Error {
+pub(super) fn parquet_error(error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => super::in_progress::unwrap_sink_error(*source),

@@ -10,7 +10,7 @@ use std::convert::Infallible;
 pub enum Purpose {
     /// customers: signup day, plan, region (words 0, 1, 2). Item 0.
     Profile = 1,
-    /// usage: active or not, and logged or not, on a day. See `tables::usage` for its items.
+    /// usage: active or not, and logged or not, on a day: the upper 16 bits. See `tables::usage` for its items.
     Activity = 2,
     /// usage: sessions, usage minutes, feature events (words 0, 1, 2) of an active day. Item: the age in days.
     UsageValues = 3,
@@ -22,6 +22,8 @@ pub enum Purpose {
     TicketCount = 6,
     /// support: date, category, priority (words 0, 1, 2). Item: the ticket's index from 0, before sorting by date.
     Ticket = 7,
+    /// usage: the lower 16 bits of what [`Purpose::Activity`] has the upper ones of, at the same items.
+    ActivityTie = 8,
 }
 
 /// The place of four 32-bit words among all that a seed can give.
@@ -47,11 +49,27 @@ impl Address {
         [self.customer as u32, (self.customer >> 32) as u32, self.item, self.purpose as u32]
     }
 
-    /// The words at [`LANES`] addresses that differ in customer and item alone.
+    /// The words at [`LANES`] addresses that differ in customer and item alone, by word.
     #[inline(always)]
-    pub fn words_of_lanes(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
-        let low = customers.map(|customer| customer & 0xFFFF_FFFF);
-        let high = customers.map(|customer| customer >> 32);
+    pub fn words_of_lanes(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [[u32; LANES]; 4] {
+        let mixed = Self::mixed_lanes(seed, customers, items, purpose);
+        let mut words = [[0; LANES]; 4];
+        for (words, mixed) in words.iter_mut().zip(&mixed) {
+            for lane in 0..LANES {
+                words[lane] = mixed[lane] as u32;
+            }
+        }
+        words
+    }
+
+    /// The same words, as they come: each in 64 bits.
+    #[inline(always)]
+    pub fn mixed_lanes(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
+        let (mut low, mut high) = ([0; LANES], [0; LANES]);
+        for lane in 0..LANES {
+            low[lane] = customers[lane] & 0xFFFF_FFFF;
+            high[lane] = customers[lane] >> 32;
+        }
         philox(seed, [low, high, items, [purpose as u64; LANES]])
     }
 }

@@ -130,6 +130,11 @@ impl Scan {
         Self { ids, airport: Some(airport), ..self.clone() }.with_days(days)
     }
 
+    /// The same scan with text columns encoded as `strings`.
+    pub fn with_strings(&self, strings: Strings) -> Self {
+        Self { strings, ..self.clone() }
+    }
+
     /// The same scan for other days, which blocks depend on.
     fn with_days(self, days: Range<Day>) -> Self {
         let (rows_per_customer, block) = blocks::sizes(self.data_set.model(), self.table, &days);

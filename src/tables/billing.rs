@@ -3,56 +3,126 @@
 use super::profiles::Profiles;
 use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
+use crate::random::philox::LANES;
 use crate::random::{Address, Purpose, uniform};
+use multiversion::multiversion;
 use std::ops::Range;
 
-struct Invoice {
-    customer: i64,
-    /// Counts the customer's invoices, from 1.
-    number: i64,
-    date: Day,
+/// Invoices drawn together: two an address.
+const GROUP: usize = 2 * LANES;
+
+/// The invoices of one customer, as they follow each other.
+struct Run {
+    customer: u64,
     price: i128,
-    status_word: u32,
+    /// The number of the first invoice, which counts from 1 within the customer.
+    number: i64,
+    rows: usize,
+}
+
+/// The invoices of a block of customers.
+#[derive(Default)]
+struct Invoices {
+    runs: Vec<Run>,
+    dates: Vec<Day>,
+    status: Vec<u8>,
 }
 
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
+    let Invoices { runs, dates, status } = invoices(data_set, ids, &days);
+    let rows = dates.len();
+    let (mut dates, mut status) = (Some(dates), Some(status));
+    let column = |index| match index {
+        0 => {
+            let mut invoice_ids = Vec::with_capacity(rows);
+            for run in &runs {
+                let first = run.customer as i64 * 1_000 + run.number;
+                invoice_ids.extend(first..first + run.rows as i64);
+            }
+            Column::Int64(invoice_ids)
+        }
+        1 => Column::Int64(repeated(&runs, rows, |run| run.customer as i64)),
+        2 => Column::Date(dates.take().unwrap_or_default()),
+        3 => Column::Money(repeated(&runs, rows, |run| run.price)),
+        _ => Column::Text(status.take().unwrap_or_default()),
+    };
+    columns.indices().map(column).collect()
+}
+
+/// The value of each run, once a row.
+fn repeated<T: Copy>(runs: &[Run], rows: usize, value: impl Fn(&Run) -> T) -> Vec<T> {
+    let mut values = Vec::with_capacity(rows);
+    for run in runs {
+        values.resize(values.len() + run.rows, value(run));
+    }
+    values
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
+fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices {
     let laws = data_set.laws();
     let window = data_set.model().window();
     let billing = &data_set.model().parameters().billing;
     let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
     let jitters = 2 * jitter as u32 + 1;
+    let status_law = laws.status.drawer();
     let profiles = Profiles::of(data_set, ids.clone());
 
-    let mut invoices = Vec::new();
+    let mut found = Invoices::default();
+    let (mut dates, mut status): (Vec<Day>, Vec<u8>) = (Vec::new(), Vec::new());
     for ((customer, plan), signup) in ids.zip(profiles.plan).zip(profiles.signup) {
         let price = laws.plans[usize::from(plan)].price_cents;
-        if price == 0 {
-            continue;
-        }
         let signup = window.first + signup as Day;
         // Invoice n falls within `jitter` of signup + interval x n: only those that can reach the asked days are drawn.
         let nearest = (days.start - jitter - signup).max(interval).div_euclid(interval);
         let furthest = (days.end - 1 + jitter - signup).div_euclid(interval);
-        let mut words = [0; 4];
-        for n in nearest..=furthest {
-            let index = (n - 1) as u32;
-            let is_first_of_two = index.is_multiple_of(2);
-            if n == nearest || is_first_of_two {
-                words = Address { customer, item: index / 2, purpose: Purpose::Invoice }.words(data_set.seed());
+        if price == 0 || furthest < nearest {
+            continue;
+        }
+        let first_item = (nearest as usize - 1) / 2;
+        let first = 2 * first_item as Day + 1;
+        let groups = ((furthest - first) as usize + 1).div_ceil(GROUP);
+        if dates.len() < groups * GROUP {
+            dates.resize(groups * GROUP, 0);
+            status.resize(groups * GROUP, 0);
+        }
+        for group in 0..groups {
+            let mut items = [0; LANES];
+            for (lane, item) in items.iter_mut().enumerate() {
+                *item = (first_item + group * LANES + lane) as u64;
             }
-            let [shift_word, status_word] = if is_first_of_two { [words[0], words[1]] } else { [words[2], words[3]] };
-            let date = signup + interval * n - jitter + uniform(shift_word, jitters) as Day;
-            if days.contains(&date) {
-                invoices.push(Invoice { customer: customer as i64, number: i64::from(n), date, price, status_word });
+            let words = Address::words_of_lanes(data_set.seed(), [customer; LANES], items, Purpose::Invoice);
+            let (dates, status) = (&mut dates[group * GROUP..][..GROUP], &mut status[group * GROUP..][..GROUP]);
+            let earliest = signup - jitter + interval * (first + (group * GROUP) as Day);
+            for lane in 0..LANES {
+                let earliest = earliest + interval * 2 * lane as Day;
+                dates[2 * lane] = earliest + uniform(words[0][lane], jitters) as Day;
+                dates[2 * lane + 1] = earliest + interval + uniform(words[2][lane], jitters) as Day;
+            }
+            for lane in 0..LANES {
+                status[2 * lane] = status_law.index(words[1][lane]) as u8;
+                status[2 * lane + 1] = status_law.index(words[3][lane]) as u8;
             }
         }
+        // Dates rise with n, so those asked for follow each other.
+        let (mut from, mut to) = ((nearest - first) as usize, (furthest - first) as usize + 1);
+        while from < to && dates[from] < days.start {
+            from += 1;
+        }
+        while from < to && dates[to - 1] >= days.end {
+            to -= 1;
+        }
+        if from < to {
+            found.dates.extend_from_slice(&dates[from..to]);
+            found.status.extend_from_slice(&status[from..to]);
+            let number = i64::from(first) + from as i64;
+            found.runs.push(Run { customer, price, number, rows: to - from });
+        }
     }
-    let column = |index| match index {
-        0 => Column::Int64(invoices.iter().map(|invoice| invoice.customer * 1_000 + invoice.number).collect()),
-        1 => Column::Int64(invoices.iter().map(|invoice| invoice.customer).collect()),
-        2 => Column::Date(invoices.iter().map(|invoice| invoice.date).collect()),
-        3 => Column::Money(invoices.iter().map(|invoice| invoice.price).collect()),
-        _ => Column::Text(invoices.iter().map(|invoice| laws.status.index(invoice.status_word) as u8).collect()),
-    };
-    columns.indices().map(column).collect()
+    found.dates.shrink_to_fit();
+    found.status.shrink_to_fit();
+    found
 }

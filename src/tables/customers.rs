@@ -1,20 +1,21 @@
 //! `customers`: one row a customer.
 
 use super::profiles::Profiles;
-use super::{Column, ColumnSet, DataSet};
+use super::{Column, ColumnSet, DataSet, retain_days};
 use crate::model::Day;
+use std::mem::take;
 use std::ops::Range;
 
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
-    let first_day = data_set.model().window().first;
-    let profiles = Profiles::of(data_set, ids.clone());
-    let signup_date = |row: usize| first_day + profiles.signup[row] as Day;
-    let rows: Vec<usize> = (0..profiles.signup.len()).filter(|&row| days.contains(&signup_date(row))).collect();
+    let window = data_set.model().window();
+    let Profiles { signup, mut plan, mut region } = Profiles::of(data_set, ids.clone());
+    let dates: Vec<Day> = signup.into_iter().map(|day| window.first + day as Day).collect();
     let column = |index| match index {
-        0 => Column::Int64(rows.iter().map(|&row| ids.start as i64 + row as i64).collect()),
-        1 => Column::Date(rows.iter().map(|&row| signup_date(row)).collect()),
-        2 => Column::Text(rows.iter().map(|&row| profiles.plan[row]).collect()),
-        _ => Column::Text(rows.iter().map(|&row| profiles.region[row]).collect()),
+        0 => Column::Int64(ids.clone().map(|id| id as i64).collect()),
+        1 => Column::Date(dates.clone()),
+        2 => Column::Text(take(&mut plan)),
+        _ => Column::Text(take(&mut region)),
     };
-    columns.indices().map(column).collect()
+    let made = columns.indices().map(column).collect();
+    if days == window.range() { made } else { retain_days(made, &dates, &days) }
 }

@@ -31,6 +31,8 @@ pub struct Laws {
 pub(super) struct PlanLaws {
     /// Words below this mean active, by age in days; zeros fill it up to whole groups, and one group more.
     pub active: Vec<u32>,
+    /// The upper 16 bits of `active`.
+    pub active_upper: Vec<u16>,
     pub sessions: Alias,
     pub minutes: Alias,
     pub price_cents: i128,
@@ -73,6 +75,7 @@ impl PlanLaws {
         active.resize((days as usize).next_multiple_of(GROUP) + GROUP, 0);
         let (lowest, highest) = minutes_limits(model, plan);
         Self {
+            active_upper: active.iter().map(|&threshold| (threshold >> 16) as u16).collect(),
             active,
             sessions: laws::poisson(plan.sessions),
             minutes: laws::rounded_normal(

@@ -23,7 +23,7 @@ pub use laws::{Laws, active_probability, mean_tickets, minutes_limits};
 pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
 
 use crate::error::{Error, Result};
-use crate::model::{MAX_CUSTOMERS, Model};
+use crate::model::{Day, MAX_CUSTOMERS, Model};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -87,6 +87,27 @@ impl DataSet {
     pub fn with(&self, seed: u64, customers: u64) -> Result<Self> {
         Self::new(Arc::clone(&self.laws), seed, customers)
     }
+}
+
+/// The rows whose date, of these, is among `days`.
+fn retain_days(mut columns: Vec<Column>, dates: &[Day], days: &Range<Day>) -> Vec<Column> {
+    fn retain<T>(values: &mut Vec<T>, kept: &[bool]) {
+        let mut kept = kept.iter();
+        values.retain(|_| kept.next() == Some(&true));
+        values.shrink_to_fit();
+    }
+    let kept: Vec<bool> = dates.iter().map(|date| days.contains(date)).collect();
+    for column in &mut columns {
+        match column {
+            Column::Int64(values) => retain(values, &kept),
+            Column::Int32(values) | Column::Date(values) => retain(values, &kept),
+            Column::Text(values) => retain(values, &kept),
+            Column::Money(values) => retain(values, &kept),
+            Column::Float64(values) => retain(values, &kept),
+            Column::Boolean(values) => retain(values, &kept),
+        }
+    }
+    columns
 }
 
 impl Column {

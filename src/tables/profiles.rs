@@ -3,6 +3,7 @@
 use super::DataSet;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose, uniform};
+use multiversion::multiversion;
 use std::ops::Range;
 
 /// The profiles of a run of customers, by column.
@@ -19,23 +20,38 @@ pub(super) struct Profiles {
 impl Profiles {
     /// The profiles of the customers with ids in `ids`.
     pub fn of(data_set: &DataSet, ids: Range<u64>) -> Self {
-        let laws = data_set.laws();
-        let days = data_set.model().window().days;
-        let count = (ids.end - ids.start) as usize;
-        let mut profiles = Self {
-            signup: Vec::with_capacity(count),
-            plan: Vec::with_capacity(count),
-            region: Vec::with_capacity(count),
-        };
-        for first in ids.clone().step_by(LANES) {
-            let customers = std::array::from_fn(|lane| first + lane as u64);
-            let [signup, plan, region, _] =
-                Address::words_of_lanes(data_set.seed(), customers, [0; LANES], Purpose::Profile);
-            let lanes = LANES.min((ids.end - first) as usize);
-            profiles.signup.extend(signup[..lanes].iter().map(|&word| uniform(word as u32, days)));
-            profiles.plan.extend(plan[..lanes].iter().map(|&word| laws.plan.index(word as u32) as u8));
-            profiles.region.extend(region[..lanes].iter().map(|&word| laws.region.index(word as u32) as u8));
-        }
-        profiles
+        profiles(data_set, ids)
     }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
+fn profiles(data_set: &DataSet, ids: Range<u64>) -> Profiles {
+    let days = data_set.model().window().days;
+    let (plans, regions) = (data_set.laws().plan.drawer(), data_set.laws().region.drawer());
+    let count = (ids.end - ids.start) as usize;
+    // Made by whole lanes, and cut.
+    let whole_lanes = count.next_multiple_of(LANES);
+    let (mut signup, mut plan, mut region) = (vec![0; whole_lanes], vec![0; whole_lanes], vec![0; whole_lanes]);
+    let lanes = signup.chunks_exact_mut(LANES).zip(plan.chunks_exact_mut(LANES)).zip(region.chunks_exact_mut(LANES));
+    for (((signup, plan), region), first) in lanes.zip(ids.step_by(LANES)) {
+        let mut customers = [0; LANES];
+        for (lane, customer) in customers.iter_mut().enumerate() {
+            *customer = first + lane as u64;
+        }
+        let words = Address::words_of_lanes(data_set.seed(), customers, [0; LANES], Purpose::Profile);
+        for lane in 0..LANES {
+            signup[lane] = uniform(words[0][lane], days);
+        }
+        for lane in 0..LANES {
+            plan[lane] = plans.index(words[1][lane]) as u8;
+            region[lane] = regions.index(words[2][lane]) as u8;
+        }
+    }
+    signup.truncate(count);
+    plan.truncate(count);
+    region.truncate(count);
+    Profiles { signup, plan, region }
 }

@@ -1,65 +1,156 @@
 //! `support`: one row a ticket.
 
 use super::profiles::Profiles;
-use super::{Column, ColumnSet, DataSet};
+use super::{Column, ColumnSet, DataSet, retain_days};
 use crate::model::Day;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose, uniform};
+use multiversion::multiversion;
 use std::ops::Range;
 
-#[derive(Clone, Copy)]
-struct Ticket {
-    customer: i64,
-    /// Counts the customer's tickets by date, from 1.
-    number: i64,
-    date: Day,
-    category_word: u32,
-    priority_word: u32,
+/// Customers whose tickets are drawn before the first is sorted: what they give stays in the first cache.
+const CHUNK: usize = 128;
+
+/// The tickets of a block of customers.
+#[derive(Default)]
+struct Tickets {
+    /// In order: day of the window, place among the customer's draws, category, priority; see [`key`].
+    keys: Vec<u64>,
+    /// The ids of their customers.
+    customers: Vec<i64>,
+    /// Their own.
+    ids: Vec<i64>,
 }
 
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
-    let laws = data_set.laws();
     let window = data_set.model().window();
     let profiles = Profiles::of(data_set, ids.clone());
-    let counts = ticket_counts(data_set, ids.clone(), &profiles.signup);
-
-    let mut tickets = Vec::new();
-    let mut own: Vec<Ticket> = Vec::new();
-    for ((customer, signup), count) in ids.zip(profiles.signup).zip(counts) {
-        let signup_date = window.first + signup as Day;
-        own.clear();
-        own.extend((0..count).map(|item| {
-            let [date, category_word, priority_word, _] =
-                Address { customer, item, purpose: Purpose::Ticket }.words(data_set.seed());
-            let date = signup_date + uniform(date, window.days - signup) as Day;
-            Ticket { customer: customer as i64, number: 0, date, category_word, priority_word }
-        }));
-        // Numbers follow the dates; tickets of one day keep the order in which they were drawn.
-        own.sort_by_key(|ticket| ticket.date);
-        let numbered = (1..).zip(&own).map(|(number, &ticket)| Ticket { number, ..ticket });
-        tickets.extend(numbered.filter(|ticket| days.contains(&ticket.date)));
-    }
+    let Tickets { keys, customers, ids } = tickets(data_set, ids, &profiles.signup);
+    let (mut ids, mut customers) = (Some(ids), Some(customers));
+    let dates = || keys.iter().map(|&key| window.first + (key >> 32) as Day).collect::<Vec<_>>();
     let column = |index| match index {
-        0 => Column::Int64(tickets.iter().map(|ticket| ticket.customer * 1_000 + ticket.number).collect()),
-        1 => Column::Int64(tickets.iter().map(|ticket| ticket.customer).collect()),
-        2 => Column::Date(tickets.iter().map(|ticket| ticket.date).collect()),
-        3 => Column::Text(tickets.iter().map(|ticket| laws.category.index(ticket.category_word) as u8).collect()),
-        _ => Column::Text(tickets.iter().map(|ticket| laws.priority.index(ticket.priority_word) as u8).collect()),
+        0 => Column::Int64(ids.take().unwrap_or_default()),
+        1 => Column::Int64(customers.take().unwrap_or_default()),
+        2 => Column::Date(dates()),
+        3 => Column::Text(keys.iter().map(|&key| (key >> 8) as u8).collect()),
+        _ => Column::Text(keys.iter().map(|&key| key as u8).collect()),
     };
-    columns.indices().map(column).collect()
+    let made = columns.indices().map(column).collect();
+    if days == window.range() { made } else { retain_days(made, &dates(), &days) }
 }
 
+/// Sorts as tickets do: by date, then in the order in which they were drawn.
+#[inline(always)]
+fn key(day: u32, item: u64, category: u32, priority: u32) -> u64 {
+    u64::from(day) << 32 | item << 16 | u64::from(category) << 8 | u64::from(priority)
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
+fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
+    let days = data_set.model().window().days;
+    let laws = data_set.laws();
+    let (categories, priorities) = (laws.category.drawer(), laws.priority.drawer());
+    let counts = ticket_counts(data_set, ids.clone(), signups);
+    // Made by whole lanes: those beyond a customer's last are written over by the next one's.
+    let rows: usize = counts.iter().map(|&count| count as usize).sum();
+    let mut found =
+        Tickets { keys: vec![0; rows + LANES], customers: vec![0; rows + LANES], ids: vec![0; rows + LANES] };
+    let (mut unsorted, mut signup_of_row) = (Vec::new(), Vec::new());
+    let (mut start, mut end) = (0, 0);
+    let chunks = ids.step_by(CHUNK).zip(signups.chunks(CHUNK)).zip(counts.chunks(CHUNK));
+    for ((first_customer, signups), counts) in chunks {
+        signup_of_row.clear();
+        for ((customer, &signup), &count) in (first_customer as i64..).zip(signups).zip(counts) {
+            for first_item in (0..count as usize).step_by(LANES) {
+                let rows = end + first_item..end + first_item + LANES;
+                found.customers[rows.clone()].fill(customer);
+                for (lane, id) in found.ids[rows].iter_mut().enumerate() {
+                    *id = customer * 1_000 + (first_item + lane) as i64 + 1;
+                }
+            }
+            end += count as usize;
+            signup_of_row.resize(end - start, signup);
+        }
+        signup_of_row.resize(end - start + LANES, 0);
+        unsorted.resize(end - start + LANES, 0);
+        let lanes = unsorted.chunks_exact_mut(LANES).zip(signup_of_row.chunks_exact(LANES));
+        for (row, (unsorted, signups)) in (start..end).step_by(LANES).zip(lanes) {
+            let rows = row..row + LANES;
+            let (mut customers, mut items) = ([0; LANES], [0; LANES]);
+            for ((customer, item), (&customer_id, &id)) in customers
+                .iter_mut()
+                .zip(&mut items)
+                .zip(found.customers[rows.clone()].iter().zip(&found.ids[rows.clone()]))
+            {
+                (*customer, *item) = (customer_id as u64, (id - 1 - customer_id * 1_000) as u64);
+            }
+            let words = Address::words_of_lanes(data_set.seed(), customers, items, Purpose::Ticket);
+            for (lane, key_of_lane) in unsorted.iter_mut().enumerate() {
+                let day = signups[lane] + uniform(words[0][lane], days - signups[lane]);
+                let (category, priority) = (categories.index(words[1][lane]), priorities.index(words[2][lane]));
+                *key_of_lane = key(day, items[lane], category, priority);
+            }
+        }
+        let mut unsorted = unsorted.as_slice();
+        for &count in counts {
+            let count = count as usize;
+            sort(unsorted, &mut found.keys[start..], count);
+            unsorted = &unsorted[count..];
+            start += count;
+        }
+    }
+    found.keys.truncate(rows);
+    found.customers.truncate(rows);
+    found.ids.truncate(rows);
+    found
+}
+
+/// Puts each pair of places in order, one pair after the other. Written out, or compilers keep the keys in memory.
+macro_rules! in_order {
+    ($keys:ident: $($low:literal $high:literal),*) => {
+        $(($keys[$low], $keys[$high]) = ($keys[$low].min($keys[$high]), $keys[$low].max($keys[$high]));)*
+    };
+}
+
+/// Puts the first `count` of `keys` into `sorted` in order. Both go on for at least [`LANES`] more; those of `sorted`
+/// are written over.
+///
+/// Most customers have few tickets: those are sorted without a branch that depends on the keys.
+#[inline(always)]
+fn sort(keys: &[u64], sorted: &mut [u64], count: usize) {
+    if count > LANES {
+        sorted[..count].copy_from_slice(&keys[..count]);
+        sorted[..count].sort_unstable();
+        return;
+    }
+    let mut own = [0; LANES];
+    for (lane, (own, &key)) in own.iter_mut().zip(&keys[..LANES]).enumerate() {
+        *own = if lane < count { key } else { u64::MAX };
+    }
+    // K. E. Batcher's odd-even merge sort of eight ("Sorting networks and their applications", AFIPS 1968).
+    in_order!(own: 0 1, 2 3, 4 5, 6 7, 0 2, 1 3, 4 6, 5 7, 1 2, 5 6, 0 4, 1 5, 2 6, 3 7, 2 4, 3 5, 1 2, 3 4, 5 6);
+    sorted[..LANES].copy_from_slice(&own);
+}
+
+/// How many tickets each customer has.
+#[inline(always)]
 fn ticket_counts(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Vec<u32> {
     let laws = data_set.laws();
     let days = data_set.model().window().days;
     let mut counts = Vec::with_capacity(signups.len());
     for (first, signups) in ids.step_by(LANES).zip(signups.chunks(LANES)) {
-        let customers = std::array::from_fn(|lane| first + lane as u64);
+        let mut customers = [0; LANES];
+        for (lane, customer) in customers.iter_mut().enumerate() {
+            *customer = first + lane as u64;
+        }
         let [words, ..] = Address::words_of_lanes(data_set.seed(), customers, [0; LANES], Purpose::TicketCount);
-        counts.extend(signups.iter().zip(words).map(|(signup, word)| {
+        for (&signup, word) in signups.iter().zip(words) {
             let tenure = days - 1 - signup;
-            laws.tickets[tenure as usize].value(word as u32) as u32
-        }));
+            counts.push(laws.tickets[tenure as usize].value(word) as u32);
+        }
     }
     counts
 }

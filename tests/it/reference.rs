@@ -44,6 +44,13 @@ impl Reference<'_> {
         }
     }
 
+    /// Of eight to an address and 64 to a group: 32 of the first two words, lane by lane, then 32 of the others.
+    fn draw_of_16(&self, customer: u64, age: u32, purpose: Purpose) -> u32 {
+        let (group, half, within) = (age / 64, age / 32 % 2, age % 32);
+        let words = self.words(customer, group * 8 + within / 4, purpose);
+        words[(half * 2 + within % 4 / 2) as usize] >> (within % 2 * 16) & 0xFFFF
+    }
+
     /// The active days, in order.
     fn usage(&self, customer: &Customer) -> Vec<UsageRow> {
         let parameters = self.model.parameters();
@@ -56,8 +63,8 @@ impl Reference<'_> {
         let mut rows = Vec::new();
         for date in customer.signup..=self.model.window().last() {
             let age = (date - customer.signup) as u32;
-            let (group, within) = (age / 32, age % 32);
-            let word = self.words(customer.id, group * 8 + within % 8, Purpose::Activity)[within as usize / 8];
+            let word = self.draw_of_16(customer.id, age, Purpose::Activity) << 16
+                | self.draw_of_16(customer.id, age, Purpose::ActivityTie);
             let active = plan.active_share * libm::exp(-f64::from(age) / parameters.retention.decay_days);
             let [loss_word, ..] = self.words(0, date as u32, Purpose::LossRate);
             let spread = parameters.logs.loss_max - parameters.logs.loss_min;

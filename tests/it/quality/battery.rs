@@ -9,13 +9,13 @@ use saasgen::random::philox::{LANES, Lanes};
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, Discrete, DiscreteCDF, Poisson};
 use std::array::from_fn;
 
-/// What makes words of addresses: `Address::words_of_lanes`, or something worse.
+/// What makes words of addresses: `Address::mixed_lanes`, or something worse.
 pub type Mixer = fn(u64, Lanes, Lanes, Purpose) -> [Lanes; 4];
 
 /// A statistic and how probable one at least as far out is, on either side: too good a fit fails too.
 pub type PValue = (String, f64);
 
-pub const PURPOSES: [Purpose; 7] = [
+pub const PURPOSES: [Purpose; 8] = [
     Purpose::Profile,
     Purpose::Activity,
     Purpose::UsageValues,
@@ -23,6 +23,7 @@ pub const PURPOSES: [Purpose; 7] = [
     Purpose::Invoice,
     Purpose::TicketCount,
     Purpose::Ticket,
+    Purpose::ActivityTie,
 ];
 
 /// Words given to a battery at a time.

@@ -18,12 +18,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// How probable it is that good bits would fail a tier.
 const SIGNIFICANCE: f64 = 1e-6;
 
-const REAL: Mixer = Address::words_of_lanes;
+const REAL: Mixer = Address::mixed_lanes;
 
 const SEED: u64 = 42;
 
-/// Calls that hold the items of a customer: 18 x 32 ages, 69 x 8 ages, 3 x 16 invoices, 2 x 8 tickets.
-const ACTIVITY_CALLS: u64 = 18;
+/// Calls that hold the items of a customer: 9 x 64 ages, 69 x 8 ages, 3 x 16 invoices, 2 x 8 tickets.
+const ACTIVITY_CALLS: u64 = 9;
 const AGE_CALLS: u64 = 69;
 const INVOICE_CALLS: u64 = 3;
 const TICKET_CALLS: u64 = 2;
@@ -51,7 +51,7 @@ fn by_address(mixed: [Lanes; 4], words: Range<usize>, out: &mut Vec<u32>) {
     out.extend((0..LANES).flat_map(|lane| mixed[words.clone()].iter().map(move |word| word[lane] as u32)));
 }
 
-/// All first words, then all second ones: the order of the ages in `tables::usage`.
+/// All first words, then all second ones.
 fn by_word(mixed: [Lanes; 4], out: &mut Vec<u32>) {
     out.extend(mixed.iter().flatten().map(|&word| word as u32));
 }
@@ -70,8 +70,24 @@ fn difference(one: [Lanes; 4], other: [Lanes; 4], out: &mut Vec<u32>) {
     by_address(from_fn(|word| from_fn(|lane| one[word][lane] ^ other[word][lane])), 0..4, out);
 }
 
+/// In the order of the ages in `tables::usage`, two a word.
 fn activity(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
-    by_word(mix(SEED, [customer; LANES], eight(8 * call), Purpose::Activity), out);
+    let mixed = mix(SEED, [customer; LANES], eight(8 * call), Purpose::Activity);
+    by_address(mixed, 0..2, out);
+    by_address(mixed, 2..4, out);
+}
+
+/// The same ages, each with all of its bits.
+fn activity_with_ties(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
+    let (mut upper, mut lower) = (Vec::new(), Vec::new());
+    for (purpose, words) in [(Purpose::Activity, &mut upper), (Purpose::ActivityTie, &mut lower)] {
+        let mixed = mix(SEED, [customer; LANES], eight(8 * call), purpose);
+        by_address(mixed, 0..2, words);
+        by_address(mixed, 2..4, words);
+    }
+    for (upper, lower) in upper.into_iter().zip(lower) {
+        out.extend([upper << 16 | lower & 0xFFFF, upper & 0xFFFF_0000 | lower >> 16]);
+    }
 }
 
 fn usage_values(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
@@ -94,6 +110,10 @@ fn streams() -> Vec<Stream> {
     // As the tables draw them.
     add("profiles", Box::new(|mix, n, out| by_address(mix(SEED, eight(8 * n), [0; LANES], Profile), 0..3, out)));
     add("activity", Box::new(|mix, n, out| activity(mix, n / ACTIVITY_CALLS, n % ACTIVITY_CALLS, out)));
+    add(
+        "activity with ties",
+        Box::new(|mix, n, out| activity_with_ties(mix, n / ACTIVITY_CALLS, n % ACTIVITY_CALLS, out)),
+    );
     add("usage values", Box::new(|mix, n, out| usage_values(mix, n / AGE_CALLS, n % AGE_CALLS, out)));
     add("invoices", Box::new(|mix, n, out| invoices(mix, n / INVOICE_CALLS, n % INVOICE_CALLS, out)));
     add("tickets", Box::new(|mix, n, out| tickets(mix, n / TICKET_CALLS, n % TICKET_CALLS, out)));
@@ -192,8 +212,9 @@ fn streams() -> Vec<Stream> {
     add(
         "a purpose against another",
         Box::new(|mix, n, out| {
-            let words = |purpose: u64| mix(SEED, eight(8 * n), [0; LANES], PURPOSES[purpose as usize % 7]);
-            difference(words(n), words(n + 1 + n / 7 % 6), out);
+            let purposes = PURPOSES.len() as u64;
+            let words = |purpose| mix(SEED, eight(8 * n), [0; LANES], PURPOSES[(purpose % purposes) as usize]);
+            difference(words(n), words(n + 1 + n / purposes % (purposes - 1)), out);
         }),
     );
     add(
