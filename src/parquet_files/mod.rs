@@ -1,6 +1,7 @@
 //! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
 //! read whoever wrote them.
 
+mod damage;
 mod encode;
 mod folder;
 mod in_progress;
@@ -15,4 +16,4 @@ pub use in_progress::write_whole;
 pub use manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
 pub use properties::Compression;
 pub use read::ParquetTable;
-pub use write::{Progress, WriteOptions};
+pub use write::{Progress, WriteOptions, write_table};

@@ -1,5 +1,6 @@
 //! Reads a table's Parquet files, whoever wrote them.
 
+use super::damage::unless_damaged;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::tables::Table;
@@ -130,7 +131,15 @@ impl ParquetTable {
             .build()
             .map_err(|error| Error::invalid(path, error.to_string()))?;
         let path = path.clone();
-        Ok(batches.map(move |batch| batch.map_err(|error| Error::invalid(&path, error.to_string()))))
+        let mut batches = Some(batches);
+        Ok(std::iter::from_fn(move || {
+            let mut reader = batches.take()?;
+            let Some(batch) = unless_damaged(|| reader.next()) else {
+                return Some(Err(Error::invalid(&path, "a page is damaged")));
+            };
+            batches = Some(reader);
+            Some(batch?.map_err(|error| Error::invalid(&path, error.to_string())))
+        }))
     }
 
     /// Reads the ids themselves, where the writer kept no statistics.

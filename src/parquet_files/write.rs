@@ -96,6 +96,19 @@ pub(super) fn write_tables<W: Write + Send>(
         .collect()
 }
 
+/// Writes one table as a Parquet file to `sink`, which may be memory. Returns the hash of its values.
+///
+/// # Errors
+/// The first that the source, an encoder or the sink met.
+pub fn write_table<W: Write + Send>(
+    source: &dyn TableSource,
+    sink: W,
+    options: WriteOptions<'_>,
+) -> Result<ContentHash> {
+    let table = TableFile { source, metadata: Vec::new(), sink };
+    Ok(write_tables(vec![table], options)?.pop().unwrap_or_default())
+}
+
 fn open<W: Write + Send>(table: TableFile<'_, W>) -> Result<Open<W>> {
     let TableFile { source, metadata, sink } = table;
     let schema = source.schema();

@@ -13,13 +13,18 @@ mod wire;
 use super::location::Location;
 use crate::error::{Error, Result};
 use crate::model::MAX_CUSTOMERS;
+use crate::scan::Scan;
 use crate::tables::DataSet;
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use futures::stream::{Stream, StreamExt};
 use pool::Pool;
 use service::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use stream::OpenStream;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -100,9 +105,8 @@ impl Server {
     pub async fn bind(address: &str, data_set: DataSet) -> Result<Self> {
         let listener = TcpListener::bind(address).await.map_err(Error::io("listening on", address))?;
         let local_addr = listener.local_addr().map_err(Error::io("listening on", address))?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let activity = Arc::new(Activity::default());
-        let service = Service::new(data_set, Pool::new(threads), activity, CancellationToken::new());
+        let service = Service::new(data_set, Pool::new(available_threads()), activity, CancellationToken::new());
         Ok(Self { incoming: TcpIncoming::from(listener).with_nodelay(Some(true)), local_addr, service })
     }
 
@@ -161,6 +165,30 @@ impl Server {
             () = closed => Ok(()),
         }
     }
+}
+
+/// What DoGet sends for `scan`, generated as it is read: each message in the pieces that go on the wire, gRPC's prefix
+/// first. For servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
+///
+/// # Errors
+/// As [`Batches::batch`](crate::batches::Batches::batch).
+pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
+    let open = OpenStream::new(&Arc::default(), u64::MAX)?;
+    let messages = stream::messages(scan, Pool::new(available_threads()), open)?;
+    Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
+}
+
+/// `batch`, which is of `scan`, as DoGet sends it: in the pieces that go on the wire, and marked with the id of the
+/// first customer after it.
+///
+/// # Errors
+/// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
+pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Vec<Bytes>> {
+    Ok(wire::Encoder::new(scan).batch(batch, next_id)?.into_pieces().into())
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What gRPC reflection tells of: Flight, the messages within it, health.

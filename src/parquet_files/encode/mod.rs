@@ -44,7 +44,7 @@ pub(super) struct ColumnEncoder {
 }
 
 struct DataPage {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     uncompressed_bytes: usize,
     rows: usize,
     encoding: Encoding,
@@ -141,7 +141,7 @@ impl ColumnEncoder {
             Some(before) => before.and(&extremes),
             None => extremes.clone(),
         });
-        self.pages.push(DataPage { bytes: page, uncompressed_bytes, rows: values.len(), encoding, extremes });
+        self.pages.push(DataPage { bytes: page.into(), uncompressed_bytes, rows: values.len(), encoding, extremes });
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl ColumnEncoder {
         let mut rows = 0;
         for page in &self.pages {
             let data = Page::DataPage {
-                buf: Bytes::copy_from_slice(&page.bytes),
+                buf: Bytes::clone(&page.bytes),
                 num_values: page.rows as u32,
                 encoding: page.encoding,
                 // Of columns that are neither optional nor repeated there are no levels.
@@ -199,7 +199,6 @@ impl ColumnEncoder {
             index.append(false, least, most, 0);
             rows += page.rows;
         }
-        drop(writer);
         let encoding = self.pages.first().map_or(Encoding::PLAIN, |page| page.encoding);
         encoding_stats.push(PageEncodingStats {
             page_type: PageType::DATA_PAGE,

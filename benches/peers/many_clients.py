@@ -1,0 +1,69 @@
+"""Many clients: 16 at a time against one, each reading usage_daily again and again for the same seconds.
+
+Fails where together they get fewer rows a second than one alone, or one of them less than half of its fair share.
+
+usage: many_clients.py PATH_TO_SAASGEN
+"""
+import subprocess
+import sys
+import time
+
+import pyarrow.flight as flight
+
+CLIENTS, SECONDS, TRIES = 16, 5, 3
+MIN_TOGETHER, MIN_SHARE = 1.0, 0.5
+
+
+def client_main(uri):
+    client = flight.connect(uri)
+    for chunk in client.do_get(flight.Ticket(b"customers?last_id=1000")):
+        pass
+    print("ready", flush=True)
+    sys.stdin.readline()
+    rows, end = 0, time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        reader = client.do_get(flight.Ticket(b"usage_daily"))
+        for chunk in reader:
+            rows += chunk.data.num_rows
+            if time.monotonic() >= end:
+                reader.cancel()
+                break
+    print(rows)
+
+
+def rows_of_each(uri, count):
+    command = [sys.executable, __file__, "--client", uri]
+    clients = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    for client in clients:
+        assert client.stdout.readline() == "ready\n"
+    for client in clients:
+        client.stdin.write("\n")
+        client.stdin.flush()
+    rows = [int(client.communicate()[0]) for client in clients]
+    assert not any(client.returncode for client in clients)
+    return rows
+
+
+def holds(uri):
+    alone = rows_of_each(uri, 1)[0]
+    each = rows_of_each(uri, CLIENTS)
+    together, share = sum(each) / alone, min(each) / (sum(each) / CLIENTS)
+    print(f"one client {alone / SECONDS / 1e6:.1f}M rows/s; {CLIENTS} together {sum(each) / SECONDS / 1e6:.1f}M rows/s: "
+          f"ratio {together:.2f} (bar {MIN_TOGETHER}); the least got {share:.2f} of its fair share (bar {MIN_SHARE})")
+    return together >= MIN_TOGETHER and share >= MIN_SHARE
+
+
+def main():
+    server = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    try:
+        uri = server.stdout.readline().strip()
+        # Others on the machine can slow one try, but hardly three in a row.
+        held = any(holds(uri) for _ in range(TRIES))
+    finally:
+        server.terminate()
+        server.wait()
+    sys.exit(not held)
+
+
+if __name__ == "__main__":
+    client_main(sys.argv[2]) if sys.argv[1] == "--client" else main()

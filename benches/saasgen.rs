@@ -1,0 +1,94 @@
+//! What one core does: rows, record batches, Flight messages, a whole DoGet, Parquet files.
+//!
+//! `cargo bench` runs all, `cargo bench -- batches/usage_daily` one. Rates are of rows.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "what can't be measured says so by a panic; a bench has no users")]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use futures::StreamExt;
+use saasgen::batches::{Batches, ScanSource, TableSource};
+use saasgen::flight::server::{do_get, message};
+use saasgen::model::Model;
+use saasgen::parquet_files::{Compression, WriteOptions, write_table};
+use saasgen::scan::Scan;
+use saasgen::tables::{DataSet, Laws, Table};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn scan(table: Table) -> Scan {
+    let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+    Scan::whole(&DataSet::new(laws, DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS).unwrap(), table)
+}
+
+fn rows_of(batches: &Batches) -> u64 {
+    batches.iter().map(|batch| batch.unwrap().num_rows() as u64).sum()
+}
+
+/// Runs `work` on each table, and states its rate in rows.
+fn each_table(criterion: &mut Criterion, name: &str, work: impl Fn(&Scan) -> u64) {
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(20);
+    for table in Table::ALL {
+        let scan = scan(table);
+        group.throughput(Throughput::Elements(rows_of(&Batches::new(scan.clone()))));
+        group.bench_with_input(BenchmarkId::from_parameter(table.name()), &scan, |bencher, scan| {
+            bencher.iter(|| black_box(work(scan)));
+        });
+    }
+    group.finish();
+}
+
+/// Plain columns.
+fn rows(criterion: &mut Criterion) {
+    each_table(criterion, "rows", |scan| {
+        let generator = scan.generator();
+        scan.blocks().map(|ids| generator.rows(ids)[0].len() as u64).sum()
+    });
+}
+
+/// Arrow record batches: columns, wrapped, and text written out.
+fn batches(criterion: &mut Criterion) {
+    each_table(criterion, "batches", |scan| rows_of(&Batches::new(scan.clone())));
+}
+
+/// Record batches that are there, as Flight messages.
+fn encoding(criterion: &mut Criterion) {
+    let scan = scan(Table::UsageDaily);
+    let all: Vec<_> = Batches::new(scan.clone()).iter().map(|batch| batch.unwrap()).collect();
+    let mut group = criterion.benchmark_group("encoding");
+    group.throughput(Throughput::Elements(all.iter().map(|batch| batch.num_rows() as u64).sum()));
+    group.bench_function("usage_daily", |bencher| {
+        bencher.iter(|| all.iter().map(|batch| message(&scan, batch, 1).unwrap().len()).sum::<usize>());
+    });
+    group.finish();
+}
+
+/// DoGet from the ticket to the last message, without a socket, on all cores.
+fn do_get_whole(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    each_table(criterion, "do_get", |scan| {
+        runtime.block_on(async {
+            let messages = do_get(scan.clone()).unwrap();
+            messages.fold(0, |sum, message| async move { sum + message.unwrap().len() as u64 }).await
+        })
+    });
+}
+
+/// A Parquet file in memory, from generated batches, on one core.
+fn parquet(criterion: &mut Criterion) {
+    each_table(criterion, "parquet", |scan| {
+        let source = ScanSource::new(scan.clone());
+        let stop = AtomicBool::new(false);
+        let options = WriteOptions { compression: Compression::default(), threads: 1, stop: &stop, progress: &|_| () };
+        let mut file = Vec::new();
+        write_table(&source as &dyn TableSource, &mut file, options).unwrap();
+        file.len() as u64
+    });
+}
+
+criterion_group!(all, rows, batches, encoding, do_get_whole, parquet);
+criterion_main!(all);
