@@ -108,8 +108,9 @@ fn threads(asked: Option<u64>) -> usize {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|error| Error::Internal(format!("starting the async runtime: {error}")))

@@ -140,7 +140,7 @@ impl Pull {
         let part = self.files.part()?;
         let tables = self.files.tables(part);
         let stop = Stop::on_signals()?;
-        let runtime = super::runtime()?;
+        let runtime = super::runtime(super::threads(None))?;
         let ask = async {
             let client = Client::connect(&self.server).await?;
             let Description { mut identity, expected_rows } = client.describe().await?;

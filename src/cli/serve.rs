@@ -4,7 +4,7 @@ use super::DataSetArgs;
 use super::output::print;
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
-use crate::flight::server::{Limits, Server};
+use crate::flight::server::{Limits, Server, Threads};
 use crate::model::MAX_CUSTOMERS;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,7 +68,7 @@ impl Serve {
             )));
         }
         let limits = Limits { streams: self.max_streams, customers: self.max_customers };
-        super::runtime()?.block_on(async {
+        super::runtime(Threads::available().sending)?.block_on(async {
             // Signals are listened for before anybody can know the address and send one.
             let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
             let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);

@@ -84,7 +84,7 @@ impl Verify {
         let stop = Stop::on_signals()?;
         let model = self.model.load()?;
         self.check_report()?;
-        let runtime = runtime()?;
+        let runtime = runtime(threads(None))?;
         let found = match &self.server {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {

@@ -33,6 +33,8 @@ pub(super) struct PlanLaws {
     pub active: Vec<u32>,
     /// The upper 16 bits of `active`.
     pub active_upper: Vec<u16>,
+    /// The probability of being active, by age in days.
+    pub retention: Vec<f64>,
     pub sessions: Alias,
     pub minutes: Alias,
     pub price_cents: i128,
@@ -71,12 +73,14 @@ impl Laws {
 impl PlanLaws {
     fn new(model: &Model, plan: &Plan) -> Self {
         let days = model.window().days;
-        let mut active: Vec<u32> = (0..days).map(|age| threshold(active_probability(model, plan, age))).collect();
+        let retention: Vec<f64> = (0..days).map(|age| active_probability(model, plan, age)).collect();
+        let mut active: Vec<u32> = retention.iter().map(|&probability| threshold(probability)).collect();
         active.resize((days as usize).next_multiple_of(GROUP) + GROUP, 0);
         let (lowest, highest) = minutes_limits(model, plan);
         Self {
             active_upper: active.iter().map(|&threshold| (threshold >> 16) as u16).collect(),
             active,
+            retention,
             sessions: laws::poisson(plan.sessions),
             minutes: laws::rounded_normal(
                 plan.minutes,

@@ -16,6 +16,7 @@ mod knobs;
 mod laws;
 mod layers;
 mod mutants;
+mod pages;
 mod parts;
 mod program;
 mod quality;

@@ -1,5 +1,6 @@
 //! The least and the largest value of a page or a column chunk, as Parquet's statistics have them.
 
+use parquet::basic::Type;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
@@ -28,6 +29,17 @@ impl Extremes {
             (Self::Boolean(own), Self::Boolean(other)) => Self::Boolean(wider(own, other)),
             (Self::Text(own), Self::Text(other)) => Self::Text(wider(own, other)),
             (own, _) => own,
+        }
+    }
+
+    /// How Parquet stores such values.
+    pub fn physical_type(&self) -> Type {
+        match self {
+            Self::Int32(_) => Type::INT32,
+            Self::Int64(_) => Type::INT64,
+            Self::Float64(_) => Type::DOUBLE,
+            Self::Boolean(_) => Type::BOOLEAN,
+            Self::Text(_) => Type::BYTE_ARRAY,
         }
     }
 

@@ -135,6 +135,10 @@ impl ColumnEncoder {
                 (page, Encoding::RLE_DICTIONARY, extremes)
             }
         };
+        // Decimals of other precisions than a table's are stored in other ways.
+        if extremes.physical_type() != self.column.physical_type() {
+            return Err(refused(&values.data_type().to_string()));
+        }
         let uncompressed_bytes = page.len();
         self.compressor.compress(&mut page)?;
         self.extremes = Some(match self.extremes.take() {

@@ -31,6 +31,9 @@ pub(in crate::tables) const GROUP: usize = 8 * LANES;
 /// What a group's rows may take of `ages`, of which eight are written at a time.
 const ROOM: usize = GROUP + 8;
 
+/// Rows that there is room for before the first is found: a block's, about.
+const MOST_ROWS_AT_FIRST: usize = 1 << 16;
+
 /// By age of a group: 1 or 0.
 type Flags = [u8; GROUP];
 
@@ -65,10 +68,9 @@ pub(super) struct ActiveDays {
 pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
     let window_days = data_set.model().window().days;
     let profiles = Profiles::of(data_set, ids.clone());
-    let expected = days.rows_per_customer.of(ids.end - ids.start);
     let mut found = ActiveDays {
         runs: Vec::with_capacity(profiles.plan.len()),
-        ages: vec![0; (expected.rows + 4.0 * expected.sd) as usize + ROOM],
+        ages: vec![0; MOST_ROWS_AT_FIRST.min(profiles.plan.len() * 48) + ROOM],
         ..ActiveDays::default()
     };
     let most_groups = (window_days as usize).div_ceil(GROUP);

@@ -3,8 +3,7 @@
 use super::GROUP;
 use crate::model::Day;
 use crate::random::{Address, ONE, Purpose};
-use crate::tables::expected::RowsPerCustomer;
-use crate::tables::{DataSet, Table};
+use crate::tables::DataSet;
 use std::ops::Range;
 
 /// The fixed-point 1 of the share of logs that survive a day.
@@ -19,8 +18,6 @@ pub(in crate::tables) struct UsageDays {
     pub(super) surviving: Shares,
     /// As `surviving` with no log lost; only for the truth.
     pub(super) existing: Option<Shares>,
-    /// How many rows to make room for.
-    pub(super) rows_per_customer: RowsPerCustomer,
 }
 
 /// By day from the window's first: how much of [`WHOLE`] there is. Days not asked for have none, nor has a group of
@@ -45,15 +42,13 @@ impl UsageDays {
         let asked =
             if days.is_empty() { 0..0 } else { (days.start - window.first) as u32..(days.end - window.first) as u32 };
         let surviving = |day| surviving_share(data_set, window.first + day as Day);
-        let rows_per_customer = RowsPerCustomer::new(data_set.model(), Table::UsageDaily, days);
-        Self { surviving: shares(data_set, &asked, surviving), asked, existing: None, rows_per_customer }
+        Self { surviving: shares(data_set, &asked, surviving), asked, existing: None }
     }
 
     /// All rows, with which of them survived.
     pub fn truth(data_set: &DataSet, days: &Range<Day>) -> Self {
         let logged = Self::logged(data_set, days);
-        let existing = Some(shares(data_set, &logged.asked, |_| WHOLE as u32));
-        Self { existing, rows_per_customer: RowsPerCustomer::new(data_set.model(), Table::UsageTruth, days), ..logged }
+        Self { existing: Some(shares(data_set, &logged.asked, |_| WHOLE as u32)), ..logged }
     }
 }
 
