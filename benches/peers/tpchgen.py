@@ -34,7 +34,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             ours.append(values_per_cpu_second([saasgen, "generate", "--out", folder], folder))
         with tempfile.TemporaryDirectory() as folder:
-            command = [tpchgen, "--scale-factor", "1", "--format", "parquet", "--output-dir", folder]
+            command = [tpchgen, "parquet", "--scale-factor", "1", "--output-dir", folder]
             theirs.append(values_per_cpu_second(command, folder))
     ours, theirs = statistics.median(ours), statistics.median(theirs)
     print(f"values a CPU-second as Parquet: saasgen {ours / 1e6:.0f}M, tpchgen-cli {theirs / 1e6:.0f}M: ratio {ours / theirs:.1f}")

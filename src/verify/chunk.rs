@@ -18,8 +18,8 @@ pub(super) struct Chunk<'a> {
     pub subject: &'a Subject<'a>,
     pub again: &'a Again,
     pub ids: Range<i64>,
-    /// By table, sorted; more customers than these.
-    pub tables: &'a [Rows],
+    /// By table, sorted.
+    pub tables: Vec<Rows>,
 }
 
 impl Chunk<'_> {

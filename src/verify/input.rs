@@ -42,7 +42,7 @@ struct Input<'a> {
 struct Position {
     /// The first row group not read yet, where they follow each other.
     next: usize,
-    /// Rows of the stripe and beyond it.
+    /// Rows of the stripe and beyond it, as they were decoded: each part is sorted, and each follows the one before.
     parts: Vec<Rows>,
     /// Row groups that were read before, whose findings are noted already.
     noted: Vec<bool>,
@@ -52,7 +52,8 @@ struct Position {
 
 /// A row group's rows, as far as they may be wanted.
 struct Decoded {
-    rows: Rows,
+    /// Batch by batch, each sorted. Joined they would be copied, and memory that is new is dear.
+    parts: Vec<Rows>,
     findings: Findings,
     /// The keys of the first and of the last row.
     ends: Option<(Key, Key)>,
@@ -71,11 +72,14 @@ impl<'a> Inputs<'a> {
         Self { positions: positions.collect(), inputs }
     }
 
-    /// The rows of the customers in `stripe`, by table and sorted. Stripes are taken in order.
+    /// Reads the rows of the customers in `stripe`, which [`Self::rows_of`] then gives. Stripes are taken in order.
     ///
     /// # Errors
     /// Where a source fails, or a row group holds customers that it says it doesn't.
-    pub fn take(&mut self, stripe: &Stripe, options: ReadOptions<'_>, findings: &mut Findings) -> Result<Vec<Rows>> {
+    pub fn take(&mut self, stripe: &Stripe, options: ReadOptions<'_>, findings: &mut Findings) -> Result<()> {
+        for (input, position) in self.inputs.iter().zip(&mut self.positions) {
+            position.forget(input.follows, stripe.ids.start);
+        }
         let wanted = self.inputs.iter().zip(&self.positions).enumerate();
         let jobs: Vec<(usize, usize)> = wanted
             .flat_map(|(table, (input, position))| {
@@ -91,16 +95,19 @@ impl<'a> Inputs<'a> {
             positions[table].add(inputs[table].table(), row_group, decoded, findings);
             Ok(())
         })?;
-        let rows = inputs.iter().zip(positions).map(|(input, position)| {
-            if !input.follows {
-                position.next = 0;
+        for (input, position) in inputs.iter().zip(positions) {
+            if !position.is_in_order() {
+                position.parts = vec![Rows::concat(input.table(), std::mem::take(&mut position.parts)).sorted()];
             }
-            let parts = std::mem::take(&mut position.parts).into_iter();
-            let (rows, beyond) = parts.map(|part| part.split_at_customer(stripe.ids.end)).unzip();
-            position.parts = beyond;
-            Rows::concat(input.table(), rows).sorted()
-        });
-        Ok(rows.collect())
+        }
+        Ok(())
+    }
+
+    /// The rows of some customers of the stripe, by table and sorted.
+    pub fn rows_of(&self, ids: &Range<i64>) -> Vec<Rows> {
+        let tables = self.inputs.iter().zip(&self.positions);
+        let rows = |parts: &[Rows]| parts.iter().map(|part| part.slice(part.of_customers(ids))).collect();
+        tables.map(|(input, position)| Rows::concat(input.table(), rows(&position.parts))).collect()
     }
 }
 
@@ -133,9 +140,7 @@ impl<'a> Input<'a> {
     }
 
     fn decode(&self, row_group: usize, stripe: &Stripe, options: ReadOptions<'_>) -> Result<Decoded> {
-        let table = self.table();
-        let mut decoded = Decoded { rows: Rows::none(table), findings: Findings::default(), ends: None };
-        let mut parts = Vec::new();
+        let mut decoded = Decoded { parts: Vec::new(), findings: Findings::default(), ends: None };
         for batch in self.source.batches(row_group)? {
             if options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
@@ -146,13 +151,19 @@ impl<'a> Input<'a> {
             self.check_order(&rows, &mut decoded);
             self.check_ids(row_group, &rows, &mut decoded.findings)?;
             let is_wanted = |id: i64| self.ids.contains(&id) && (self.follows || stripe.ids.contains(&id));
-            parts.push(rows.retain(|rows, row| is_wanted(rows.customers()[row])));
+            let part = rows.retain_customers(is_wanted).sorted();
+            decoded.parts.extend(Some(part).filter(|part| part.len() > 0));
         }
-        decoded.rows = Rows::concat(table, parts);
         Ok(decoded)
     }
 
     fn check_order(&self, rows: &Rows, decoded: &mut Decoded) {
+        let follows = |key: Key| decoded.ends.is_none_or(|(_, last)| last <= key);
+        if rows.len() > 0 && rows.are_sorted() && follows(rows.key(0)) {
+            let first = decoded.ends.map_or_else(|| rows.key(0), |(first, _)| first);
+            decoded.ends = Some((first, rows.key(rows.len() - 1)));
+            return;
+        }
         for row in 0..rows.len() {
             let key = rows.key(row);
             let (first, last) = decoded.ends.unwrap_or((key, key));
@@ -182,9 +193,26 @@ impl<'a> Input<'a> {
 }
 
 impl Position {
+    /// Drops the rows of customers before `first`, and all where they are read again.
+    fn forget(&mut self, follows: bool, first: i64) {
+        if !follows {
+            self.next = 0;
+            self.parts.clear();
+        }
+        self.parts.retain(|part| part.customers().last().is_some_and(|&last| last >= first));
+    }
+
+    fn is_in_order(&self) -> bool {
+        let ends = |pair: &[Rows]| (pair[0].key(pair[0].len() - 1), pair[1].key(0));
+        self.parts.windows(2).all(|pair| {
+            let (last, first) = ends(pair);
+            last <= first
+        })
+    }
+
     fn add(&mut self, table: Table, row_group: usize, decoded: Decoded, findings: &mut Findings) {
         self.next = row_group + 1;
-        self.parts.push(decoded.rows);
+        self.parts.extend(decoded.parts);
         if std::mem::replace(&mut self.noted[row_group], true) {
             return;
         }

@@ -161,20 +161,44 @@ impl Rows {
         self.select(&kept)
     }
 
-    /// The rows of customers below `id`, and the others.
-    pub fn split_at_customer(self, id: i64) -> (Self, Self) {
-        let customers = self.customers();
-        if customers.iter().all(|&customer| customer < id) {
-            let rest = Self::none(self.table);
-            return (self, rest);
+    /// Only the rows of customers that `keep` names.
+    pub fn retain_customers(self, keep: impl Fn(i64) -> bool) -> Self {
+        if self.customers().iter().all(|&id| keep(id)) {
+            return self;
         }
-        let (below, rest): (Vec<u32>, Vec<u32>) = (0..self.len as u32).partition(|&row| customers[row as usize] < id);
-        (self.select(&below), self.select(&rest))
+        self.retain(|rows, row| keep(rows.customers()[row]))
+    }
+
+    /// A copy of some of the rows.
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let columns = self.columns.iter().map(|column| match column {
+            Column::Int64(values) => Column::Int64(values[rows.clone()].to_vec()),
+            Column::Int32(values) => Column::Int32(values[rows.clone()].to_vec()),
+            Column::Date(values) => Column::Date(values[rows.clone()].to_vec()),
+            Column::Text(values) => Column::Text(values[rows.clone()].to_vec()),
+            Column::Money(values) => Column::Money(values[rows.clone()].to_vec()),
+            Column::Float64(values) => Column::Float64(values[rows.clone()].to_vec()),
+            Column::Boolean(values) => Column::Boolean(values[rows.clone()].to_vec()),
+        });
+        Self { table: self.table, columns: columns.collect(), len: rows.len() }
+    }
+
+    /// Whether each row's key is that of the row before, or follows it.
+    pub fn are_sorted(&self) -> bool {
+        let (customer, date, id) = key_columns(self.table);
+        let (Some(dates), true) = (date.map(|column| self.dates(column)), self.table.has_customers()) else {
+            return (1..self.len).all(|row| self.key(row - 1) <= self.key(row));
+        };
+        let (customers, ids) = (self.int64(customer), id.map(|column| self.int64(column)));
+        (1..self.len).all(|row| {
+            let (before, this) = ((customers[row - 1], dates[row - 1]), (customers[row], dates[row]));
+            before < this || before == this && ids.is_none_or(|ids| ids[row - 1] <= ids[row])
+        })
     }
 
     /// The rows by key; rows of one key stay in their order.
     pub fn sorted(self) -> Self {
-        if (1..self.len).all(|row| self.key(row - 1) <= self.key(row)) {
+        if self.are_sorted() {
             return self;
         }
         let mut order: Vec<u32> = (0..self.len as u32).collect();

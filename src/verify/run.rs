@@ -50,7 +50,7 @@ impl Run<'_> {
         // One a thread: whole numbers add up to the same in any order.
         let tallies = Mutex::new(Vec::new());
         for stripe in self.stripes(&sources) {
-            let tables = inputs.take(&stripe, self.options, &mut findings)?;
+            inputs.take(&stripe, self.options, &mut findings)?;
             let chunks: Vec<(i64, i64)> = stripe
                 .ids
                 .clone()
@@ -63,8 +63,9 @@ impl Run<'_> {
                 }
                 let tally = tallies.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let mut tally = tally.unwrap_or_else(|| Tally::new(self.facts));
-                let chunk =
-                    Chunk { facts: self.facts, subject: self.subject, again: &again, ids: start..end, tables: &tables };
+                let ids = start..end;
+                let tables = inputs.rows_of(&ids);
+                let chunk = Chunk { facts: self.facts, subject: self.subject, again: &again, ids, tables };
                 let checked = chunk.check(&mut tally)?;
                 tallies.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
                 Ok(checked)
