@@ -108,17 +108,22 @@ impl TextNames {
             end += self.lengths[usize::from(code)];
             end
         }));
-        let mut bytes = Vec::with_capacity(end as usize + SHORT);
+        let mut bytes = vec![0; end as usize + SHORT];
         match &self.short {
             // What comes after a name is written over by the next one.
             Some(short) => {
-                for (&code, &end) in codes.iter().zip(&offsets[1..]) {
-                    bytes.extend_from_slice(&short[usize::from(code)]);
-                    bytes.truncate(end as usize);
+                for (&code, &start) in codes.iter().zip(&offsets) {
+                    bytes[start as usize..][..SHORT].copy_from_slice(&short[usize::from(code)]);
                 }
             }
-            None => codes.iter().for_each(|&code| bytes.extend_from_slice(self.names[usize::from(code)].as_bytes())),
+            None => {
+                for (&code, &start) in codes.iter().zip(&offsets) {
+                    let name = self.names[usize::from(code)].as_bytes();
+                    bytes[start as usize..][..name.len()].copy_from_slice(name);
+                }
+            }
         }
+        bytes.truncate(end as usize);
         StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), None).ok()
     }
 }

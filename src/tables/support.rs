@@ -58,7 +58,7 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
     let rows: usize = counts.iter().map(|&count| count as usize).sum();
     let mut found =
         Tickets { keys: vec![0; rows + LANES], customers: vec![0; rows + LANES], ids: vec![0; rows + LANES] };
-    let (mut unsorted, mut signup_of_row) = (Vec::new(), Vec::new());
+    let (mut unsorted, mut signup_of_row, mut words) = (Vec::new(), Vec::new(), Vec::new());
     let (mut start, mut end) = (0, 0);
     let chunks = ids.step_by(CHUNK).zip(signups.chunks(CHUNK)).zip(counts.chunks(CHUNK));
     for ((first_customer, signups), counts) in chunks {
@@ -76,22 +76,22 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
         }
         signup_of_row.resize(end - start + LANES, 0);
         unsorted.resize(end - start + LANES, 0);
-        let lanes = unsorted.chunks_exact_mut(LANES).zip(signup_of_row.chunks_exact(LANES));
-        for (row, (unsorted, signups)) in (start..end).step_by(LANES).zip(lanes) {
-            let rows = row..row + LANES;
-            let (mut customers, mut items) = ([0; LANES], [0; LANES]);
-            for ((customer, item), (&customer_id, &id)) in customers
-                .iter_mut()
-                .zip(&mut items)
-                .zip(found.customers[rows.clone()].iter().zip(&found.ids[rows.clone()]))
-            {
-                (*customer, *item) = (customer_id as u64, (id - 1 - customer_id * 1_000) as u64);
+        words.resize((end - start).div_ceil(LANES), ([0; LANES], [[0; LANES]; 4]));
+        for (row, (items, words)) in (start..end).step_by(LANES).zip(&mut words) {
+            let mut customers = [0; LANES];
+            let (found_customers, found_ids) = (&found.customers[row..row + LANES], &found.ids[row..row + LANES]);
+            for lane in 0..LANES {
+                customers[lane] = found_customers[lane] as u64;
+                items[lane] = (found_ids[lane] - 1 - found_customers[lane] * 1_000) as u64;
             }
-            let words = Address::words_of_lanes(data_set.seed(), customers, items, Purpose::Ticket);
-            for (lane, key_of_lane) in unsorted.iter_mut().enumerate() {
+            *words = Address::words_of_lanes(data_set.seed(), customers, *items, Purpose::Ticket);
+        }
+        let lanes = unsorted.chunks_exact_mut(LANES).zip(signup_of_row.chunks_exact(LANES));
+        for ((keys, signups), (items, words)) in lanes.zip(&words) {
+            for lane in 0..LANES {
                 let day = signups[lane] + uniform(words[0][lane], days - signups[lane]);
                 let (category, priority) = (categories.index(words[1][lane]), priorities.index(words[2][lane]));
-                *key_of_lane = key(day, items[lane], category, priority);
+                keys[lane] = key(day, items[lane], category, priority);
             }
         }
         let mut unsorted = unsorted.as_slice();
