@@ -142,7 +142,7 @@ impl ParquetTable {
         }))
     }
 
-    /// Reads the ids themselves, where the writer kept no statistics.
+    /// Reads the ids themselves, where the writer kept no statistics. Rows may have any id where one has none.
     fn ids_of_values(&self, row_group: usize) -> Result<RangeInclusive<i64>> {
         let (mut least, mut most) = (i64::MAX, i64::MIN);
         for batch in self.read(row_group, &[CUSTOMER_ID])? {
@@ -150,6 +150,9 @@ impl ParquetTable {
             let ids = cast(batch.column(0), &DataType::Int64);
             let ids = ids.map_err(|error| Error::invalid(self.path(row_group), format!("{CUSTOMER_ID}: {error}")))?;
             let ids = ids.as_primitive::<Int64Type>();
+            if batch.column(0).null_count() > 0 {
+                return Ok(i64::MIN..=i64::MAX);
+            }
             least = least.min(min(ids).unwrap_or(i64::MAX));
             most = most.max(max(ids).unwrap_or(i64::MIN));
         }
@@ -212,16 +215,24 @@ fn read_metadata(path: &Path) -> Result<ArrowReaderMetadata> {
     // The writer's Arrow types are not needed, and damaged ones make the reader panic.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let found = ArrowReaderMetadata::load(&file, options).map_err(failed)?;
-    let columns = found.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
-    for column in columns {
+    let damaged = |what: String| Error::invalid(path, format!("not a whole Parquet file: {what}"));
+    let groups = found.metadata().row_groups();
+    let (rows, rows_of_groups) =
+        (found.metadata().file_metadata().num_rows(), groups.iter().map(RowGroupMetaData::num_rows).sum::<i64>());
+    if rows != rows_of_groups {
+        return Err(damaged(format!("it says it has {rows} rows, its row groups {rows_of_groups}")));
+    }
+    for (group, column) in groups.iter().flat_map(|group| group.columns().iter().map(move |column| (group, column))) {
+        let (rows, values) = (group.num_rows(), column.num_values());
+        if column.column_descr().max_rep_level() == 0 && values != rows {
+            let name = column.column_path();
+            return Err(damaged(format!("a row group says it has {rows} rows, its column {name} {values} values")));
+        }
         // Such a range makes the reader panic, too.
         let offsets =
             [Some(column.data_page_offset()), column.dictionary_page_offset(), Some(column.compressed_size())];
         if offsets.into_iter().flatten().any(|offset| offset < 0) {
-            return Err(Error::invalid(
-                path,
-                format!("not a whole Parquet file: {} has no place", column.column_path()),
-            ));
+            return Err(damaged(format!("{} has no place", column.column_path())));
         }
     }
     // Text is read as keys into its few names, which costs a fifth of writing each one out.
@@ -243,11 +254,13 @@ fn column_names(schema: &Schema) -> Vec<&str> {
 
 fn ids_of_statistics(group: &RowGroupMetaData) -> Option<RangeInclusive<i64>> {
     let column = group.columns().iter().find(|column| column.column_path().parts() == [CUSTOMER_ID])?;
-    match column.statistics()? {
-        Statistics::Int64(ids) => Some(*ids.min_opt()?..=*ids.max_opt()?),
-        Statistics::Int32(ids) => Some(i64::from(*ids.min_opt()?)..=i64::from(*ids.max_opt()?)),
-        _ => None,
-    }
+    let ids = match column.statistics()? {
+        Statistics::Int64(ids) => *ids.min_opt()?..=*ids.max_opt()?,
+        Statistics::Int32(ids) => i64::from(*ids.min_opt()?)..=i64::from(*ids.max_opt()?),
+        _ => return None,
+    };
+    // A range that holds no id says nothing of rows that are there.
+    Some(ids).filter(|ids| !ids.is_empty() || group.num_rows() == 0)
 }
 
 /// Whether ids are signed, as their statistics are read.

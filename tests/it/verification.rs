@@ -2,15 +2,21 @@
 
 use crate::given::{Given, with_ids};
 use crate::support::{data_set, whole};
-use arrow::array::UInt32Array;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
+use arrow::datatypes::Schema;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 use saasgen::batches::{ScanSource, TableSource};
 use saasgen::model::Model;
+use saasgen::parquet_files::{Compression, ParquetTable, WriteOptions, write_table};
 use saasgen::scan::Scan;
 use saasgen::tables::{DataSet, Laws, Table};
 use saasgen::verify::{Claim, ERROR_RATE, Evidence, ReadOptions, STRIPE_ROWS, Subject, Verdict, Verification, verify};
 use saasgen::workers::run_in_order;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -226,5 +232,66 @@ fn strangers_in_row_groups_of_their_own_are_found() {
         for id in [-7, 0, 501, 9_000_000] {
             assert!(examples.iter().any(|row| row.contains(&format!("customer_id {id},"))), "{id}: {examples:?}");
         }
+    }
+}
+
+/// Rows without ids may be anybody's, wherever their row group stands among those of several stripes.
+#[test]
+fn row_groups_without_ids_are_read_wherever_they_stand() {
+    let data_set = data_set(42, 3_000);
+    let rows = whole(&data_set, Table::UsageDaily);
+    let nobodys = {
+        let ids: ArrayRef = Arc::new(Int64Array::from(vec![None; 1_000]));
+        let columns = [vec![ids], rows.slice(0, 1_000).columns()[1..].to_vec()].concat();
+        let fields = rows.schema_ref().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, batch: &RecordBatch| {
+        let path = folder.path().join(name);
+        let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(batch).unwrap();
+        writer.close().unwrap();
+        path
+    };
+    let (rows, first, last) = (write("m.parquet", &rows), write("a.parquet", &nobodys), write("z.parquet", &nobodys));
+    for paths in [[first, rows.clone()], [rows, last]] {
+        let usage = ParquetTable::open(Table::UsageDaily, paths.to_vec()).unwrap();
+        let customers = ScanSource::new(Scan::whole(&data_set, Table::Customers));
+        let sources: [&dyn TableSource; 2] = [&customers, &usage];
+        let options = ReadOptions { threads: 2, stripe_rows: 20_000, stop: &AtomicBool::new(false), progress: &|_| () };
+        let subject = Subject { model: data_set.model(), sources: &sources, claim: None, error_rate: ERROR_RATE };
+        let verification = verify(&subject, options).unwrap();
+        let unread = verification
+            .checks
+            .iter()
+            .find(|check| check.name.starts_with("values can be read") && check.table == "usage_daily");
+        let Evidence::Structure { violations, .. } = &unread.unwrap().evidence else { panic!("not a rule") };
+        assert_eq!(*violations, 1_000, "{paths:?}");
+    }
+}
+
+/// A footer that says of a row group that it is empty hides its rows from readers.
+#[test]
+fn footers_that_count_wrongly_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.parquet");
+    let source = ScanSource::new(Scan::whole(&data_set(42, 600), Table::Customers));
+    let options =
+        WriteOptions { compression: Compression::None, threads: 1, stop: &AtomicBool::new(false), progress: &|_| () };
+    let mut file = Vec::new();
+    write_table(&source, &mut file, options).unwrap();
+    std::fs::write(&path, &file).unwrap();
+    assert!(ParquetTable::open(Table::Customers, vec![path.clone()]).is_ok());
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(file.clone())).unwrap();
+    for rows in [0, 7, 1 << 40] {
+        let group = metadata.row_group(0).clone().into_builder().set_num_rows(rows).build().unwrap();
+        let lying = metadata.clone().into_builder().set_row_groups(vec![group]).build();
+        let mut altered = file.clone();
+        ParquetMetaDataWriter::new(&mut altered, &lying).finish().unwrap();
+        std::fs::write(&path, &altered).unwrap();
+        let error = ParquetTable::open(Table::Customers, vec![path.clone()]).unwrap_err().to_string();
+        let message = format!("a row group says it has {rows} rows, its column \"customer_id\" 600 values");
+        assert!(error.contains(&message) && error.contains("customers.parquet"), "{error}");
     }
 }
