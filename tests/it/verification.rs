@@ -238,7 +238,7 @@ fn strangers_in_row_groups_of_their_own_are_found() {
 /// Rows without ids may be anybody's, wherever their row group stands among those of several stripes.
 #[test]
 fn row_groups_without_ids_are_read_wherever_they_stand() {
-    let data_set = data_set(42, 3_000);
+    let data_set = data_set(42, 9_000);
     let rows = whole(&data_set, Table::UsageDaily);
     let nobodys = {
         let ids: ArrayRef = Arc::new(Int64Array::from(vec![None; 1_000]));
