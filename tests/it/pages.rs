@@ -128,6 +128,14 @@ proptest! {
     }
 }
 
+/// Indices that repeat in turn shrink, and the dictionary before them is then compressed too.
+#[test]
+fn dictionaries_are_compressed_where_their_pages_are() {
+    let names = ["Free", "Basic", "Pro", "Enterprise"];
+    let text: StringArray = (0..50_000).map(|row| Some(names[row % 4])).collect();
+    assert_round_trip(Arc::new(text), &[]);
+}
+
 /// Pages are cut evenly, small batches gathered, and the ids' extremes told page by page.
 #[test]
 fn pages_have_twenty_to_forty_thousand_rows_and_can_be_skipped() {
