@@ -110,7 +110,7 @@ struct Found {
 
 /// Reads the data set and judges it.
 ///
-/// Memory depends on the number of threads and not on the size of the data set: 420 MiB with two at ten million
+/// Memory depends on the number of threads and not on the size of the data set: 250 MiB with two at ten million
 /// customers.
 ///
 /// # Errors
