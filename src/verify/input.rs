@@ -148,18 +148,20 @@ impl<'a> Input<'a> {
             let batch = batch?;
             let rows = self.converter.rows(&batch, &mut decoded.findings)?;
             (options.progress)(batch.num_rows() as u64);
-            self.check_order(&rows, &mut decoded);
+            let are_sorted = rows.are_sorted();
+            self.check_order(&rows, are_sorted, &mut decoded);
             self.check_ids(row_group, &rows, &mut decoded.findings)?;
             let is_wanted = |id: i64| self.ids.contains(&id) && (self.follows || stripe.ids.contains(&id));
-            let part = rows.retain_customers(is_wanted).sorted();
+            let part = rows.retain_customers(is_wanted);
+            let part = if are_sorted { part } else { part.sorted() };
             decoded.parts.extend(Some(part).filter(|part| part.len() > 0));
         }
         Ok(decoded)
     }
 
-    fn check_order(&self, rows: &Rows, decoded: &mut Decoded) {
+    fn check_order(&self, rows: &Rows, are_sorted: bool, decoded: &mut Decoded) {
         let follows = |key: Key| decoded.ends.is_none_or(|(_, last)| last <= key);
-        if rows.len() > 0 && rows.are_sorted() && follows(rows.key(0)) {
+        if rows.len() > 0 && are_sorted && follows(rows.key(0)) {
             let first = decoded.ends.map_or_else(|| rows.key(0), |(first, _)| first);
             decoded.ends = Some((first, rows.key(rows.len() - 1)));
             return;

@@ -35,7 +35,9 @@ impl Compressor {
 
     /// Compresses a page as the others were.
     pub fn compress_alike(&self, page: &mut Vec<u8>) -> Result<()> {
-        if let (Some(true), Some(compressed)) = (self.pays, compressed(self.asked, page)?) {
+        if self.pays == Some(true)
+            && let Some(compressed) = compressed(self.asked, page)?
+        {
             *page = compressed;
         }
         Ok(())

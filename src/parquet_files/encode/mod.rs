@@ -38,7 +38,6 @@ pub(super) struct ColumnEncoder {
     compressor: Compressor,
     dictionary: Dictionary,
     pages: Vec<DataPage>,
-    extremes: Option<Extremes>,
     /// Whether readers are told the least and the largest value of each page.
     tells_page_extremes: bool,
 }
@@ -73,7 +72,6 @@ impl ColumnEncoder {
             compressor: Compressor::new(compression),
             dictionary: Dictionary::default(),
             pages: Vec::new(),
-            extremes: None,
             tells_page_extremes,
         }
     }
@@ -141,10 +139,6 @@ impl ColumnEncoder {
         }
         let uncompressed_bytes = page.len();
         self.compressor.compress(&mut page)?;
-        self.extremes = Some(match self.extremes.take() {
-            Some(before) => before.and(&extremes),
-            None => extremes.clone(),
-        });
         self.pages.push(DataPage { bytes: page.into(), uncompressed_bytes, rows: values.len(), encoding, extremes });
         Ok(())
     }
@@ -154,10 +148,11 @@ impl ColumnEncoder {
     /// # Errors
     /// [`Error::Internal`] where the pages can't be put together, which is a fault of this program.
     pub fn close(self) -> Result<Option<EncodedColumn>> {
-        let Some(extremes) = &self.extremes else { return Ok(None) };
+        let of_pages = self.pages.iter().map(|page| page.extremes.clone());
+        let Some(extremes) = of_pages.reduce(|before, extremes| before.and(&extremes)) else { return Ok(None) };
         let bytes = self.pages.iter().map(|page| page.bytes.len() + PAGE_HEADER_BYTES).sum::<usize>();
         let mut sink = TrackedWrite::new(Vec::with_capacity(bytes + PAGE_HEADER_BYTES));
-        self.assemble(extremes, &mut sink).map_err(super::write::parquet_error).map(|close| {
+        self.assemble(&extremes, &mut sink).map_err(super::write::parquet_error).map(|close| {
             let bytes = sink.into_inner().map(Bytes::from).unwrap_or_default();
             Some(EncodedColumn { bytes, close })
         })
