@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array,
     Int64Array, StringArray,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{Buffer, OffsetBuffer};
 use std::sync::Arc;
 
 /// Turns the values of one column into an array.
@@ -75,7 +75,7 @@ impl Encoder {
 pub(super) struct TextNames {
     names: Vec<String>,
     /// By code: the length of the name; 0 where there is no such name.
-    lengths: [i32; 256],
+    lengths: [usize; 256],
     /// By code: the name, filled up to [`SHORT`] bytes. `None` where one is longer.
     short: Option<Box<[[u8; SHORT]; 256]>>,
 }
@@ -87,7 +87,7 @@ impl TextNames {
     fn new(names: Vec<&str>) -> Self {
         let (mut lengths, mut short) = ([0; 256], Some(Box::new([[0; SHORT]; 256])));
         for (code, name) in names.iter().enumerate().take(lengths.len()) {
-            lengths[code] = name.len() as i32;
+            lengths[code] = name.len();
             short = short.filter(|_| name.len() <= SHORT).map(|mut short| {
                 short[code][..name.len()].copy_from_slice(name.as_bytes());
                 short
@@ -98,32 +98,29 @@ impl TextNames {
 
     /// The names with these codes; `None` where there is no such name.
     fn array(&self, codes: &[u8]) -> Option<StringArray> {
-        if codes.iter().max().is_some_and(|&code| usize::from(code) >= self.names.len()) {
+        let largest = codes.iter().fold(0, |largest, &code| code.max(largest));
+        if usize::from(largest) >= self.names.len() {
             return None;
         }
-        let mut end = 0;
-        let mut offsets = Vec::with_capacity(codes.len() + 1);
-        offsets.push(0);
-        offsets.extend(codes.iter().map(|&code| {
-            end += self.lengths[usize::from(code)];
-            end
-        }));
-        let mut bytes = vec![0; end as usize + SHORT];
+        // Made of lengths, offsets needn't be checked to ascend.
+        let offsets = OffsetBuffer::<i32>::from_lengths(codes.iter().map(|&code| self.lengths[usize::from(code)]));
+        let text_bytes = offsets.last().map_or(0, |&end| end as usize);
+        let mut bytes = vec![0; text_bytes + SHORT];
         match &self.short {
             // What comes after a name is written over by the next one.
             Some(short) => {
-                for (&code, &start) in codes.iter().zip(&offsets) {
+                for (&code, &start) in codes.iter().zip(&offsets[..]) {
                     bytes[start as usize..][..SHORT].copy_from_slice(&short[usize::from(code)]);
                 }
             }
             None => {
-                for (&code, &start) in codes.iter().zip(&offsets) {
+                for (&code, &start) in codes.iter().zip(&offsets[..]) {
                     let name = self.names[usize::from(code)].as_bytes();
                     bytes[start as usize..][..name.len()].copy_from_slice(name);
                 }
             }
         }
-        bytes.truncate(end as usize);
-        StringArray::try_new(OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(bytes), None).ok()
+        bytes.truncate(text_bytes);
+        StringArray::try_new(offsets, Buffer::from_vec(bytes), None).ok()
     }
 }

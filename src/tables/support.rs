@@ -62,19 +62,21 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
     let (mut start, mut end) = (0, 0);
     let chunks = ids.step_by(CHUNK).zip(signups.chunks(CHUNK)).zip(counts.chunks(CHUNK));
     for ((first_customer, signups), counts) in chunks {
+        let rows_of_chunk: usize = counts.iter().map(|&count| count as usize).sum();
         signup_of_row.clear();
+        signup_of_row.resize(rows_of_chunk + LANES, 0);
         for ((customer, &signup), &count) in (first_customer as i64..).zip(signups).zip(counts) {
             for first_item in (0..count as usize).step_by(LANES) {
                 let rows = end + first_item..end + first_item + LANES;
+                signup_of_row[rows.start - start..rows.end - start].fill(signup);
                 found.customers[rows.clone()].fill(customer);
                 for (lane, id) in found.ids[rows].iter_mut().enumerate() {
                     *id = customer * 1_000 + (first_item + lane) as i64 + 1;
                 }
             }
             end += count as usize;
-            signup_of_row.resize(end - start, signup);
         }
-        signup_of_row.resize(end - start + LANES, 0);
+        signup_of_row[rows_of_chunk..].fill(0);
         unsorted.resize(end - start + LANES, 0);
         words.resize((end - start).div_ceil(LANES), ([0; LANES], [[0; LANES]; 4]));
         for (row, (items, words)) in (start..end).step_by(LANES).zip(&mut words) {
