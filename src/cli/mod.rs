@@ -1,5 +1,6 @@
 //! The program that people run: one file a subcommand.
 
+mod credentials;
 mod describe;
 mod files;
 mod generate;
@@ -7,6 +8,7 @@ mod output;
 mod progress;
 mod pull;
 mod serve;
+mod serve_args;
 mod stop;
 mod verify;
 

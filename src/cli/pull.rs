@@ -1,5 +1,6 @@
 //! `saasgen pull`.
 
+use super::credentials::CredentialArgs;
 use super::files::FileArgs;
 use super::stop::Stop;
 use crate::error::{Error, Result};
@@ -34,6 +35,9 @@ pub(super) struct Pull {
 
     #[command(flatten)]
     scan: ScanArgs,
+
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 /// The keys of a scan.
@@ -139,10 +143,11 @@ impl Pull {
         let start = Instant::now();
         let part = self.files.part()?;
         let tables = self.files.tables(part);
+        let credentials = self.credentials.load()?;
         let stop = Stop::on_signals()?;
         let runtime = super::runtime(super::threads(None))?;
         let ask = async {
-            let client = Client::connect(&self.server).await?;
+            let client = Client::connect(&self.server, credentials).await?;
             let Description { mut identity, expected_rows } = client.describe().await?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
             let rows = rows * self.scan.share_of(&identity) / part.map_or(1.0, |part| part.parts() as f64);

@@ -2,11 +2,12 @@
 
 use super::DataSetArgs;
 use super::output::print;
+use super::serve_args::{AccessArgs, LimitArgs};
 use crate::error::{Error, Result};
-use crate::flight::location::Location;
-use crate::flight::server::{Limits, Server, Threads};
-use crate::model::MAX_CUSTOMERS;
+use crate::flight::location::{Location, Transport};
+use crate::flight::server::{Server, Threads};
 use clap::Args;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve the tables over Arrow Flight, generating rows as they are read
@@ -17,10 +18,12 @@ use tokio::signal::unix::{SignalKind, signal};
 #[command(after_help = "Examples:
   saasgen serve
   saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7
-  saasgen serve --listen 10.0.0.1:8815 --advertise grpc://10.0.0.1:8815,grpc://10.0.0.2:8815")]
+  saasgen serve --listen grpc+unix:///run/user/1000/saasgen.sock
+  saasgen serve --listen 0.0.0.0:8815 --tls-cert server.pem --tls-key server.key --auth-tokens tokens
+  saasgen serve --listen 10.0.0.1:8815 --insecure --advertise grpc://10.0.0.1:8815,grpc://10.0.0.2:8815")]
 pub(super) struct Serve {
-    /// Address to listen on; port 0 picks a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8815", value_parser = host_and_port)]
+    /// Address to listen on: HOST:PORT, where port 0 picks a free one, or grpc+unix:///PATH, a socket of its owner's alone
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8815", value_parser = address)]
     listen: String,
 
     /// Replicas that clients may read from: each endpoint lists all of them, each beginning with another one.
@@ -28,14 +31,11 @@ pub(super) struct Serve {
     #[arg(long, value_name = "URI,URI", value_delimiter = ',', value_parser = replica)]
     advertise: Vec<Location>,
 
-    /// DoGet streams open at a time; more are refused with RESOURCE_EXHAUSTED. One that nobody reads on holds about 1 MB
-    #[arg(long, value_name = "N", default_value_t = Limits::DEFAULT_STREAMS, value_parser = clap::value_parser!(u64).range(1..))]
-    max_streams: u64,
+    #[command(flatten)]
+    access: AccessArgs,
 
-    /// Customers of a data set that a ticket may name; more are refused with RESOURCE_EXHAUSTED
-    #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
-    max_customers: u64,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     #[command(flatten)]
     data_set: DataSetArgs,
@@ -49,31 +49,45 @@ fn replica(text: &str) -> std::result::Result<Location, String> {
     Ok(location)
 }
 
-fn host_and_port(text: &str) -> std::result::Result<String, String> {
+fn address(text: &str) -> std::result::Result<String, String> {
+    let is_socket =
+        || text.parse::<Location>().is_ok_and(|location| matches!(location.transport(), Transport::Unix(_)));
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    match port.parse::<u16>() {
-        Ok(_) if !host.is_empty() => Ok(text.to_string()),
-        _ => Err("it must be HOST:PORT, such as 127.0.0.1:8815 or 127.0.0.1:0".into()),
+    if (port.parse::<u16>().is_ok() && !host.is_empty()) || is_socket() {
+        return Ok(text.to_string());
     }
+    Err("it must be HOST:PORT, such as 127.0.0.1:8815 or 127.0.0.1:0, or grpc+unix:///PATH".into())
 }
 
 impl Serve {
     pub fn run(self) -> Result<()> {
         let data_set = self.data_set.load()?;
-        if data_set.customers() > self.max_customers {
+        let limits = self.limits.limits();
+        if data_set.customers() > limits.customers {
             return Err(Error::Misuse(format!(
                 "--customers is {}, more than --max-customers {} allows",
                 data_set.customers(),
-                self.max_customers
+                limits.customers
             )));
         }
-        let limits = Limits { streams: self.max_streams, customers: self.max_customers };
+        let access = Arc::new(self.access.load()?);
         super::runtime(Threads::available().sending)?.block_on(async {
             // Signals are listened for before anybody can know the address and send one.
             let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
             let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
-            let server = Server::bind(&self.listen, data_set).await?.with_replicas(self.advertise).with_limits(limits);
-            print(&format!("grpc://{}\n", server.local_addr()))?;
+            let mut hang_up = catch(SignalKind::hangup())?;
+            self.access.check(&self.listen, &access).await?;
+            let server = Server::bind(&self.listen, data_set).await?;
+            let server = server.with_replicas(self.advertise).with_limits(limits).with_access(Arc::clone(&access))?;
+            tokio::spawn(async move {
+                while hang_up.recv().await.is_some() {
+                    match access.reload() {
+                        Ok(()) => tracing::info!("read certificates and tokens again"),
+                        Err(error) => tracing::error!(%error, "certificates and tokens stay as they were"),
+                    }
+                }
+            });
+            print(&format!("{}\n", server.location()))?;
             server
                 .serve(async {
                     tokio::select! {

@@ -1,5 +1,6 @@
 //! `saasgen verify`.
 
+use super::credentials::CredentialArgs;
 use super::output::{VerificationTable, print, print_json};
 use super::progress::Bar;
 use super::stop::Stop;
@@ -7,6 +8,7 @@ use super::{ModelArgs, runtime, threads};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description};
+use crate::flight::credentials::Credentials;
 use crate::flight::source::FlightSource;
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
@@ -60,6 +62,9 @@ pub(super) struct Verify {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    credentials: CredentialArgs,
 }
 
 /// What `--json` prints.
@@ -84,12 +89,13 @@ impl Verify {
         let stop = Stop::on_signals()?;
         let model = self.model.load()?;
         self.check_report()?;
+        let credentials = self.credentials.load()?;
         let runtime = runtime(threads(None))?;
         let found = match &self.server {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {
                     () = stop.stopped() => Err(Error::Interrupted),
-                    found = of_server(uri, &model, &runtime, &stop) => found,
+                    found = of_server(uri, credentials, &model, &runtime, &stop) => found,
                 }
             })?,
             None => self.of_folder(&model)?,
@@ -239,8 +245,14 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
 }
 
 /// All tables of a server, each cut where the local model would cut it, so that the customers of each endpoint are known.
-async fn of_server(uri: &str, model: &Model, runtime: &Runtime, stop: &Stop) -> Result<Found> {
-    let client = Client::connect(uri).await?;
+async fn of_server(
+    uri: &str,
+    credentials: Credentials,
+    model: &Model,
+    runtime: &Runtime,
+    stop: &Stop,
+) -> Result<Found> {
+    let client = Client::connect(uri, credentials).await?;
     let Description { identity, .. } = client.describe().await?;
     let data_set = data_set(uri, &identity, model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();

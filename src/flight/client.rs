@@ -1,6 +1,7 @@
 //! The Flight client: tables of a saasgen server as batches.
 
 use super::connections::{Connection, Connections};
+use super::credentials::Credentials;
 use super::location::{Location, SAME_CONNECTION};
 use crate::batches::schema_of;
 use crate::error::{Error, Result};
@@ -43,13 +44,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to `uri`, `grpc://host:port`.
+    /// Connects to `uri`, such as `grpc://host:port`; see [`Location`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] where that is no such URI, [`Error::Remote`] where no server answers there.
-    pub async fn connect(uri: &str) -> Result<Self> {
+    /// [`Error::Misuse`] where that is no such URI, or the token of `credentials` could be read on the way,
+    /// [`Error::Remote`] where no server answers there.
+    pub async fn connect(uri: &str, credentials: Credentials) -> Result<Self> {
         let server: Location = uri.parse()?;
-        let connections = Arc::<Connections>::default();
+        let connections = Arc::new(Connections::new(credentials));
         connections.take(&server).await?;
         Ok(Self { server, connections })
     }

@@ -3,6 +3,8 @@
 //! Streams that share a connection share its one reader and its one window, so several read in parallel need several.
 //! There are never more than readers, and a connection outlives its stream: the next endpoint's is not begun anew.
 
+use super::connector::Connector;
+use super::credentials::{Bearer, Credentials};
 use super::location::Location;
 use crate::error::{Error, Result};
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -10,25 +12,31 @@ use std::collections::HashMap;
 use std::iter;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 /// The longest message that is taken: a server of ours keeps its own under 2 MiB, lists of endpoints under 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
-/// How long a server has to take a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// What a server may send before it is read, on each connection: one batch and the begin of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
+
+/// Calls over one connection.
+type Flight = FlightServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Connections that are open and free, by server.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    free: Mutex<HashMap<Location, Vec<FlightServiceClient<Channel>>>>,
+    credentials: Credentials,
+    free: Mutex<HashMap<Location, Vec<Flight>>>,
 }
 
 impl Connections {
+    /// None yet; each to come shows `credentials`.
+    pub fn new(credentials: Credentials) -> Self {
+        Self { credentials, ..Self::default() }
+    }
+
     /// A free connection to the server at `location`, or a new one.
     ///
     /// # Errors
@@ -37,33 +45,36 @@ impl Connections {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).get_mut(location).and_then(Vec::pop);
         let flight = match free {
             Some(flight) => flight,
-            None => open(location).await?,
+            None => open(location, &self.credentials).await?,
         };
         Ok(Connection { flight, location: location.clone(), connections: Arc::clone(self) })
     }
 }
 
-async fn open(location: &Location) -> Result<FlightServiceClient<Channel>> {
-    let endpoint = Endpoint::from_shared(format!("http://{}", location.authority()))
-        .map_err(|error| Error::Internal(format!("connecting to {location}: {error}")))?
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT_TIMEOUT)
+async fn open(location: &Location, credentials: &Credentials) -> Result<Flight> {
+    let connector = Connector::new(location, credentials)?;
+    let origin = connector.origin();
+    let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("connecting to {location}: {error}"));
+    // The connector knows the way; TLS is its own, so the channel is told of none.
+    let endpoint = Endpoint::from_static("http://localhost")
+        .origin(origin.parse().map_err(|error| internal(&error))?)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
-    let channel = endpoint.connect().await.map_err(|error| {
+    let bearer = credentials.bearer(location)?;
+    let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
         let cause = iter::successors(std::error::Error::source(&error), |error| error.source()).last();
         let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
         Error::Remote(format!(
             "no server answers at {location} ({cause}): start one with `saasgen serve`, or name another with --server"
         ))
     })?;
-    Ok(FlightServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
+    Ok(FlightServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
 /// A connection, free for others again when dropped.
 #[derive(Debug)]
 pub(super) struct Connection {
-    flight: FlightServiceClient<Channel>,
+    flight: Flight,
     location: Location,
     connections: Arc<Connections>,
 }
@@ -76,7 +87,7 @@ impl Connection {
 }
 
 impl Deref for Connection {
-    type Target = FlightServiceClient<Channel>;
+    type Target = Flight;
 
     fn deref(&self) -> &Self::Target {
         &self.flight

@@ -2,6 +2,8 @@
 
 pub mod client;
 mod connections;
+mod connector;
+pub mod credentials;
 pub mod location;
 pub mod server;
 pub mod source;

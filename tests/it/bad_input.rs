@@ -184,7 +184,7 @@ impl Measured {
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let server = runtime.block_on(Server::bind("127.0.0.1:0", data_set(42, 1_000))).unwrap();
-            address.send(server.local_addr()).unwrap();
+            address.send(server.local_addr().unwrap()).unwrap();
             runtime.spawn(server.serve(std::future::pending()));
             for mut until in orders {
                 let start = ThreadTime::now();

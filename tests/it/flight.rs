@@ -37,7 +37,7 @@ impl Fixture {
 
     pub async fn with_limits(data_set: DataSet, limits: Limits) -> Self {
         let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_limits(limits);
-        let uri = format!("http://{}", server.local_addr());
+        let uri = format!("http://{}", server.local_addr().unwrap());
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(server.serve(async {
@@ -220,7 +220,7 @@ async fn a_reader_that_waits_holds_a_few_blocks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_and_data_sets_over_a_limit_are_refused_by_its_name() {
-    let limits = Limits { streams: 2, customers: 1_000_000 };
+    let limits = Limits { streams: 2, customers: 1_000_000, ..Limits::default() };
     let mut server = Fixture::with_limits(data_set(42, 100_000), limits).await;
     let mut open = server.activity.open_streams();
     let streams = [server.stream("usage_daily").await.unwrap(), server.stream("usage_truth").await.unwrap()];

@@ -40,7 +40,7 @@ impl Replica {
 
     async fn of(data_set: DataSet, replicas: Vec<Location>) -> Self {
         let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_replicas(replicas);
-        let (address, activity) = (server.local_addr(), server.activity());
+        let (address, activity) = (server.local_addr().unwrap(), server.activity());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.serve(async {
             let _ = stopped.await;

@@ -1,37 +1,47 @@
 //! The Flight server: every table of a data set, generated as it is read.
 
+mod access;
 mod actions;
 mod airport;
-#[allow(dead_code, reason = "streams are not logged yet")]
 mod caller;
 mod flights;
+mod gate;
+mod limits;
+mod link;
+mod listen;
 mod pool;
 mod requests;
 mod service;
 mod status;
 mod stream;
+pub(super) mod tls;
+mod tokens;
 mod wire;
+
+pub use access::Access;
+pub use limits::Limits;
+pub use tls::TlsFiles;
 
 use super::location::Location;
 use crate::error::{Error, Result};
-use crate::model::MAX_CUSTOMERS;
 use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::stream::{Stream, StreamExt};
+use gate::GateLayer;
+use listen::Listener;
 use pool::Pool;
 use service::Service;
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stream::OpenStream;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use wire::WireService;
 
@@ -41,31 +51,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// What a client may send before it is read: requests are small. Answers go out at the client's windows.
 const REQUEST_WINDOW_BYTES: u32 = 64 << 10;
 
-/// What a server gives before it refuses with RESOURCE_EXHAUSTED.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// DoGet streams open at a time. One that nobody reads on holds about a megabyte.
-    pub streams: u64,
-    /// Customers of a data set that a request may name.
-    pub customers: u64,
-}
-
-impl Limits {
-    /// Streams where nobody chose.
-    pub const DEFAULT_STREAMS: u64 = 1_024;
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { streams: Self::DEFAULT_STREAMS, customers: MAX_CUSTOMERS }
-    }
-}
-
 /// What a server did so far, for those who watch it.
 #[derive(Debug, Default)]
 pub struct Activity {
     blocks: AtomicU64,
     open_streams: watch::Sender<u64>,
+    /// By the names that tokens have.
+    streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
 }
 
 impl Activity {
@@ -88,29 +80,42 @@ impl Activity {
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let data_set = DataSet::new(std::sync::Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000)?;
 /// let server = Server::bind("127.0.0.1:0", data_set).await?;
-/// println!("listening on grpc://{}", server.local_addr());
+/// println!("listening on {}", server.location());
 /// server.serve(async { /* returns when the server is to stop */ }).await
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Server {
-    incoming: TcpIncoming,
-    local_addr: SocketAddr,
+    listener: Listener,
+    location: Location,
+    limits: Limits,
+    access: Arc<Access>,
     service: Service,
 }
 
 impl Server {
-    /// Listens on `address` (`host:port`; port 0 picks a free one) to serve `data_set`.
+    /// Listens on `address` (`host:port`, where port 0 picks a free one, or `grpc+unix:///path`) to serve `data_set`.
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Io`] where the address can't be had.
+    /// [`Error::Io`] where the address can't be had, [`Error::Misuse`] where a Unix socket's path is another's.
     pub async fn bind(address: &str, data_set: DataSet) -> Result<Self> {
-        let listener = TcpListener::bind(address).await.map_err(Error::io("listening on", address))?;
-        let local_addr = listener.local_addr().map_err(Error::io("listening on", address))?;
+        let listener = Listener::bind(address).await?;
+        let location = listener.location(address, false)?;
         let activity = Arc::new(Activity::default());
         let service =
             Service::new(data_set, Pool::new(Threads::available().generating), activity, CancellationToken::new());
-        Ok(Self { incoming: TcpIncoming::from(listener).with_nodelay(Some(true)), local_addr, service })
+        Ok(Self { listener, location, limits: Limits::default(), access: Arc::default(), service })
+    }
+
+    /// Sets who is let in: everybody, in the open, where it isn't called.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] where TLS is asked for on a Unix socket.
+    pub fn with_access(mut self, access: Arc<Access>) -> Result<Self> {
+        self.location = self.listener.location(&self.location.to_string(), access.has_tls())?;
+        self.access = access;
+        Ok(self)
     }
 
     /// Names the replicas, this server among them if need be, that every endpoint of GetFlightInfo lists, each
@@ -123,12 +128,18 @@ impl Server {
     /// Sets what it gives before it refuses.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.service = self.service.with_limits(limits);
+        self.limits = limits;
         self
     }
 
-    /// The address that clients reach it at.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    /// The address of its TCP socket, if it has one.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where clients on this machine reach it.
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// What it did so far; stays in touch with the server while it serves.
@@ -155,14 +166,22 @@ impl Server {
             stopping.cancelled().await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
+        let Limits { calls, age, keepalive, header_bytes, .. } = self.limits;
         let serve = tonic::transport::Server::builder()
+            .layer(GateLayer { access: Arc::clone(&self.access), limits: self.limits })
+            .max_concurrent_streams(calls)
+            .max_connection_age(age)
+            .http2_keepalive_interval(Some(keepalive))
+            .http2_keepalive_timeout(Some(Limits::KEEPALIVE_ANSWER))
+            // Up to twice the limit is read, so that the refusal can name it.
+            .http2_max_header_list_size(header_bytes.saturating_mul(2))
             .initial_stream_window_size(REQUEST_WINDOW_BYTES)
             .initial_connection_window_size(REQUEST_WINDOW_BYTES)
             .add_service(WireService::new(self.service.clone()))
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(internal)?)
             .add_service(reflection().build_v1alpha().map_err(internal)?)
-            .serve_with_incoming_shutdown(self.incoming, signal);
+            .serve_with_incoming_shutdown(listen::connections(self.listener, self.access, self.limits), signal);
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
@@ -176,7 +195,7 @@ impl Server {
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
-    let open = OpenStream::new(&Arc::default(), u64::MAX)?;
+    let open = OpenStream::new(&Arc::default(), &Limits::default(), None)?;
     let messages = stream::messages(scan, Pool::new(Threads::available().generating), open)?;
     Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
 }

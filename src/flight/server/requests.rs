@@ -6,17 +6,14 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost::{DecodeError, Message};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 /// The gRPC prefix of a message: one byte for compression, four for the length.
 pub(super) const PREFIX_BYTES: usize = 5;
 
-/// The longest request that is read of most calls: the longest that any of them takes has some 8 kB.
-pub(super) const MAX_REQUEST_BYTES: usize = 64 << 10;
-
-/// The longest action, or begin of one, that is kept: one of Airport's with some 4,000 values to filter by.
-const MAX_ACTION_BYTES: usize = 896 << 10;
+/// The limit of actions, as those who set it know it.
+const MAX_ACTION: &str = "--max-action-bytes";
 
 /// The longest action of which the begin is kept: one with some 80,000 values.
 const MAX_SKIPPED_BYTES: usize = 16 << 20;
@@ -57,8 +54,8 @@ fn decodes<T: Message + Default>(message: Bytes) -> Result<(), DecodeError> {
 }
 
 /// The ticket of a request.
-pub(super) async fn ticket(body: Body) -> Result<Ticket, Status> {
-    let message = one_message(body, MAX_REQUEST_BYTES).await?;
+pub(super) async fn ticket(body: Body, limit: usize) -> Result<Ticket, Status> {
+    let message = one_message(body, limit).await?;
     Ticket::decode(message.slice(PREFIX_BYTES..)).map_err(|error| undecodable("Ticket", &error))
 }
 
@@ -70,13 +67,18 @@ pub(super) struct Received {
     pub is_whole: bool,
 }
 
-/// The action of a request. Of one that is too long, `takes_begin` says by its name and its begin whether that will do.
-pub(super) async fn action(mut body: Body, takes_begin: impl Fn(&str, &[u8]) -> bool) -> Result<Received, Status> {
-    let (message, left) = head(&mut body, MAX_ACTION_BYTES, MAX_SKIPPED_BYTES).await?;
+/// The action of a request, of which `limit` bytes are kept. Of one that is longer, `takes_begin` says by its name and
+/// its begin whether that will do.
+pub(super) async fn action(
+    mut body: Body,
+    limit: usize,
+    takes_begin: impl Fn(&str, &[u8]) -> bool,
+) -> Result<Received, Status> {
+    let (message, left) = head(&mut body, limit, MAX_SKIPPED_BYTES.max(limit), MAX_ACTION).await?;
     let bytes = message.slice(PREFIX_BYTES..);
     let shared = match left {
         0 => SharedAction::decode(bytes).map_err(|error| undecodable("Action", &error))?,
-        _ => SharedAction::of_begin(bytes).ok_or_else(|| too_long(message.len() + left, MAX_ACTION_BYTES))?,
+        _ => SharedAction::of_begin(bytes).ok_or_else(|| too_long(message.len() + left, MAX_ACTION, limit))?,
     };
     let name = std::str::from_utf8(&shared.name).ok().filter(|name| name.len() <= MAX_NAME_BYTES).ok_or_else(|| {
         Status::invalid_argument(format!(
@@ -85,7 +87,7 @@ pub(super) async fn action(mut body: Body, takes_begin: impl Fn(&str, &[u8]) -> 
         ))
     })?;
     if left > 0 && !takes_begin(name, &shared.body) {
-        return Err(too_long(message.len() + left, MAX_ACTION_BYTES));
+        return Err(too_long(message.len() + left, MAX_ACTION, limit));
     }
     skip(body, left).await?;
     Ok(Received { action: Action::new(name, shared.body), is_whole: left == 0 })
@@ -114,22 +116,26 @@ impl SharedAction {
 }
 
 /// The message of a request, with its prefix, once `decode` has read it.
-pub(super) async fn checked(body: Body, decode: fn(Bytes) -> Result<(), DecodeError>) -> Result<Bytes, Status> {
-    let message = one_message(body, MAX_REQUEST_BYTES).await?;
+pub(super) async fn checked(
+    body: Body,
+    limit: usize,
+    decode: fn(Bytes) -> Result<(), DecodeError>,
+) -> Result<Bytes, Status> {
+    let message = one_message(body, limit).await?;
     decode(message.slice(PREFIX_BYTES..)).map_err(|error| undecodable("message of this call", &error))?;
     Ok(message)
 }
 
 /// Reads the one message of a request, with its prefix. What claims to be longer than `limit` is not waited for.
 async fn one_message(mut body: Body, limit: usize) -> Result<Bytes, Status> {
-    let (message, left) = head(&mut body, limit, limit).await?;
+    let (message, left) = head(&mut body, limit, limit, "--max-request-bytes").await?;
     skip(body, left).await?;
     Ok(message)
 }
 
 /// Reads a message's prefix and `kept` bytes of it, or all; with how many are left to come. What claims to be longer
-/// than `most` is not waited for.
-async fn head(body: &mut Body, kept: usize, most: usize) -> Result<(Bytes, usize), Status> {
+/// than `most`, the limit of that name, is not waited for.
+async fn head(body: &mut Body, kept: usize, most: usize, name: &str) -> Result<(Bytes, usize), Status> {
     let mut message = BytesMut::new();
     let mut received = 0;
     loop {
@@ -139,7 +145,7 @@ async fn head(body: &mut Body, kept: usize, most: usize) -> Result<(Bytes, usize
         let room = message.capacity() - message.len();
         let is_begun = message.len() >= PREFIX_BYTES;
         message.extend_from_slice(if is_begun { &data[..data.len().min(room)] } else { &data });
-        let Some(expected) = length(&message, most)? else { continue };
+        let Some(expected) = length(&message, most, name)? else { continue };
         let wanted = expected.min(PREFIX_BYTES + kept);
         if received > expected {
             return Err(not_one());
@@ -164,6 +170,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Status> {
     match body.frame().await {
         None => Ok(None),
         Some(Ok(frame)) => Ok(frame.into_data().ok()),
+        Some(Err(status)) if status.code() == Code::DeadlineExceeded => Err(status),
         Some(Err(error)) => Err(Status::invalid_argument(format!("reading the request: {error}"))),
     }
 }
@@ -172,17 +179,17 @@ fn not_one() -> Status {
     Status::invalid_argument("the request is not one gRPC message")
 }
 
-fn too_long(length: usize, limit: usize) -> Status {
-    Error::Limit(format!("the request has {length} bytes; at most {limit} are read")).into()
+fn too_long(length: usize, name: &str, limit: usize) -> Status {
+    Error::Limit(format!("the request has {length} bytes; {name} allows {limit}")).into()
 }
 
 /// How long a request that begins with `bytes` is, prefix included; `None` where they don't tell yet.
-fn length(bytes: &[u8], limit: usize) -> Result<Option<usize>, Status> {
+fn length(bytes: &[u8], limit: usize, name: &str) -> Result<Option<usize>, Status> {
     match bytes.get(..PREFIX_BYTES) {
         None => Ok(None),
         Some(&[0, a, b, c, d]) => match u32::from_be_bytes([a, b, c, d]) as usize {
             length if length <= limit => Ok(Some(PREFIX_BYTES + length)),
-            length => Err(too_long(length, limit)),
+            length => Err(too_long(length, name, limit)),
         },
         Some(_) => Err(Status::unimplemented("compressed requests are not read; send them plain")),
     }

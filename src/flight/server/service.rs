@@ -1,5 +1,6 @@
 //! The calls of FlightService: decode, call, encode. What they mean is in the modules beside this one.
 
+use super::caller::Caller;
 use super::flights::Flights;
 use super::pool::Pool;
 use super::requests::Received;
@@ -16,7 +17,6 @@ use arrow_flight::{
 use futures::stream::{self as streams, BoxStream, Stream, StreamExt};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What a client that offers credentials is given to send with its calls: none are asked for.
@@ -26,7 +26,7 @@ const BEARER: &str = "Bearer anybody";
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     flights: Flights,
-    max_streams: u64,
+    limits: Limits,
     pool: Pool,
     activity: Arc<Activity>,
     stopping: CancellationToken,
@@ -34,9 +34,9 @@ pub(super) struct Service {
 
 impl Service {
     pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, stopping: CancellationToken) -> Self {
-        let Limits { streams, customers } = Limits::default();
-        let flights = Flights { data_set, max_customers: customers, replicas: Arc::default() };
-        Self { flights, max_streams: streams, pool, activity, stopping }
+        let limits = Limits::default();
+        let flights = Flights { data_set, max_customers: limits.customers, replicas: Arc::default() };
+        Self { flights, limits, pool, activity, stopping }
     }
 
     pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
@@ -46,8 +46,12 @@ impl Service {
 
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.flights.max_customers = limits.customers;
-        self.max_streams = limits.streams;
+        self.limits = limits;
         self
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub fn activity(&self) -> Arc<Activity> {
@@ -64,10 +68,14 @@ impl Service {
         Ok(arrow_flight::Result::new(actions::answer(&self.flights, received)?))
     }
 
-    /// What DoGet sends for `ticket`.
-    pub fn messages(&self, ticket: &Ticket) -> Result<impl Stream<Item = Result<Message, Status>> + use<>, Status> {
+    /// What DoGet sends `caller` for `ticket`.
+    pub fn messages(
+        &self,
+        ticket: &Ticket,
+        caller: &Caller,
+    ) -> Result<impl Stream<Item = Result<Message, Status>> + use<>, Status> {
         let scan = self.flights.of_ticket(ticket)?;
-        let open = OpenStream::new(&self.activity, self.max_streams)?;
+        let open = OpenStream::new(&self.activity, &self.limits, caller.name.as_ref())?;
         let messages = stream::messages(scan, self.pool.clone(), open)?.map(|message| Ok(message?));
         Ok(until_stopped(messages, self.stopping()))
     }
@@ -134,15 +142,18 @@ impl FlightService for Service {
         not_here("DoAction by tonic", "the server answers it on the wire")
     }
 
-    /// Takes whatever is offered: each message is answered, and the token for calls to come is anybody's.
+    /// Whoever comes this far may call: each message is answered, and the token for calls to come is the one that was
+    /// offered as credentials, or anybody's where none are asked for.
     async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answer<Self::HandshakeStream> {
-        let answers = request.into_inner().map(|offered| {
+        let token = request.extensions().get::<Caller>().and_then(|caller| caller.token.clone());
+        let bearer = token.map_or_else(|| BEARER.to_string(), |token| format!("Bearer {token}"));
+        let payload = bytes::Bytes::from(bearer.clone());
+        let answers = request.into_inner().map(move |offered| {
             let offered = offered.map_err(|error| Status::invalid_argument(error.message()))?;
-            let protocol_version = offered.protocol_version;
-            Ok(HandshakeResponse { protocol_version, payload: BEARER.into() })
+            Ok(HandshakeResponse { protocol_version: offered.protocol_version, payload: payload.clone() })
         });
         let mut response = Response::new(answers.boxed());
-        let bearer = MetadataValue::from_static(BEARER);
+        let bearer = bearer.parse().map_err(|_| Status::internal("the token can't be sent as a header"))?;
         response.metadata_mut().insert("authorization", bearer);
         Ok(response)
     }
@@ -226,7 +237,7 @@ mod tests {
             "support?compression=lz4&strings=dictionary",
         ] {
             let ticket = Ticket::new(text);
-            let wire = service.messages(&ticket).unwrap().map_ok(unframed);
+            let wire = service.messages(&ticket, &Caller::default()).unwrap().map_ok(unframed);
             assert_eq!(decoded(wire).await, decoded(reference(&service, &ticket)).await, "{text}");
         }
     }
@@ -234,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn buffers_are_sent_as_they_lie_in_memory() {
         let messages: Vec<_> = service()
-            .messages(&Ticket::new("usage_daily?first_id=1&last_id=900"))
+            .messages(&Ticket::new("usage_daily?first_id=1&last_id=900"), &Caller::default())
             .unwrap()
             .try_collect()
             .await

@@ -1,6 +1,7 @@
 //! A scan as a stream of Flight messages, generated as they are asked for.
 
 use super::Activity;
+use super::limits::Limits;
 use super::pool::Pool;
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
@@ -8,24 +9,42 @@ use crate::error::{Error, Result};
 use crate::scan::Scan;
 use futures::stream::{self, Stream, StreamExt};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
 const READ_AHEAD: usize = 3;
 
-/// Counts a stream as open while it lives.
-pub(super) struct OpenStream(Arc<Activity>);
+/// Counts a stream as open while it lives, and as one of its name's.
+pub(super) struct OpenStream {
+    activity: Arc<Activity>,
+    name: Option<Arc<str>>,
+}
 
 impl OpenStream {
-    /// One more stream.
+    /// One more stream, of the token's name if there is one.
     ///
     /// # Errors
-    /// [`Error::Limit`] where `most` are open.
-    pub fn new(activity: &Arc<Activity>, most: u64) -> Result<Self> {
+    /// [`Error::Limit`] where as many are open as `limits` allow in all, or of that name.
+    pub fn new(activity: &Arc<Activity>, limits: &Limits, name: Option<&Arc<str>>) -> Result<Self> {
+        if let Some(name) = name {
+            let most = limits.streams_of_name;
+            let mut of_names = activity.streams_of_names.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = of_names.entry(Arc::clone(name)).or_default();
+            if *open >= most {
+                return Err(Error::Limit(format!(
+                    "{most} streams of {name} are open, as many as --max-streams-per-name allows: read again when others \
+                     have ended"
+                )));
+            }
+            *open += 1;
+        }
+        // From here on, dropping it takes the name's count back.
+        let open = Self { activity: Arc::clone(activity), name: name.cloned() };
+        let most = limits.streams;
         let is_counted = activity.open_streams.send_if_modified(|open| {
             let has_room = *open < most;
-            *open += u64::from(has_room);
+            *open += 1;
             has_room
         });
         if !is_counted {
@@ -33,13 +52,21 @@ impl OpenStream {
                 "{most} streams are open, as many as --max-streams allows: read again when others have ended"
             )));
         }
-        Ok(Self(Arc::clone(activity)))
+        Ok(open)
     }
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.0.open_streams.send_modify(|open| *open -= 1);
+        self.activity.open_streams.send_modify(|open| *open -= 1);
+        let Some(name) = &self.name else { return };
+        let mut of_names = self.activity.streams_of_names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = of_names.get_mut(name) {
+            *open -= 1;
+            if *open == 0 {
+                of_names.remove(name);
+            }
+        }
     }
 }
 
@@ -47,7 +74,7 @@ impl Drop for OpenStream {
 /// stream stops its generation within one block a thread.
 pub(super) fn messages(scan: Scan, pool: Pool, open: OpenStream) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(Encoder::new(&scan));
-    let activity = Arc::clone(&open.0);
+    let activity = Arc::clone(&open.activity);
     let mut blocks = scan.blocks();
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;

@@ -13,7 +13,8 @@
 
 use super::actions;
 use super::airport;
-use super::requests::{self, Call, MAX_REQUEST_BYTES, PREFIX_BYTES};
+use super::caller::Caller;
+use super::requests::{self, Call, PREFIX_BYTES};
 use super::service::Service;
 use crate::error::{Error, Result};
 use crate::scan::{BatchMark, Compression, Scan};
@@ -249,7 +250,8 @@ pub(super) struct WireService {
 
 impl WireService {
     pub fn new(service: Service) -> Self {
-        let others = FlightServiceServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST_BYTES);
+        let others =
+            FlightServiceServer::new(service.clone()).max_decoding_message_size(service.limits().request_bytes);
         Self { others, service }
     }
 }
@@ -287,18 +289,23 @@ impl WireService {
             Status::unimplemented(format!("FlightService has no call {name:?}"))
         };
         let call = Call::from_name(name).ok_or_else(unknown)?;
+        let limits = *self.service.limits();
         let (head, body) = request.into_parts();
         match call {
             Call::OfMany => Ok(self.by_tonic(http::Request::from_parts(head, body)).await),
             Call::OfOne(decode) => {
-                let message = Body::new(Full::new(requests::checked(body, decode).await?));
+                let message = Body::new(Full::new(requests::checked(body, limits.request_bytes, decode).await?));
                 Ok(self.by_tonic(http::Request::from_parts(head, message)).await)
             }
             Call::DoAction => {
-                let result = self.service.act(&requests::action(body, actions::takes_begin).await?)?;
+                let result =
+                    self.service.act(&requests::action(body, limits.action_bytes, actions::takes_begin).await?)?;
                 Ok(response(stream::iter([Message::of(&result).map_err(Status::from)])))
             }
-            Call::DoGet => Ok(response(self.service.messages(&requests::ticket(body).await?)?)),
+            Call::DoGet => {
+                let ticket = requests::ticket(body, limits.request_bytes).await?;
+                Ok(response(self.service.messages(&ticket, &Caller::of(&head))?))
+            }
         }
     }
 

@@ -1,0 +1,113 @@
+//! A connection as the server sees it: who is at its other end, what it has to do, and when it has waited enough.
+
+use super::limits::Limits;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How often a connection is looked at within the shortest time that it may wait.
+const LOOKS: u32 = 4;
+
+/// What the calls of a connection, its transport and its watch share.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Its address, as text.
+    pub peer: Arc<str>,
+    /// Whether it is one too many, so that its calls are refused.
+    pub is_refused: bool,
+    /// Cancelled once the client has come up with the preface of HTTP/2.
+    pub begun: CancellationToken,
+    /// Cancelled when the connection is to be closed, or is.
+    pub closed: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// By number: since when the client has had something to read; `None` where it waits for the server.
+    calls: HashMap<u64, Option<Instant>>,
+    next_call: u64,
+    idle_since: Instant,
+}
+
+impl Link {
+    pub fn new(peer: &str, is_refused: bool) -> Arc<Self> {
+        Arc::new(Self {
+            peer: peer.into(),
+            is_refused,
+            begun: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            state: Mutex::new(State { calls: HashMap::new(), next_call: 0, idle_since: Instant::now() }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more call, until it is dropped.
+    pub fn call(self: &Arc<Self>) -> OpenCall {
+        let mut state = self.state();
+        let number = state.next_call;
+        state.next_call += 1;
+        state.calls.insert(number, None);
+        OpenCall { link: Arc::clone(self), number }
+    }
+
+    /// Closes the connection where its client is too slow: to begin, to call, or to read.
+    pub async fn watch(self: Arc<Self>, limits: Limits) {
+        let slow = tokio::select! {
+            () = self.closed.cancelled() => return,
+            begun = timeout(limits.handshake, self.begun.cancelled()) => match begun {
+                Ok(()) => self.waited_enough(&limits).await,
+                Err(_) => "--handshake-timeout: it sent no HTTP/2 preface",
+            },
+        };
+        tracing::info!(peer = %self.peer, "closed a connection by {slow}");
+        self.closed.cancel();
+    }
+
+    async fn waited_enough(&self, limits: &Limits) -> &'static str {
+        let idle = if self.is_refused { limits.handshake } else { limits.idle };
+        let pause = (idle.min(limits.stall) / LOOKS).max(Duration::from_millis(1));
+        loop {
+            sleep(pause).await;
+            let state = self.state();
+            if state.calls.is_empty() && state.idle_since.elapsed() > idle {
+                return "--idle-timeout: no call was open";
+            }
+            if state.calls.values().flatten().any(|since| since.elapsed() > limits.stall) {
+                return "--stall-timeout: it left an answer unread";
+            }
+        }
+    }
+}
+
+/// A call that is not answered, or whose answer is not read to its end.
+#[derive(Debug)]
+pub(super) struct OpenCall {
+    link: Arc<Link>,
+    number: u64,
+}
+
+impl OpenCall {
+    /// The next of the answer is the client's to read.
+    pub fn is_sent(&self) {
+        self.link.state().calls.insert(self.number, Some(Instant::now()));
+    }
+
+    /// The next of the answer is the server's to make.
+    pub fn is_awaited(&self) {
+        self.link.state().calls.insert(self.number, None);
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let mut state = self.link.state();
+        state.calls.remove(&self.number);
+        state.idle_since = Instant::now();
+    }
+}
