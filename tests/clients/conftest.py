@@ -12,8 +12,8 @@ CUSTOMERS = 5_000
 
 
 class Server:
-    def __init__(self, *args):
-        command = [SAASGEN, "serve", "--listen", "127.0.0.1:0", *args]
+    def __init__(self, *args, listen="127.0.0.1:0"):
+        command = [SAASGEN, "serve", "--listen", listen, *args]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.uri = self.process.stdout.readline().strip()
 

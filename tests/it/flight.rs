@@ -87,7 +87,7 @@ impl Fixture {
 }
 
 /// Waits for what must come; a test that waits longer has failed.
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("this takes no 30 seconds")
 }
 

@@ -87,7 +87,11 @@ pub struct Serve {
 
 impl Serve {
     pub fn start(args: &[&str]) -> Self {
-        let mut child = saasgen(&["serve", "--listen", "127.0.0.1:0"])
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    pub fn start_at(address: &str, args: &[&str]) -> Self {
+        let mut child = saasgen(&["serve", "--listen", address])
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -96,6 +100,11 @@ impl Serve {
         let mut uri = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut uri).unwrap();
         Self { child, uri: uri.trim_end().to_string() }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, name: &str) {
+        send_signal(&self.child, name);
     }
 
     /// Sends a signal and waits for the end.

@@ -1,0 +1,89 @@
+"""TLS and tokens, by the ways that clients have for them."""
+import grpc
+import pyarrow.flight as flight
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from conftest import CUSTOMERS, Server
+
+NAME, TOKEN = "ann", "a-token-of-ann-0123456789"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """`ca.pem`, and certificates of its own for a server and a client."""
+    folder = tmp_path_factory.mktemp("access")
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    for name in ("server", "client"):
+        identity = ca.issue_cert("localhost", "127.0.0.1")
+        identity.private_key_pem.write_to_path(folder / f"{name}.key")
+        for number, part in enumerate(identity.cert_chain_pems):
+            part.write_to_path(folder / f"{name}.pem", append=number > 0)
+    tokens = folder / "tokens"
+    tokens.write_text(f"{NAME}:{TOKEN}\n")
+    tokens.chmod(0o600)
+    return folder
+
+
+def serve(folder, *args):
+    return Server("--customers", str(CUSTOMERS), "--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key", *args)
+
+
+@pytest.fixture(scope="module")
+def guarded(folder):
+    """A server that speaks TLS and asks for tokens."""
+    server = serve(folder, "--auth-tokens", folder / "tokens")
+    yield server
+    server.stop()
+
+
+def read(client, options=None):
+    return client.do_get(flight.Ticket(b"customers"), options or flight.FlightCallOptions()).read_all().num_rows
+
+
+def test_pyarrow_by_basic_credentials(folder, guarded):
+    with flight.connect(guarded.uri, tls_root_certs=(folder / "ca.pem").read_bytes()) as client:
+        with pytest.raises(flight.FlightUnauthenticatedError, match="with a token only"):
+            read(client)
+        with pytest.raises(flight.FlightUnauthenticatedError, match="none of those"):
+            client.authenticate_basic_token(NAME, "a-token-of-nobody-0123456789")
+        with pytest.raises(flight.FlightUnauthenticatedError, match="none of those"):
+            client.authenticate_basic_token("bob", TOKEN)
+        header = client.authenticate_basic_token(NAME, TOKEN)
+        assert header == (b"authorization", f"Bearer {TOKEN}".encode())
+        assert read(client, flight.FlightCallOptions(headers=[header])) == CUSTOMERS
+
+
+def test_pyarrow_by_a_bearer_header(folder, guarded):
+    options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {TOKEN}".encode())])
+    with flight.connect(guarded.uri, tls_root_certs=(folder / "ca.pem").read_bytes()) as client:
+        assert read(client, options) == CUSTOMERS
+        assert len(list(client.list_flights(options=options))) == 6
+
+
+def test_health_needs_no_token(folder, guarded):
+    credentials = grpc.ssl_channel_credentials((folder / "ca.pem").read_bytes())
+    with grpc.secure_channel(guarded.uri.removeprefix("grpc+tls://"), credentials) as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=30)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_pyarrow_by_mutual_tls(folder):
+    server = serve(folder, "--tls-client-ca", folder / "ca.pem")
+    roots = (folder / "ca.pem").read_bytes()
+    chain, key = (folder / "client.pem").read_bytes(), (folder / "client.key").read_bytes()
+    with flight.connect(server.uri, tls_root_certs=roots, cert_chain=chain, private_key=key) as client:
+        assert read(client) == CUSTOMERS
+    with flight.connect(server.uri, tls_root_certs=roots) as client:
+        with pytest.raises(flight.FlightUnavailableError):
+            read(client)
+    server.stop()
+
+
+def test_pyarrow_by_a_unix_socket(tmp_path):
+    server = Server("--customers", str(CUSTOMERS), listen=f"grpc+unix://{tmp_path}/saasgen.sock")
+    with flight.connect(server.uri) as client:
+        assert read(client) == CUSTOMERS
+    server.stop()
