@@ -19,8 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
   saasgen serve
   saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7
   saasgen serve --listen grpc+unix:///run/user/1000/saasgen.sock
-  saasgen serve --listen 0.0.0.0:8815 --tls-cert server.pem --tls-key server.key --auth-tokens tokens
-  saasgen serve --listen 10.0.0.1:8815 --insecure --advertise grpc://10.0.0.1:8815,grpc://10.0.0.2:8815")]
+  saasgen serve --listen [::]:8815 --tls-cert server.pem --tls-key server.key --auth-tokens tokens
+  saasgen serve --listen 10.0.0.1:8815 --insecure --advertise grpc://a:8815,grpc://b:8815")]
 pub(super) struct Serve {
     /// Address to listen on: HOST:PORT, where port 0 picks a free one, or grpc+unix:///PATH, a socket of its owner's alone
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8815", value_parser = address)]

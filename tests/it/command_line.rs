@@ -1,6 +1,7 @@
 //! What the program says to people who ask, err or stop it.
 
 use crate::program::{Serve, run_in, saasgen, succeed_in};
+use crate::strangers::write_access;
 use std::fs;
 use std::net::TcpListener;
 use tempfile::tempdir;
@@ -167,6 +168,7 @@ fn generate_prints_json_when_asked() {
 #[test]
 fn help_ends_with_examples_that_work() {
     let folder = tempdir().unwrap();
+    write_access(folder.path());
     for command in ["generate", "serve", "pull", "describe"] {
         let help = succeed_in(folder.path(), &[command, "--help"]).stdout;
         let (_, examples) = help.split_once("Examples:\n").expect("help ends with examples");
@@ -181,6 +183,11 @@ fn help_ends_with_examples_that_work() {
                         args.drain(listen..listen + 2);
                     }
                     args.remove(0);
+                    for arg in
+                        args.iter_mut().filter(|arg| ["server.pem", "server.key", "tokens"].contains(&arg.as_str()))
+                    {
+                        *arg = folder.path().join(&arg).to_str().unwrap().to_string();
+                    }
                     let args: Vec<&str> = args.iter().map(String::as_str).collect();
                     assert_eq!(Serve::start(&args).stop("TERM"), Some(0), "{example}");
                     continue;

@@ -83,10 +83,7 @@ async fn connections_beyond_the_limit_are_told_why() {
     is_refused_by(&refused, "--max-connections");
     drop(first);
     // The place is free once the server has seen the first one leave.
-    soon(async {
-        while server.client().await.do_get(ticket("customers?last_id=1")).await.is_err() {}
-    })
-    .await;
+    soon(async { while server.client().await.do_get(ticket("customers?last_id=1")).await.is_err() {} }).await;
     drop(second);
     server.stop().await;
 }

@@ -35,21 +35,30 @@ impl Authority {
     }
 }
 
-/// A folder with what servers and clients need: `ca.pem`, `server.pem`, `client.pem`, `tokens`, `ann`, the files of the
-/// data set in `files`.
+/// A folder with what servers and clients need; the files of the data set are in `files`.
 struct Given {
     folder: TempDir,
 }
 
+/// Writes `ca.pem`, certificates with keys for a server and a client, `tokens` and the token of `ann`.
+pub fn write_access(folder: &Path) {
+    let ca = Authority::new();
+    ca.write(&folder.join("ca.pem"));
+    ca.sign(folder, "server");
+    ca.sign(folder, "client");
+    write_tokens(folder, &format!("# people\nann:{ANN}\nbob:{BOB}\n"));
+    fs::write(folder.join("ann"), format!("{ANN}\n")).unwrap();
+}
+
+fn write_tokens(folder: &Path, text: &str) {
+    fs::write(folder.join("tokens"), text).unwrap();
+    fs::set_permissions(folder.join("tokens"), Permissions::from_mode(0o600)).unwrap();
+}
+
 impl Given {
     fn new() -> Self {
-        let (folder, ca) = (tempdir().unwrap(), Authority::new());
-        ca.write(&folder.path().join("ca.pem"));
-        ca.sign(folder.path(), "server");
-        ca.sign(folder.path(), "client");
-        let given = Self { folder };
-        given.write_tokens(&format!("# people\nann:{ANN}\nbob:{BOB}\n"));
-        fs::write(given.folder.path().join("ann"), format!("{ANN}\n")).unwrap();
+        let given = Self { folder: tempdir().unwrap() };
+        write_access(given.folder.path());
         given.run(&["generate", "--customers", "300", "--out", "files", "--quiet"]);
         given
     }
@@ -59,8 +68,7 @@ impl Given {
     }
 
     fn write_tokens(&self, text: &str) {
-        fs::write(self.path("tokens"), text).unwrap();
-        fs::set_permissions(self.path("tokens"), Permissions::from_mode(0o600)).unwrap();
+        write_tokens(self.folder.path(), text);
     }
 
     fn run(&self, args: &[&str]) -> Ran {
@@ -195,12 +203,14 @@ fn files_that_let_nobody_or_everybody_in_are_refused() {
     refused(&["--tls-cert", "server.pem"], "--tls-key");
     refused(&["--tls-cert", "tokens", "--tls-key", "server.key"], "tokens holds no certificate");
     refused(&["--tls-cert", "server.pem", "--tls-key", "client.key"], "can't be used with the key");
-    refused(&["--tls-cert", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "ann"], "ann holds no certificate");
+    refused(
+        &["--tls-cert", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "ann"],
+        "ann holds no certificate",
+    );
     refused(&["--tls-client-ca", "ca.pem"], "--tls-cert");
     let missing = run_in(given.folder.path(), &["serve", "--listen", "127.0.0.1:0", "--auth-tokens", "nowhere"]);
     assert!(missing.code == Some(1) && missing.stderr.contains("nowhere"), "{}", missing.stderr);
 }
-
 
 #[test]
 fn beyond_this_machine_tls_and_tokens_are_needed() {
@@ -219,11 +229,9 @@ fn beyond_this_machine_tls_and_tokens_are_needed() {
         let ran = start(&args);
         assert!(ran.code == Some(2) && ran.stderr.contains(lack), "{args:?}: {}", ran.stderr);
     }
-    for args in [
-        vec!["--insecure"],
-        with(&tls, &["--auth-tokens", "tokens"]),
-        with(&tls, &["--tls-client-ca", "ca.pem"]),
-    ] {
+    for args in
+        [vec!["--insecure"], with(&tls, &["--auth-tokens", "tokens"]), with(&tls, &["--tls-client-ca", "ca.pem"])]
+    {
         let ran = start(&args);
         assert!(ran.code == Some(1) && ran.stderr.contains("listening on 192.0.2.1:8815"), "{args:?}: {}", ran.stderr);
     }
