@@ -3,11 +3,13 @@
 mod describe;
 mod files;
 mod generate;
+mod logging;
 mod output;
 mod progress;
 mod pull;
 mod serve;
 mod stop;
+mod systemd;
 mod verify;
 
 use crate::error::{Error, Result};

@@ -1,22 +1,29 @@
 //! `saasgen serve`.
 
 use super::DataSetArgs;
+use super::logging::LogArgs;
 use super::output::print;
+use super::systemd;
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
-use crate::flight::server::{Limits, Server, Threads};
+use crate::flight::server::{Limits, MetricsEndpoint, Server, Threads};
 use crate::model::MAX_CUSTOMERS;
+use crate::tables::DataSet;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Serve the tables over Arrow Flight, generating rows as they are read
 ///
 /// A ticket is a table's name, with keys if need be: `customers`, `usage_daily?from=2024-01-01&to=2024-01-31`.
-/// Prints the address on a line of its own; stops on Ctrl-C and SIGTERM.
+/// Prints the address on a line of its own, and logs to stderr. On Ctrl-C and SIGTERM it takes no new streams and ends
+/// when the running ones have ended; a second signal ends it at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen serve
   saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7
+  saasgen serve --metrics 127.0.0.1:0 --log json --drain-timeout 60
   saasgen serve --listen 10.0.0.1:8815 --advertise grpc://10.0.0.1:8815,grpc://10.0.0.2:8815")]
 pub(super) struct Serve {
     /// Address to listen on; port 0 picks a free one
@@ -36,6 +43,18 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
           value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
     max_customers: u64,
+
+    /// Seconds that running streams have to end once the server is told to stop; then they end with UNAVAILABLE
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    drain_timeout: u64,
+
+    /// Address of Prometheus metrics, at /metrics over HTTP: loopback only, since they ask for no credentials; port 0
+    /// picks a free one, which the log tells [default: none]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    metrics: Option<String>,
+
+    #[command(flatten)]
+    log: LogArgs,
 
     #[command(flatten)]
     data_set: DataSetArgs,
@@ -67,21 +86,80 @@ impl Serve {
                 self.max_customers
             )));
         }
-        let limits = Limits { streams: self.max_streams, customers: self.max_customers };
-        super::runtime(Threads::available().sending)?.block_on(async {
-            // Signals are listened for before anybody can know the address and send one.
-            let catch = |kind| signal(kind).map_err(Error::io("listening for signals to", "the process"));
-            let (mut interrupt, mut terminate) = (catch(SignalKind::interrupt())?, catch(SignalKind::terminate())?);
-            let server = Server::bind(&self.listen, data_set).await?.with_replicas(self.advertise).with_limits(limits);
-            print(&format!("grpc://{}\n", server.local_addr()))?;
-            server
-                .serve(async {
-                    tokio::select! {
-                        _ = interrupt.recv() => {}
-                        _ = terminate.recv() => {}
-                    }
-                })
-                .await
-        })
+        let _written_to_the_end = self.log.start()?;
+        let runtime = super::runtime(Threads::available().sending)?;
+        runtime.block_on(self.serve(data_set))
     }
+
+    async fn serve(self, data_set: DataSet) -> Result<()> {
+        // Signals are listened for before anybody can know the address and send one.
+        let mut signals = StopSignals::listen()?;
+        let mut hangups = listen_for(SignalKind::hangup())?;
+        let limits = Limits { streams: self.max_streams, customers: self.max_customers };
+        let drain_timeout = Duration::from_secs(self.drain_timeout);
+        let server = Server::bind(&self.listen, data_set)
+            .await?
+            .with_replicas(self.advertise)
+            .with_limits(limits)
+            .with_drain_timeout(drain_timeout);
+        if let Some(address) = &self.metrics {
+            let metrics = MetricsEndpoint::bind(address, server.activity()).await?;
+            tracing::info!("metrics at http://{}/metrics", metrics.local_addr());
+            tokio::spawn(metrics.serve());
+        }
+        let address = format!("grpc://{}", server.local_addr());
+        print(&format!("{address}\n"))?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving at {address}");
+        systemd::ready(&address);
+
+        let (stop, open) = (CancellationToken::new(), server.activity().open_streams());
+        let stopping = async {
+            signals.next().await;
+            systemd::stopping(drain_timeout);
+            stop.cancel();
+            signals.next().await;
+            *open.borrow()
+        };
+        let reloading = async {
+            while hangups.recv().await.is_some() {
+                systemd::reloading();
+                tracing::info!("told to reload: there is nothing to reread");
+                systemd::reloaded();
+            }
+            std::future::pending().await
+        };
+        let result = tokio::select! {
+            result = server.serve(stop.cancelled()) => result,
+            streams = stopping => {
+                tracing::warn!(streams, "told to stop twice: streams are cut off");
+                Ok(())
+            }
+            () = reloading => Ok(()),
+        };
+        tracing::info!("stopped");
+        result
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self> {
+        Ok(Self { interrupt: listen_for(SignalKind::interrupt())?, terminate: listen_for(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(Error::io("listening for signals to", "the process"))
 }

@@ -2,15 +2,21 @@
 
 mod actions;
 mod airport;
-#[allow(dead_code, reason = "streams are not logged yet")]
 mod caller;
+mod drain;
 mod flights;
+mod metrics;
 mod pool;
+mod refusal;
 mod requests;
+mod scrape;
 mod service;
 mod status;
 mod stream;
+mod stream_log;
 mod wire;
+
+pub use scrape::MetricsEndpoint;
 
 use super::location::Location;
 use crate::error::{Error, Result};
@@ -19,7 +25,9 @@ use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
+use drain::Drain;
 use futures::stream::{Stream, StreamExt};
+use metrics::Metrics;
 use pool::Pool;
 use service::Service;
 use std::net::SocketAddr;
@@ -29,13 +37,12 @@ use std::time::Duration;
 use stream::OpenStream;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use wire::WireService;
 
-/// How long connections have to close once the server is told to stop; streams are ended at once.
+/// How long connections have to close once a server that stops has ended what ran.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a client may send before it is read: requests are small. Answers go out at the client's windows.
@@ -66,6 +73,7 @@ impl Default for Limits {
 pub struct Activity {
     blocks: AtomicU64,
     open_streams: watch::Sender<u64>,
+    metrics: Metrics,
 }
 
 impl Activity {
@@ -77,6 +85,15 @@ impl Activity {
     /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
     pub fn open_streams(&self) -> watch::Receiver<u64> {
         self.open_streams.subscribe()
+    }
+
+    /// All that Prometheus is told, as OpenMetrics text.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where it can't be encoded, which is a fault of this program.
+    pub fn to_open_metrics(&self) -> Result<String> {
+        let open = *self.open_streams.borrow();
+        self.metrics.text(open).map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
     }
 }
 
@@ -97,6 +114,7 @@ pub struct Server {
     incoming: TcpIncoming,
     local_addr: SocketAddr,
     service: Service,
+    drain_timeout: Duration,
 }
 
 impl Server {
@@ -108,9 +126,10 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(Error::io("listening on", address))?;
         let local_addr = listener.local_addr().map_err(Error::io("listening on", address))?;
         let activity = Arc::new(Activity::default());
-        let service =
-            Service::new(data_set, Pool::new(Threads::available().generating), activity, CancellationToken::new());
-        Ok(Self { incoming: TcpIncoming::from(listener).with_nodelay(Some(true)), local_addr, service })
+        let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+        let service = Service::new(data_set, pool, activity, Drain::default());
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        Ok(Self { incoming, local_addr, service, drain_timeout: Duration::ZERO })
     }
 
     /// Names the replicas, this server among them if need be, that every endpoint of GetFlightInfo lists, each
@@ -126,6 +145,12 @@ impl Server {
         self
     }
 
+    /// Sets how long running streams may go on once it is told to stop. Without it, they end at once.
+    pub fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
+        self.drain_timeout = drain_timeout;
+        self
+    }
+
     /// The address that clients reach it at.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
@@ -136,23 +161,31 @@ impl Server {
         self.service.activity()
     }
 
-    /// Answers until `stop` returns; then takes nothing new and ends running streams with UNAVAILABLE.
+    /// Answers until `stop` returns; then takes no new stream, and lets running ones end within the drain timeout
+    /// before it ends them with UNAVAILABLE. Health is NOT_SERVING meanwhile, and other calls are answered. To end at
+    /// once, drop what this returns.
     ///
     /// # Errors
     /// [`Error::Remote`] where the transport failed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let stopping = self.service.stopping();
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let drain = self.service.drain();
+        let _ends_streams = drain.over().drop_guard();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<WireService>().await;
         let signal = async {
             stop.await;
             for service in ["", WireService::NAME] {
                 health.set_service_status(service, ServingStatus::NotServing).await;
             }
-            stopping.cancel();
+            drain.begin();
+            drain.streams_ended(&self.service.activity()).await;
+            // Who watches health has been told, and is let go.
+            for service in ["", WireService::NAME] {
+                health.clear_service_status(service).await;
+            }
         };
         let closed = async {
-            stopping.cancelled().await;
+            drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
         let serve = tonic::transport::Server::builder()
@@ -176,8 +209,9 @@ impl Server {
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
-    let open = OpenStream::new(&Arc::default(), u64::MAX)?;
-    let messages = stream::messages(scan, Pool::new(Threads::available().generating), open)?;
+    let activity = Arc::<Activity>::default();
+    let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+    let messages = stream::messages(scan, pool, OpenStream::new(&activity, u64::MAX)?)?;
     Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
 }
 
