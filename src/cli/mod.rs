@@ -4,12 +4,14 @@ mod credentials;
 mod describe;
 mod files;
 mod generate;
+mod logging;
 mod output;
 mod progress;
 mod pull;
 mod serve;
 mod serve_args;
 mod stop;
+mod systemd;
 mod verify;
 
 use crate::error::{Error, Result};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 /// Who made a request.
 #[derive(Clone)]
-#[allow(dead_code, reason = "streams are not logged yet")]
 pub(super) struct Caller {
     /// Its address.
     pub peer: Arc<str>,
@@ -21,6 +20,11 @@ impl Default for Caller {
 }
 
 impl Caller {
+    /// Its name in logs.
+    pub fn who(&self) -> &str {
+        self.name.as_deref().unwrap_or("-")
+    }
+
     /// Who made the request with this head.
     pub fn of(head: &http::request::Parts) -> Self {
         head.extensions.get::<Self>().cloned().unwrap_or_default()

@@ -1,9 +1,11 @@
 //! What every call passes: limits of the connection and of headers, tokens, and the watch over its answer.
 
+use super::Activity;
 use super::access::Access;
 use super::caller::Caller;
 use super::limits::Limits;
 use super::link::{Link, OpenCall};
+use super::refusal::{Cause, Refusal};
 use crate::error::Error;
 use http::header::AUTHORIZATION;
 use http_body::{Body as HttpBody, Frame};
@@ -28,6 +30,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 pub(super) struct GateLayer {
     pub access: Arc<Access>,
     pub limits: Limits,
+    pub activity: Arc<Activity>,
 }
 
 impl<S> Layer<S> for GateLayer {
@@ -64,9 +67,11 @@ where
         let link = request.extensions().get::<Arc<Link>>().cloned();
         let call = link.as_ref().map(Link::call);
         match self.rules.admit(&request, link.as_deref()) {
-            Err(status) => {
-                tracing::debug!(path = ?request.uri().path(), %status, "refused a call");
-                Box::pin(async move { Ok(status.into_http().map(|body| watched(body, call))) })
+            Err(refusal) => {
+                self.rules.activity.metrics.refused(refusal.cause);
+                let peer = link.map_or_else(|| "-".into(), |link| Arc::clone(&link.peer));
+                refusal.log(&Caller { peer, ..Caller::default() }, request.uri().path());
+                Box::pin(async move { Ok(refusal.status.into_http().map(|body| watched(body, call))) })
             }
             Ok(caller) => {
                 request.extensions_mut().insert(caller);
@@ -80,11 +85,11 @@ where
 
 impl GateLayer {
     /// Who calls, if the call may go on.
-    fn admit(&self, request: &http::Request<Body>, link: Option<&Link>) -> Result<Caller, Status> {
+    fn admit(&self, request: &http::Request<Body>, link: Option<&Link>) -> Result<Caller, Refusal> {
         if link.is_some_and(|link| link.is_refused) {
             let most = self.limits.connections;
             let refusal = format!("{most} connections are open, as many as --max-connections allows: try again later");
-            return Err(Error::Limit(refusal).into());
+            return Err(Refusal::new(Cause::Connections, Error::Limit(refusal)));
         }
         let bytes = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES
@@ -93,7 +98,7 @@ impl GateLayer {
         if header_bytes > self.limits.header_bytes as usize {
             let most = self.limits.header_bytes;
             let refusal = format!("the call has {header_bytes} bytes of headers; --max-header-bytes allows {most}");
-            return Err(Error::Limit(refusal).into());
+            return Err(Refusal::new(Cause::TooLarge, Error::Limit(refusal)));
         }
         let peer = link.map_or_else(|| "-".into(), |link| Arc::clone(&link.peer));
         if request.uri().path().starts_with(HEALTH) {

@@ -4,22 +4,28 @@ mod access;
 mod actions;
 mod airport;
 mod caller;
+mod drain;
 mod flights;
 mod gate;
 mod limits;
 mod link;
 mod listen;
+mod metrics;
 mod pool;
+mod refusal;
 mod requests;
+mod scrape;
 mod service;
 mod status;
 mod stream;
+mod stream_log;
 pub(super) mod tls;
 mod tokens;
 mod wire;
 
 pub use access::Access;
 pub use limits::Limits;
+pub use scrape::MetricsEndpoint;
 pub use tls::TlsFiles;
 
 use super::location::Location;
@@ -28,9 +34,11 @@ use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
+use drain::Drain;
 use futures::stream::{Stream, StreamExt};
 use gate::GateLayer;
 use listen::Listener;
+use metrics::Metrics;
 use pool::Pool;
 use service::Service;
 use std::collections::HashMap;
@@ -40,12 +48,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stream::OpenStream;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use wire::WireService;
 
-/// How long connections have to close once the server is told to stop; streams are ended at once.
+/// How long connections have to close once a server that stops has ended what ran.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a client may send before it is read: requests are small. Answers go out at the client's windows.
@@ -58,6 +65,7 @@ pub struct Activity {
     open_streams: watch::Sender<u64>,
     /// By the names that tokens have.
     streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
+    metrics: Metrics,
 }
 
 impl Activity {
@@ -69,6 +77,15 @@ impl Activity {
     /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
     pub fn open_streams(&self) -> watch::Receiver<u64> {
         self.open_streams.subscribe()
+    }
+
+    /// All that Prometheus is told, as OpenMetrics text.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where it can't be encoded, which is a fault of this program.
+    pub fn to_open_metrics(&self) -> Result<String> {
+        let open = *self.open_streams.borrow();
+        self.metrics.text(open).map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
     }
 }
 
@@ -91,6 +108,7 @@ pub struct Server {
     limits: Limits,
     access: Arc<Access>,
     service: Service,
+    drain_timeout: Duration,
 }
 
 impl Server {
@@ -103,9 +121,10 @@ impl Server {
         let listener = Listener::bind(address).await?;
         let location = listener.location(address, false)?;
         let activity = Arc::new(Activity::default());
-        let service =
-            Service::new(data_set, Pool::new(Threads::available().generating), activity, CancellationToken::new());
-        Ok(Self { listener, location, limits: Limits::default(), access: Arc::default(), service })
+        let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+        let service = Service::new(data_set, pool, activity, Drain::default());
+        let (limits, access) = (Limits::default(), Arc::default());
+        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO })
     }
 
     /// Sets who is let in: everybody, in the open, where it isn't called.
@@ -132,6 +151,12 @@ impl Server {
         self
     }
 
+    /// Sets how long running streams may go on once it is told to stop. Without it, they end at once.
+    pub fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
+        self.drain_timeout = drain_timeout;
+        self
+    }
+
     /// The address of its TCP socket, if it has one.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.listener.local_addr()
@@ -147,28 +172,40 @@ impl Server {
         self.service.activity()
     }
 
-    /// Answers until `stop` returns; then takes nothing new and ends running streams with UNAVAILABLE.
+    /// Answers until `stop` returns; then takes no new stream, and lets running ones end within the drain timeout
+    /// before it ends them with UNAVAILABLE. Health is NOT_SERVING meanwhile, and other calls are answered. To end at
+    /// once, drop what this returns.
     ///
     /// # Errors
     /// [`Error::Remote`] where the transport failed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let stopping = self.service.stopping();
-        let (health, health_service) = tonic_health::server::health_reporter();
+        let drain = self.service.drain();
+        let _ends_streams = drain.over().drop_guard();
+        let (mut health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<WireService>().await;
         let signal = async {
             stop.await;
             for service in ["", WireService::NAME] {
                 health.set_service_status(service, ServingStatus::NotServing).await;
             }
-            stopping.cancel();
+            drain.begin();
+            drain.streams_ended(&self.service.activity()).await;
+            // Who watches health has been told, and is let go.
+            for service in ["", WireService::NAME] {
+                health.clear_service_status(service).await;
+            }
         };
         let closed = async {
-            stopping.cancelled().await;
+            drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
         let Limits { calls, age, keepalive, header_bytes, .. } = self.limits;
         let serve = tonic::transport::Server::builder()
-            .layer(GateLayer { access: Arc::clone(&self.access), limits: self.limits })
+            .layer(GateLayer {
+                access: Arc::clone(&self.access),
+                limits: self.limits,
+                activity: self.service.activity(),
+            })
             .max_concurrent_streams(calls)
             .max_connection_age(age)
             .http2_keepalive_interval(Some(keepalive))
@@ -195,8 +232,10 @@ impl Server {
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
-    let open = OpenStream::new(&Arc::default(), &Limits::default(), None)?;
-    let messages = stream::messages(scan, Pool::new(Threads::available().generating), open)?;
+    let activity = Arc::<Activity>::default();
+    let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+    let open = OpenStream::new(&activity, &Limits::default(), None)?;
+    let messages = stream::messages(scan, pool, open)?;
     Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
 }
 

@@ -1,11 +1,13 @@
 //! The calls of FlightService: decode, call, encode. What they mean is in the modules beside this one.
 
 use super::caller::Caller;
+use super::drain::{self, Drain};
 use super::flights::Flights;
 use super::pool::Pool;
+use super::refusal::{Cause, Refusal};
 use super::requests::Received;
 use super::stream::OpenStream;
-use super::wire::Message;
+use super::stream_log::{Record, Watched};
 use super::{Activity, Limits, actions, stream};
 use crate::flight::location::Location;
 use crate::tables::{DataSet, Table};
@@ -16,6 +18,7 @@ use arrow_flight::{
 };
 use futures::stream::{self as streams, BoxStream, Stream, StreamExt};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -29,14 +32,14 @@ pub(super) struct Service {
     limits: Limits,
     pool: Pool,
     activity: Arc<Activity>,
-    stopping: CancellationToken,
+    drain: Drain,
 }
 
 impl Service {
-    pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, stopping: CancellationToken) -> Self {
+    pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, drain: Drain) -> Self {
         let limits = Limits::default();
         let flights = Flights { data_set, max_customers: limits.customers, replicas: Arc::default() };
-        Self { flights, limits, pool, activity, stopping }
+        Self { flights, limits, pool, activity, drain }
     }
 
     pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
@@ -58,9 +61,13 @@ impl Service {
         Arc::clone(&self.activity)
     }
 
-    /// Cancelled when running streams are to end.
-    pub fn stopping(&self) -> CancellationToken {
-        self.stopping.clone()
+    pub fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Counts a call that is refused.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.activity.metrics.refused(refusal.cause);
     }
 
     /// The one result of an action.
@@ -68,16 +75,17 @@ impl Service {
         Ok(arrow_flight::Result::new(actions::answer(&self.flights, received)?))
     }
 
-    /// What DoGet sends `caller` for `ticket`.
-    pub fn messages(
-        &self,
-        ticket: &Ticket,
-        caller: &Caller,
-    ) -> Result<impl Stream<Item = Result<Message, Status>> + use<>, Status> {
-        let scan = self.flights.of_ticket(ticket)?;
-        let open = OpenStream::new(&self.activity, &self.limits, caller.name.as_ref())?;
-        let messages = stream::messages(scan, self.pool.clone(), open)?.map(|message| Ok(message?));
-        Ok(until_stopped(messages, self.stopping()))
+    /// What DoGet sends for `ticket`, which `caller` asked for at `asked`.
+    pub fn messages(&self, ticket: &Ticket, caller: Caller, asked: Instant) -> Result<Watched, Refusal> {
+        let scan = self.flights.of_ticket(ticket).map_err(Status::from)?;
+        let open = OpenStream::new(&self.activity, &self.limits, caller.name.as_ref())
+            .map_err(|error| Refusal::new(Cause::Streams, error))?;
+        // The stream is counted by now: a server that begins to drain waits for it, or it is refused.
+        self.drain.check()?;
+        let stopping = self.drain.over();
+        let messages = stream::messages(scan.clone(), self.pool.clone(), open).map_err(Status::from)?;
+        let record = Record::new(caller, &scan, asked, self.activity(), stopping.clone());
+        Ok(Watched::new(until_stopped(messages.map(|message| Ok(message?)), stopping), record))
     }
 }
 
@@ -87,10 +95,7 @@ fn until_stopped<T>(
     stopping: CancellationToken,
 ) -> impl Stream<Item = Result<T, Status>> {
     let stopped = stopping.clone();
-    let word = streams::once(async move {
-        let again = "the server is stopping: read again from another, or when it is back";
-        stopped.is_cancelled().then(|| Err(Status::unavailable(again)))
-    });
+    let word = streams::once(async move { stopped.is_cancelled().then(|| Err(drain::stopping())) });
     messages.take_until(stopping.cancelled_owned()).chain(word.filter_map(std::future::ready))
 }
 
@@ -177,6 +182,7 @@ impl FlightService for Service {
 mod tests {
     use super::*;
     use crate::batches::Batches;
+    use crate::flight::server::wire::Message;
     use crate::model::Model;
     use crate::tables::Laws;
     use arrow::array::RecordBatch;
@@ -186,11 +192,16 @@ mod tests {
     use arrow_flight::error::FlightError;
     use bytes::{Buf, Bytes};
     use futures::TryStreamExt;
+    use prometheus_client::metrics::gauge::Gauge;
     use prost::Message as _;
 
     fn service() -> Service {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
-        Service::new(data_set, Pool::new(2), Arc::default(), CancellationToken::new())
+        Service::new(data_set, Pool::new(2, Gauge::default()), Arc::default(), Drain::default())
+    }
+
+    fn messages(service: &Service, ticket: &Ticket) -> Watched {
+        service.messages(ticket, Caller::default(), Instant::now()).unwrap()
     }
 
     async fn decoded(
@@ -237,19 +248,15 @@ mod tests {
             "support?compression=lz4&strings=dictionary",
         ] {
             let ticket = Ticket::new(text);
-            let wire = service.messages(&ticket, &Caller::default()).unwrap().map_ok(unframed);
+            let wire = messages(&service, &ticket).map_ok(unframed);
             assert_eq!(decoded(wire).await, decoded(reference(&service, &ticket)).await, "{text}");
         }
     }
 
     #[tokio::test]
     async fn buffers_are_sent_as_they_lie_in_memory() {
-        let messages: Vec<_> = service()
-            .messages(&Ticket::new("usage_daily?first_id=1&last_id=900"), &Caller::default())
-            .unwrap()
-            .try_collect()
-            .await
-            .unwrap();
+        let ticket = Ticket::new("usage_daily?first_id=1&last_id=900");
+        let messages: Vec<_> = messages(&service(), &ticket).try_collect().await.unwrap();
         let [_, batch] = <[Message; 2]>::try_from(messages).unwrap();
         // Five columns, each behind the padding of the one before: the ids' buffer is the first long piece.
         let pieces = batch.into_pieces();

@@ -2,15 +2,17 @@
 
 use super::Activity;
 use super::limits::Limits;
-use super::pool::Pool;
+use super::pool::{Panicked, Pool};
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
 use crate::scan::Scan;
+use crate::tables::Table;
 use futures::stream::{self, Stream, StreamExt};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 /// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
 const READ_AHEAD: usize = 3;
@@ -74,25 +76,51 @@ impl Drop for OpenStream {
 /// stream stops its generation within one block a thread.
 pub(super) fn messages(scan: Scan, pool: Pool, open: OpenStream) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(Encoder::new(&scan));
-    let activity = Arc::clone(&open.activity);
-    let mut blocks = scan.blocks();
+    let (table, ids) = (scan.table(), scan.blocks());
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
+    let generate = move |ids: Range<u64>| {
+        let batch = batches.batch(ids.clone())?;
+        if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
+    };
+    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, ids, generate, pool, open)))
+}
+
+/// What `generate` makes of each block of `ids`, in order; those that have nothing are left out. Where it panics, the
+/// stream has an error, and the log the panic's words.
+fn blocks(
+    table: Table,
+    mut ids: impl Iterator<Item = Range<u64>> + Send + 'static,
+    generate: impl Fn(Range<u64>) -> Result<Option<Message>> + Send + Sync + 'static,
+    pool: Pool,
+    open: OpenStream,
+) -> impl Stream<Item = Result<Message>> {
+    let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
     let make = move |ids: Range<u64>| {
-        let (batches, encoder, activity) = (Arc::clone(&batches), Arc::clone(&encoder), Arc::clone(&activity));
+        let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), ids.clone());
         let job = pool.run(move || {
             activity.blocks.fetch_add(1, Ordering::Relaxed);
-            let batch = batches.batch(ids.clone())?;
-            if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
+            let start = Instant::now();
+            let message = generate(ids);
+            activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
+            message
         });
-        async { job.await.unwrap_or_else(|_| Err(Error::Internal("generating a block failed".into()))) }
+        async move { job.await.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked))) }
     };
     // The first block has the processors to itself: made beside the next two, it came after up to 10 ms, and now 6.
-    let first = stream::iter(blocks.next()).then(make.clone());
-    let blocks = first.chain(stream::iter(blocks).map(make).buffered(READ_AHEAD)).filter_map(move |message| {
+    let first = stream::iter(ids.next()).then(make.clone());
+    first.chain(stream::iter(ids).map(make).buffered(READ_AHEAD)).filter_map(move |message| {
         // Moves the counter into the stream.
         let _ = &open;
         std::future::ready(message.transpose())
-    });
-    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks))
+    })
+}
+
+/// What a client is told of a panic. Its words are for those who run the server.
+fn failed(table: Table, ids: &Range<u64>, Panicked(panic): &Panicked) -> Error {
+    let (table, first_id, last_id) = (table.name(), ids.start, ids.end - 1);
+    tracing::error!(%table, first_id, last_id, panic = &**panic, "a generator panicked");
+    Error::Internal(format!(
+        "generating customers {first_id} to {last_id} of {table} panicked; the server's log has more"
+    ))
 }

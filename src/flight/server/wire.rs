@@ -14,6 +14,8 @@
 use super::actions;
 use super::airport;
 use super::caller::Caller;
+use super::pool::Panicked;
+use super::refusal::Refusal;
 use super::requests::{self, Call, PREFIX_BYTES};
 use super::service::Service;
 use crate::error::{Error, Result};
@@ -24,16 +26,21 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow::ipc::{CompressionType, MessageHeader, root_as_message};
 use arrow_flight::flight_service_server::FlightServiceServer;
 use bytes::{BufMut, Bytes, BytesMut};
+use futures::FutureExt as _;
 use futures::stream::{self, Stream};
+use http::request::Parts;
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::Full;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Code, Status};
@@ -44,7 +51,11 @@ const IPC_PREFIX_BYTES: usize = 8;
 
 /// A gRPC message, in the pieces that it is sent in.
 #[derive(Debug)]
-pub(super) struct Message(VecDeque<Bytes>);
+pub(super) struct Message {
+    pieces: VecDeque<Bytes>,
+    /// Of the table, none in most kinds of messages.
+    rows: u64,
+}
 
 impl Message {
     /// Any protobuf message, in one piece.
@@ -54,12 +65,22 @@ impl Message {
         piece.put_u8(0);
         piece.put_u32(u32::try_from(length).map_err(internal)?);
         message.encode(&mut piece).map_err(internal)?;
-        Ok(Self(VecDeque::from([piece.freeze()])))
+        Ok(Self { pieces: VecDeque::from([piece.freeze()]), rows: 0 })
+    }
+
+    /// Rows of the table that it holds.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Its length on the wire.
+    pub fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.len() as u64).sum()
     }
 
     /// The pieces, in order.
     pub fn into_pieces(self) -> VecDeque<Bytes> {
-        self.0
+        self.pieces
     }
 }
 
@@ -100,7 +121,8 @@ impl Encoder {
             None => BatchMark { next_id }.encode_to_vec(),
         };
         let last = self.ipc_messages(batch)?.pop();
-        last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?.into_flight(&mark)
+        let last = last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?;
+        Ok(Message { rows: batch.num_rows() as u64, ..last.into_flight(&mark)? })
     }
 
     /// Schema, dictionaries, batch: the buffers of the batch are shared, not copied, unless they are compressed.
@@ -180,7 +202,7 @@ impl IpcMessage {
             encode_varint(self.body_bytes as u64, &mut head);
         }
         pieces.push_front(head.freeze());
-        Ok(Message(pieces))
+        Ok(Message { pieces, rows: 0 })
     }
 }
 
@@ -274,28 +296,32 @@ impl TowerService<http::Request<Body>> for WireService {
         let name = name.and_then(|name| name.strip_prefix('/')).unwrap_or_default().to_string();
         let mut service = self.clone();
         Box::pin(async move {
-            Ok(match service.answer(&name, request).await {
-                Ok(response) => response,
-                Err(status) => status.into_http(),
-            })
+            let (head, body) = request.into_parts();
+            let caller = Caller::of(&head);
+            // A panic would end the connection, and with it the other streams on it.
+            let answer = AssertUnwindSafe(service.answer(&name, &caller, head, body)).catch_unwind().await;
+            Ok(answer.unwrap_or_else(|panic| Err(panicked(&*panic))).unwrap_or_else(|refusal| {
+                service.service.refused(&refusal);
+                refusal.log(&caller, &name);
+                refusal.status.into_http()
+            }))
         })
     }
 }
 
 impl WireService {
-    async fn answer(&mut self, name: &str, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
+    async fn answer(&mut self, name: &str, caller: &Caller, head: Parts, body: Body) -> Answer {
         let unknown = || {
             let name: String = name.chars().take(100).collect();
             Status::unimplemented(format!("FlightService has no call {name:?}"))
         };
         let call = Call::from_name(name).ok_or_else(unknown)?;
         let limits = *self.service.limits();
-        let (head, body) = request.into_parts();
         match call {
-            Call::OfMany => Ok(self.by_tonic(http::Request::from_parts(head, body)).await),
+            Call::OfMany => self.by_tonic(http::Request::from_parts(head, body)).await,
             Call::OfOne(decode) => {
                 let message = Body::new(Full::new(requests::checked(body, limits.request_bytes, decode).await?));
-                Ok(self.by_tonic(http::Request::from_parts(head, message)).await)
+                self.by_tonic(http::Request::from_parts(head, message)).await
             }
             Call::DoAction => {
                 let result =
@@ -303,15 +329,28 @@ impl WireService {
                 Ok(response(stream::iter([Message::of(&result).map_err(Status::from)])))
             }
             Call::DoGet => {
+                let asked = Instant::now();
                 let ticket = requests::ticket(body, limits.request_bytes).await?;
-                Ok(response(self.service.messages(&ticket, &Caller::of(&head))?))
+                Ok(response(self.service.messages(&ticket, caller.clone(), asked)?))
             }
         }
     }
 
-    async fn by_tonic(&mut self, request: http::Request<Body>) -> http::Response<Body> {
-        self.others.call(request).await.unwrap_or_else(|never| match never {})
+    async fn by_tonic(&mut self, request: http::Request<Body>) -> Answer {
+        let response = self.others.call(request).await.unwrap_or_else(|never| match never {});
+        match response.extensions().get::<Status>() {
+            Some(status) => Err(status.clone().into()),
+            None => Ok(response),
+        }
     }
+}
+
+type Answer = Result<http::Response<Body>, Refusal>;
+
+fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+    let Panicked(panic) = Panicked::with(panic);
+    tracing::error!(panic, "answering a call panicked");
+    Status::from(Error::Internal("answering the call panicked; the server's log has more".into())).into()
 }
 
 fn response(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> http::Response<Body> {
