@@ -221,7 +221,7 @@ fn a_signal_leaves_the_old_set_or_the_new_one_and_nothing_else() {
     }
 }
 
-/// Goes on with a commit that was killed, so many steps, as its `record` says: a kill hits so short a time seldom.
+/// Goes on with a commit that was killed before its first step, so many steps, as its `record` says: a kill hits so short a time seldom.
 fn go_on(folder: &Path, record: &Path, steps: usize) {
     let Ok(text) = fs::read(record) else { return };
     let Ok(journal) = serde_json::from_slice::<serde_json::Value>(&text) else { return };
@@ -230,9 +230,14 @@ fn go_on(folder: &Path, record: &Path, steps: usize) {
     };
     let away = |name: &String| (name.clone(), format!("{name}.old.inprogress"));
     let place = |name: &String| [away(name), (format!("{name}.inprogress"), name.clone())];
-    let renames = names("remove").iter().map(away).chain(names("place").iter().flat_map(place)).collect::<Vec<_>>();
-    for (from, to) in renames.into_iter().take(steps) {
-        // What was done already is done.
+    let (remove, place_all) = (names("remove"), names("place"));
+    let is_begun = remove.iter().map(away).any(|(_, backup)| folder.join(backup).exists())
+        || place_all.iter().any(|name| !folder.join(format!("{name}.inprogress")).exists());
+    if is_begun {
+        return;
+    }
+    for (from, to) in remove.iter().map(away).chain(place_all.iter().flat_map(place)).take(steps) {
+        // Some have no old file.
         let _ = fs::rename(folder.join(from), folder.join(to));
     }
 }
