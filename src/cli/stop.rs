@@ -1,7 +1,8 @@
-//! Ctrl-C, SIGTERM and a closed terminal, for commands that write files.
+//! Ctrl-C, SIGTERM, a closed terminal and a limit on file sizes, for commands that write files.
 
 use crate::error::{Error, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +19,10 @@ pub(super) struct Stop {
 
 impl Stop {
     pub fn on_signals() -> Result<Self> {
-        let mut signals =
-            Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Error::io("listening for signals to", "the process"))?;
+        let failed = || Error::io("listening for signals to", "the process");
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed())?;
+        // Where somebody takes it, it kills nobody, and the write that met the limit fails as on a full disk.
+        flag::register(SIGXFSZ, Arc::default()).map_err(failed())?;
         let stop = Self { flag: Arc::default(), token: CancellationToken::new() };
         let (flag, token) = (Arc::clone(&stop.flag), stop.token.clone());
         thread::spawn(move || {

@@ -1,12 +1,15 @@
 //! A folder of tables that is replaced whole or not at all.
 //!
-//! Files are written as `NAME.inprogress` beside their final names. When all are whole they are renamed, the manifest
-//! last. Whatever ends the work before that leaves the old files alone and deletes the new ones.
+//! Files are written as `NAME.inprogress` beside their final names. When all are whole, and on the disk, they take the
+//! place of the old ones together. Whatever ends the work before that leaves the old files alone; unless it is a kill,
+//! after which the next run does so, it deletes the new ones.
 //!
 //! A part of a data set is such a set of files of its own, with a manifest of its own, beside those of the other
 //! parts; the parts may be written at the same time, by programs that don't know of each other.
 
-use super::in_progress::{EmptyFolders, InProgressFile, Sink, commit, final_name, inode, is_held, remove_leftover};
+use super::commit::{Commit, finish_others};
+use super::cover;
+use super::in_progress::{EmptyFolders, InProgressFile, final_name, inode, is_held, remove_leftover, write_synced};
 use super::layout::{manifest_file, part_of_manifest, part_of_table, table_file};
 use super::manifest::{Manifest, TableEntry};
 use super::write::{TableFile, WriteOptions, write_tables};
@@ -31,7 +34,7 @@ pub struct Folder {
     _created: Vec<EmptyFolders>,
     /// The folder itself: held locked, which keeps a second writer out. Writers of parts share it, and each holds its
     /// manifest.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -59,15 +62,13 @@ impl Folder {
                 break (created, lock);
             }
         };
+        cover::clear(path);
+        if !finish_others(path, part)? {
+            return Err(busy());
+        }
         let manifest_file = InProgressFile::hold(path.join(manifest_file(part)))?.ok_or_else(busy)?;
-        let mut folder = Self {
-            path: path.to_path_buf(),
-            manifest,
-            manifest_file,
-            stale: Vec::new(),
-            _created: Vec::new(),
-            _lock: lock,
-        };
+        let mut folder =
+            Self { path: path.to_path_buf(), manifest, manifest_file, stale: Vec::new(), _created: Vec::new(), lock };
         for &table in Table::ALL.iter() {
             remove_leftover(&folder.file(table))?;
         }
@@ -106,12 +107,14 @@ impl Folder {
         for source in sources {
             files.push(InProgressFile::create(self.file(source.table()))?);
         }
-        let tables = sources.iter().zip(&files).map(|(&source, file)| TableFile {
-            source,
-            metadata: file_metadata(&self.manifest.identity, source.table()),
-            sink: BufWriter::with_capacity(1 << 20, Sink::of(file)),
-        });
-        let hashes = write_tables(tables.collect(), options)?;
+        let hashes = write_synced(&files, |sinks| {
+            let tables = sources.iter().zip(sinks).map(|(&source, sink)| TableFile {
+                source,
+                metadata: file_metadata(&self.manifest.identity, source.table()),
+                sink: BufWriter::with_capacity(1 << 20, sink),
+            });
+            write_tables(tables.collect(), options)
+        })?;
 
         let mut entries = std::mem::take(&mut self.manifest.tables);
         for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
@@ -124,8 +127,14 @@ impl Folder {
         entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
         self.manifest.tables = entries;
         self.manifest_file.rewrite(self.manifest.to_json()?.as_bytes())?;
-        let files: Vec<&InProgressFile> = files.iter().chain([&self.manifest_file]).collect();
-        commit(&files, &self.stale)?;
+        self.manifest_file.sync()?;
+        let place: Vec<&InProgressFile> = files.iter().chain([&self.manifest_file]).collect();
+        let (mut remove, stale) = (vec![self.manifest_file.path().to_path_buf()], &self.stale);
+        let is_manifest = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
+        remove.extend(stale.iter().filter(is_manifest).cloned());
+        remove.extend(stale.iter().filter(|path| !is_manifest(path)).cloned());
+        let part = self.manifest.part;
+        Commit { folder: &self.path, lock: &self.lock, part, place: &place, remove: &remove }.run()?;
         for folder in self.stale.iter().filter_map(|file| file.parent()).filter(|folder| *folder != self.path) {
             // Of another split, and empty now; refused where anything is in it.
             let _ = std::fs::remove_dir(folder);

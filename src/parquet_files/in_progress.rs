@@ -1,4 +1,4 @@
-//! Files on their way into a folder: written under temporary names, then put in the place of the old ones together.
+//! Files on their way into a folder: written under temporary names, which no reader takes for tables.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
@@ -6,26 +6,30 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 /// Added to a final name while the file is being written.
 const IN_PROGRESS: &str = ".inprogress";
 
-/// Added to the name of an old file while the new ones are put in place.
-const REPLACED: &str = ".replaced";
+/// Bytes of a file after which the disk is set to work on them, while others are made: waiting for all at the end would
+/// cost a tenth of the run.
+const SYNCED_BYTES: usize = 4 << 20;
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The temporary name of what is to stand at `path`.
+pub(super) fn temporary_name(path: &Path) -> PathBuf {
     let mut name = path.to_path_buf().into_os_string();
-    name.push(suffix);
+    name.push(IN_PROGRESS);
     name.into()
 }
 
 /// Removes what a killed run may have left under the temporary name of `path`, whatever it is; follows no link.
 pub(super) fn remove_leftover(path: &Path) -> Result<()> {
-    let temporary = with_suffix(path, IN_PROGRESS);
+    let temporary = temporary_name(path);
     remove_if_there(&temporary).map_err(Error::io("removing the leftover", &temporary))
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -60,7 +64,7 @@ pub(super) struct InProgressFile {
 impl InProgressFile {
     /// A new, empty file that is to stand at `path`.
     pub fn create(path: PathBuf) -> Result<Self> {
-        let temporary = with_suffix(&path, IN_PROGRESS);
+        let temporary = temporary_name(&path);
         let create = || File::create_new(&temporary);
         let file = create().or_else(|error| match path.parent() {
             // Another part that failed may have taken the folder away with it.
@@ -76,7 +80,7 @@ impl InProgressFile {
     /// A file that is to stand at `path`, held against others who would write it too; `None` where one of them holds
     /// it. What a killed run left is taken over, with what it holds.
     pub fn hold(path: PathBuf) -> Result<Option<Self>> {
-        let temporary = with_suffix(&path, IN_PROGRESS);
+        let temporary = temporary_name(&path);
         // What is no plain file is nobody's who writes: a link is not followed.
         if !fs::symlink_metadata(&temporary).is_ok_and(|there| there.is_file()) {
             remove_leftover(&path)?;
@@ -103,11 +107,38 @@ impl InProgressFile {
         Sink::of(self).write_all(bytes).map_err(unwrap_sink_error)
     }
 
+    /// Where it is to stand.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where it stands until then.
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Puts it in its place.
-    fn place(&self) -> Result<()> {
+    pub fn place(&self) -> Result<()> {
         fs::rename(&self.temporary, &self.path).map_err(Error::io("renaming into place", &self.path))?;
-        self.is_placed.set(true);
+        self.set_placed();
         Ok(())
+    }
+
+    /// Undoes [`Self::place`], as far as the folder lets it.
+    pub fn take_back(&self) {
+        if self.is_placed.get() && fs::rename(&self.path, &self.temporary).is_ok() {
+            self.is_placed.set(false);
+        }
+    }
+
+    /// Leaves it to whoever has put it in its place.
+    pub fn set_placed(&self) {
+        self.is_placed.set(true);
+    }
+
+    /// Waits until it would outlast a crash of the machine.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_all().map_err(Error::io("writing to the disk", &self.temporary))
     }
 
     /// Its size in bytes.
@@ -128,65 +159,45 @@ impl Drop for InProgressFile {
 /// Writes a file that stands at `path` whole or not at all; what was there before stays until then.
 ///
 /// # Errors
-/// [`Error::Io`] where it can't be written.
+/// [`Error::Io`] where it can't be written, [`Error::Misuse`] where another saasgen is writing it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    remove_leftover(path)?;
-    let file = InProgressFile::create(path.to_path_buf())?;
+    let file = InProgressFile::hold(path.to_path_buf())?.ok_or_else(|| {
+        Error::Misuse(format!("another saasgen is writing {}: wait for it, or name another file", path.display()))
+    })?;
     file.rewrite(bytes)?;
-    file.place()
+    file.sync()?;
+    file.place()?;
+    sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    Ok(())
 }
 
-/// Puts `files` in their places and takes the files at `stale` away, all or none: where one step fails, those before
-/// it are taken back.
-pub(super) fn commit(files: &[&InProgressFile], stale: &[PathBuf]) -> Result<()> {
-    let mut replaced = Vec::new();
-    let placed = files
-        .iter()
-        .map(|file| (file.path.as_path(), Some(*file)))
-        .chain(stale.iter().map(|path| (path.as_path(), None)))
-        .try_for_each(|(path, new)| replace(path, new, &mut replaced));
-    for step in replaced.into_iter().rev() {
-        if placed.is_ok() { step.forget() } else { step.take_back() }
-    }
-    placed
+/// Waits until the names in `folder` would outlast a crash. Some file systems can't sync folders: they keep no less
+/// without.
+pub(super) fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-/// A file that has been moved away, or was not there, and may have another in its place.
-struct Replaced {
-    path: PathBuf,
-    old: Option<PathBuf>,
-}
-
-fn replace(path: &Path, new: Option<&InProgressFile>, replaced: &mut Vec<Replaced>) -> Result<()> {
-    let backup = with_suffix(path, REPLACED);
-    let old = match fs::rename(path, &backup) {
-        Ok(()) => Some(backup),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::io("moving away", path)(error)),
-    };
-    replaced.push(Replaced { path: path.to_path_buf(), old });
-    match new {
-        Some(new) => new.place(),
-        None => Ok(()),
-    }
-}
-
-impl Replaced {
-    /// The new file stays.
-    fn forget(self) {
-        if let Some(old) = self.old {
-            // The data set is whole without; the name says what it is.
-            let _ = fs::remove_file(old);
-        }
-    }
-
-    /// The old file is there again, as far as the folder lets it.
-    fn take_back(self) {
-        let _ = match self.old {
-            Some(old) => fs::rename(old, &self.path),
-            None => remove_if_there(&self.path),
-        };
-    }
+/// Runs `write` with a sink to each file, and syncs what it writes meanwhile; then waits for the rest.
+///
+/// # Errors
+/// What `write` gave; [`Error::Io`] where the disk failed.
+pub(super) fn write_synced<T>(files: &[InProgressFile], write: impl FnOnce(Vec<Sink<'_>>) -> Result<T>) -> Result<T> {
+    let written = thread::scope(|scope| {
+        let (filled, to_sync) = mpsc::channel::<(&File, &Path)>();
+        let syncing = scope.spawn(move || {
+            to_sync.into_iter().try_for_each(|(file, path)| {
+                // Told once: a later sync of the same file would not tell of it again.
+                file.sync_data().map_err(Error::io("writing to the disk", path))
+            })
+        });
+        let sinks = files.iter().map(|file| Sink { filled: Some(filled.clone()), ..Sink::of(file) }).collect();
+        drop(filled);
+        let written = write(sinks);
+        let synced = syncing.join().unwrap_or_else(|_| Err(Error::Internal("a sync failed".into())));
+        written.and_then(|written| synced.map(|()| written))
+    })?;
+    files.iter().try_for_each(InProgressFile::sync)?;
+    Ok(written)
 }
 
 /// Folders that were not there before; they go again when dropped, as far as nothing is in them then.
@@ -216,11 +227,15 @@ impl Drop for EmptyFolders {
 pub(super) struct Sink<'a> {
     file: &'a File,
     path: &'a Path,
+    /// Bytes not synced yet.
+    unsynced: usize,
+    /// Told when there are many of them.
+    filled: Option<mpsc::Sender<(&'a File, &'a Path)>>,
 }
 
 impl<'a> Sink<'a> {
     pub fn of(file: &'a InProgressFile) -> Self {
-        Self { file: &file.file, path: &file.temporary }
+        Self { file: &file.file, path: &file.temporary, unsynced: 0, filled: None }
     }
 
     fn named(&self, error: io::Error) -> io::Error {
@@ -234,7 +249,14 @@ impl<'a> Sink<'a> {
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(|error| self.named(error))
+        let written = self.file.write(bytes).map_err(|error| self.named(error))?;
+        self.unsynced += written;
+        if let Some(filled) = self.filled.as_ref().filter(|_| self.unsynced >= SYNCED_BYTES) {
+            self.unsynced = 0;
+            // Nobody listens after a sync that failed, which ends the run.
+            let _ = filled.send((self.file, self.path));
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -273,35 +295,6 @@ mod tests {
 
     fn pairs(files: &[(&str, &str)]) -> Vec<(String, String)> {
         files.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
-    }
-
-    #[test]
-    fn all_files_are_put_in_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        fs::write(path.join("a"), "old").unwrap();
-        fs::write(path.join("c"), "old").unwrap();
-        let files = ["a", "b"].map(|name| new_file(path, name));
-        commit(&files.each_ref(), &[path.join("c"), path.join("gone")]).unwrap();
-        drop(files);
-        assert_eq!(contents(path), pairs(&[("a", "new"), ("b", "new")]));
-    }
-
-    /// The second file can't be put in place: a folder with something in it stands where the old one would go.
-    #[test]
-    fn a_step_that_fails_takes_back_those_before_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        for name in ["a", "c"] {
-            fs::write(path.join(name), "old").unwrap();
-        }
-        fs::create_dir_all(path.join("c.replaced/full")).unwrap();
-        let before = contents(path);
-        let files = ["a", "b", "c"].map(|name| new_file(path, name));
-        let error = commit(&files.each_ref(), &[]).unwrap_err();
-        assert!(error.to_string().contains("moving away"), "{error}");
-        drop(files);
-        assert_eq!(contents(path), before);
     }
 
     #[test]

@@ -36,6 +36,42 @@ pub(super) fn part_of_table(file: &str) -> Option<Part> {
     part_of(stem).filter(|part| part.to_string() == stem)
 }
 
+/// What the record of a commit is called while there is one: `commit`, or `commit-part-00003-of-00016` of a part.
+pub(super) fn journal_file(part: Option<Part>) -> String {
+    part.map_or_else(|| "commit".to_string(), |part| format!("commit-{part}"))
+}
+
+/// Whether `file` is the name of a commit's record, and of which part; the whole's is of none.
+pub(super) fn part_of_journal(file: &str) -> Option<Option<Part>> {
+    let part = match file.strip_prefix("commit-") {
+        Some(part) => Some(part_of(part)?),
+        None => None,
+    };
+    (journal_file(part) == file).then_some(part)
+}
+
+/// Whether `file`, relative to its folder, would be read as a part of a table, whoever wrote it.
+pub(super) fn is_read_as_part(file: &str) -> bool {
+    let is_file = |file: &str| file.ends_with(EXTENSION) && !file.contains('/');
+    file.split_once('/').is_some_and(|(folder, file)| is_table(folder) && is_file(file))
+}
+
+fn is_table(name: &str) -> bool {
+    Table::ALL.iter().any(|table| table.name() == name)
+}
+
+/// Whether `file`, relative to its folder, is a name that only tables and manifests of this program's making have.
+pub(super) fn is_own(file: &str) -> bool {
+    match file.split_once('/') {
+        Some((folder, file)) => is_table(folder) && part_of_table(file).is_some(),
+        None => {
+            file == MANIFEST_FILE
+                || part_of_manifest(file).is_some()
+                || file.strip_suffix(EXTENSION).is_some_and(is_table)
+        }
+    }
+}
+
 fn part_of(text: &str) -> Option<Part> {
     let (part, parts) = text.strip_prefix("part-")?.split_once("-of-")?;
     Part::new(part.parse().ok()?, parts.parse().ok()?).ok()
@@ -60,6 +96,21 @@ mod tests {
         }
         for other in ["part-0.parquet", "part-3-of-16.parquet", "part-00003-of-00016.parquet.inprogress"] {
             assert_eq!(part_of_table(other), None, "{other}");
+        }
+        for journal in [None, Some(part)] {
+            assert_eq!(part_of_journal(&journal_file(journal)), Some(journal));
+        }
+        assert_eq!(part_of_journal("commit-part-3-of-16"), None);
+        for part in [None, Some(part)] {
+            assert!(is_own(&table_file(Table::UsageDaily, part)) && is_own(&manifest_file(part)));
+        }
+        assert!(is_read_as_part("usage_daily/part-0.parquet"));
+        for other in ["notes/part-0.parquet", "usage_daily/../a.parquet", "usage_daily/notes", "customers.parquet"] {
+            assert!(!is_read_as_part(other), "{other}");
+        }
+        for other in ["notes", "notes.parquet", "usage_daily", "usage_daily/part-0.parquet", "notes/customers.parquet"]
+        {
+            assert!(!is_own(other), "{other}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `manifest.json`, or one a part: what the files of a folder hold, for people and for `saasgen verify`.
 
+use super::commit::is_torn;
 use super::layout::{manifest_file, part_of_manifest};
 use crate::batches::ContentHash;
 use crate::error::{Error, Result};
@@ -101,8 +102,13 @@ impl Manifest {
     ///
     /// # Errors
     /// [`Error::Io`] where one can't be read, or not as a manifest though it names saasgen, where a part is missing,
-    /// or parts are not of one data set.
+    /// parts are not of one data set, or files are just being put in place.
     pub fn read_whole(folder: &Path) -> Result<Option<Self>> {
+        if is_torn(folder)? {
+            let message = "files are being put in place by saasgen, or were when it was killed: run that again, which \
+                           finishes it";
+            return Err(Error::invalid(folder, message));
+        }
         let mut manifests = Vec::new();
         for part in manifests_in(folder)? {
             match Self::read(folder, part)? {

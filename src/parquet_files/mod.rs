@@ -1,6 +1,8 @@
 //! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
 //! read whoever wrote them.
 
+mod commit;
+mod cover;
 mod damage;
 mod encode;
 mod folder;
