@@ -3,13 +3,14 @@
 //! Streams that share a connection share its one reader and its one window, so several read in parallel need several.
 //! There are never more than readers, and a connection outlives its stream: the next endpoint's is not begun anew.
 
+use super::health::Health;
 use super::location::Location;
 use crate::error::{Error, Result};
 use arrow_flight::flight_service_client::FlightServiceClient;
 use std::collections::HashMap;
 use std::iter;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 
@@ -22,9 +23,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// What a server may send before it is read, on each connection: one batch and the begin of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
 
-/// Connections that are open and free, by server.
+/// Connections that are open and free, by server, and how the servers do.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
+    /// Which servers to ask.
+    pub health: Health,
     free: Mutex<HashMap<Location, Vec<FlightServiceClient<Channel>>>>,
 }
 
@@ -34,12 +37,17 @@ impl Connections {
     /// # Errors
     /// [`Error::Remote`] where no server answers there.
     pub async fn take(self: &Arc<Self>, location: &Location) -> Result<Connection> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).get_mut(location).and_then(Vec::pop);
+        let free = self.free().get_mut(location).and_then(Vec::pop);
         let flight = match free {
             Some(flight) => flight,
             None => open(location).await?,
         };
-        Ok(Connection { flight, location: location.clone(), connections: Arc::clone(self) })
+        Ok(Connection { flight, location: location.clone(), is_broken: false, connections: Arc::clone(self) })
+    }
+
+    /// The free connections, for whoever looks at or changes them.
+    fn free(&self) -> MutexGuard<'_, HashMap<Location, Vec<FlightServiceClient<Channel>>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,11 +68,12 @@ async fn open(location: &Location) -> Result<FlightServiceClient<Channel>> {
     Ok(FlightServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
-/// A connection, free for others again when dropped.
+/// A connection, free for others again when dropped, unless it broke.
 #[derive(Debug)]
 pub(super) struct Connection {
     flight: FlightServiceClient<Channel>,
     location: Location,
+    is_broken: bool,
     connections: Arc<Connections>,
 }
 
@@ -72,6 +81,13 @@ impl Connection {
     /// The server at its other end.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Nothing comes over it any more: it is not for others, and neither are the free ones to the same server, which
+    /// may have gone with it.
+    pub fn discard(mut self) {
+        self.is_broken = true;
+        self.connections.free().remove(&self.location);
     }
 }
 
@@ -91,7 +107,8 @@ impl DerefMut for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut free = self.connections.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.entry(self.location.clone()).or_default().push(self.flight.clone());
+        if !self.is_broken {
+            self.connections.free().entry(self.location.clone()).or_default().push(self.flight.clone());
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 pub mod client;
 mod connections;
+mod health;
 pub mod location;
+mod resume;
+pub mod retry;
 pub mod server;
 pub mod source;

@@ -1,7 +1,6 @@
 //! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
 //! read whoever wrote them.
 
-mod damage;
 mod encode;
 mod folder;
 mod in_progress;
