@@ -1,5 +1,6 @@
 //! Arrow Flight: the server, the client, and a table of a server as a source of rows.
 
+mod batch_stream;
 pub mod client;
 mod connections;
 mod health;

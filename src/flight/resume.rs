@@ -5,25 +5,20 @@
 //! comes is the same as without the break. A table without customers can't be asked for in part: it is begun again, and
 //! what came already is passed over.
 
+use super::batch_stream::{BatchStream, Marked};
 use super::client::Endpoint;
 use super::connections::{Connection, Connections};
 use super::retry::{Failure, Retries, RetryPolicy};
-use crate::batches::unless_damaged;
 use crate::error::{Error, Result};
-use crate::scan::{BatchMark, ScanRequest};
+use crate::scan::ScanRequest;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_flight::Ticket;
-use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
-use arrow_flight::error::FlightError;
-use futures::{StreamExt, TryStreamExt};
 use prost::Message as _;
-use std::future::poll_fn;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// Reads one endpoint to its end, however often that breaks.
 #[derive(Debug)]
@@ -113,7 +108,7 @@ impl Reader {
         let health = &self.connections.health;
         let location = health.best(&self.endpoint.locations);
         let location = location.ok_or_else(|| Error::Internal("an endpoint without a location".into()))?;
-        let mut connection = match self.connections.take(location).await {
+        let connection = match self.connections.take(location).await {
             Ok(connection) => connection,
             Err(error) => {
                 health.has_failed(location);
@@ -127,16 +122,8 @@ impl Reader {
             }
             None => (self.endpoint.ticket.clone(), 0),
         };
-        let stall_timeout = self.policy.stall_timeout;
-        let failure = match timeout(stall_timeout, connection.do_get(ticket)).await {
-            Ok(Ok(answer)) => {
-                let decoder = FlightDataDecoder::new(answer.into_inner().map_err(FlightError::from));
-                return Ok(BatchStream { connection, decoder, reached });
-            }
-            Ok(Err(status)) => Failure::of_status(location, &status),
-            Err(_) => stalled(&connection, stall_timeout),
-        };
-        Err(self.failed(connection, failure))
+        let opened = BatchStream::open(connection, ticket, reached, self.policy.stall_timeout).await;
+        opened.map_err(|(connection, failure)| self.failed(connection, failure))
     }
 
     /// Notes that `connection` brought a failure.
@@ -222,8 +209,8 @@ impl Progress {
     }
 }
 
-impl std::fmt::Display for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} rows", self.rows)?;
         match &self.ids {
             Some(ids) if !ids.is_empty() => {
@@ -232,56 +219,6 @@ impl std::fmt::Display for Progress {
             _ => Ok(()),
         }
     }
-}
-
-/// A batch, and the customer that its stream can be resumed at after it.
-struct Marked {
-    batch: RecordBatch,
-    next_id: u64,
-}
-
-/// A stream of batches from one server.
-#[derive(Debug)]
-struct BatchStream {
-    connection: Connection,
-    decoder: FlightDataDecoder,
-    /// The first customer that none of its batches has covered.
-    reached: u64,
-}
-
-impl BatchStream {
-    /// The next batch, of `schema`; `None` at the end of the stream.
-    async fn next(&mut self, schema: &SchemaRef, stall_timeout: Duration) -> Result<Option<Marked>, Failure> {
-        loop {
-            let decoder = &mut self.decoder;
-            let damaged = || Err(FlightError::DecodeError("a message is damaged".into()));
-            let decoded = poll_fn(|cx| {
-                unless_damaged(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged())))
-            });
-            let decoded =
-                timeout(stall_timeout, decoded).await.map_err(|_| stalled(&self.connection, stall_timeout))?;
-            let server = self.connection.location();
-            let decoded = decoded.transpose().map_err(|error| Failure::of_stream(server, &error))?;
-            // A stream without rows has a schema too.
-            if self.decoder.schema() != Some(schema) {
-                let message = format!("{server} sent rows of another schema than was announced");
-                return Err(Failure::Refused(Error::Remote(message)));
-            }
-            let Some(decoded) = decoded else { return Ok(None) };
-            if let DecodedPayload::RecordBatch(batch) = decoded.payload {
-                let mark = BatchMark::decode(decoded.inner.app_metadata).ok().filter(|mark| mark.next_id > 0);
-                let BatchMark { next_id } = mark.ok_or_else(|| {
-                    Failure::Refused(Error::Remote(format!("{server} sent a batch without a mark to resume at")))
-                })?;
-                return Ok(Some(Marked { batch, next_id }));
-            }
-        }
-    }
-}
-
-fn stalled(connection: &Connection, stall_timeout: Duration) -> Failure {
-    let server = connection.location();
-    Failure::Broken(Error::Remote(format!("{server} sent nothing for {} s", stall_timeout.as_secs_f64())))
 }
 
 #[cfg(test)]

@@ -88,9 +88,9 @@ impl Proxy {
         planned.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     }
 
-    /// What is held comes.
+    /// What a connection holds comes.
     pub fn release(&self) {
-        self.state.release.notify_waiters();
+        self.state.release.notify_one();
     }
 
     pub fn uri(&self) -> String {
