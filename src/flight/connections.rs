@@ -20,6 +20,10 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// How long a server has to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a server may send nothing within a call before it is asked whether it is there, and how long it has to say
+/// so: a machine that is gone tells nobody, and is noticed sooner than by a stall.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// What a server may send before it is read, on each connection: one batch and the begin of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
 
@@ -56,6 +60,8 @@ async fn open(location: &Location) -> Result<FlightServiceClient<Channel>> {
         .map_err(|error| Error::Internal(format!("connecting to {location}: {error}")))?
         .tcp_nodelay(true)
         .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
     let channel = endpoint.connect().await.map_err(|error| {
