@@ -26,6 +26,10 @@ use tonic::Status;
 /// How long a server has to answer what takes it no time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How often a server that has not answered yet is asked again: where something else listens at the address, that is
+/// told of soon.
+const FIRST_RETRIES: usize = 3;
+
 /// What a server says of the data set that it serves.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Description {
@@ -69,7 +73,8 @@ impl Client {
         let ask = async |flight: &mut Connection| {
             flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await
         };
-        let results: Vec<arrow_flight::Result> = self.answer(ask).await?;
+        let policy = RetryPolicy { retries: self.policy.retries.min(FIRST_RETRIES), ..self.policy };
+        let results: Vec<arrow_flight::Result> = self.answer(policy, ask).await?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
             Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
@@ -84,7 +89,7 @@ impl Client {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
-        let info = self.answer(ask).await?.into_inner();
+        let info = self.answer(self.policy, ask).await?.into_inner();
         let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
         let endpoints = info.endpoint.iter().map(|endpoint| {
             let ticket = endpoint.ticket.clone().ok_or_else(|| wrong("an endpoint without a ticket"))?;
@@ -109,8 +114,12 @@ impl Client {
     }
 
     /// The server's answer to a call that takes it no time, which is made again where it fails.
-    async fn answer<T>(&self, call: impl AsyncFn(&mut Connection) -> Result<T, Status>) -> Result<T> {
-        let mut retries = Retries::new(self.policy, 1);
+    async fn answer<T>(
+        &self,
+        policy: RetryPolicy,
+        call: impl AsyncFn(&mut Connection) -> Result<T, Status>,
+    ) -> Result<T> {
+        let mut retries = Retries::new(policy, 1);
         loop {
             let error = match self.answer_once(&call).await {
                 Ok(answer) => return Ok(answer),

@@ -123,6 +123,17 @@ fn faults_before_the_first_batch_are_survived() {
     }
 }
 
+/// A wrong port is told of soon.
+#[test]
+fn what_never_answers_is_asked_a_few_times() {
+    let folder = Folder::of(&["--customers", "10"]);
+    folder.fill();
+    let proxy = Proxy::new();
+    let ran = folder.pull(&proxy.uri(), &[]);
+    folder.assert_failed(&ran, 1, &[&proxy.uri()]);
+    assert!(proxy.taken() <= 5, "{} connections", proxy.taken());
+}
+
 #[test]
 fn streams_that_stall_go_on() {
     let folder = Folder::new();
