@@ -2,10 +2,12 @@
 
 mod content_hash;
 mod convert;
+mod damage;
 mod schema;
 mod source;
 
 pub use content_hash::ContentHash;
+pub(crate) use damage::unless_damaged;
 pub use schema::{schema, schema_of};
 pub use source::{ScanSource, TableSource};
 

@@ -5,6 +5,7 @@ use super::files::FileArgs;
 use super::stop::Stop;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description};
+use crate::flight::retry::RetryPolicy;
 use crate::flight::source::FlightSource;
 use crate::model::day_of;
 use crate::parquet_files::ScanRange;
@@ -12,19 +13,21 @@ use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table, WindowDates};
 use clap::Args;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Pull tables from a server and write the same Parquet files as `generate`
 ///
 /// A row group is an endpoint of the server's; so many are read at a time as there are threads, each over a connection
-/// of its own, to the replicas that the server names.
+/// of its own, to the replicas that the server names. What breaks is resumed after the last batch, and the files are the
+/// same. If nobody answers any more, nothing is written, and what was there stays.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen pull
   saasgen pull --server grpc://localhost:8815 --tables customers,billing --out some
   saasgen pull --tables usage_daily --from 2024-01-01 --to 2024-01-31 --out january
   saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first
-  saasgen pull --customers 1000000000 --part 3 --parts 50000 --out billion")]
+  saasgen pull --customers 1000000000 --part 3 --parts 50000 --out billion
+  saasgen pull --retries 100 --stall-timeout 20 --out patient")]
 pub(super) struct Pull {
     /// The server
     #[arg(long, value_name = "URI", default_value = "grpc://localhost:8815")]
@@ -38,6 +41,31 @@ pub(super) struct Pull {
 
     #[command(flatten)]
     credentials: CredentialArgs,
+
+    #[command(flatten)]
+    faults: FaultArgs,
+}
+
+/// What to do about faults.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "When a server fails")]
+struct FaultArgs {
+    /// How often in a row, without a batch in between, to wait and try again; waits grow from 0.1 s to 10 s, and 8 of
+    /// them give a server some 17 s to come back
+    #[arg(long, value_name = "N", default_value_t = RetryPolicy::DEFAULT_RETRIES as u64,
+          value_parser = clap::value_parser!(u64).range(0..=1000))]
+    retries: u64,
+
+    /// Seconds without a batch after which a server is taken for gone; a batch has up to 2 MiB
+    #[arg(long, value_name = "SECONDS", default_value_t = RetryPolicy::DEFAULT_STALL_SECONDS,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    stall_timeout: u64,
+}
+
+impl FaultArgs {
+    fn policy(&self) -> RetryPolicy {
+        RetryPolicy { retries: self.retries as usize, stall_timeout: Duration::from_secs(self.stall_timeout) }
+    }
 }
 
 /// The keys of a scan.
@@ -147,7 +175,7 @@ impl Pull {
         let stop = Stop::on_signals()?;
         let runtime = super::runtime(super::threads(None))?;
         let ask = async {
-            let client = Client::connect(&self.server, credentials).await?;
+            let client = Client::connect(&self.server, credentials).await?.with_retries(self.faults.policy());
             let Description { mut identity, expected_rows } = client.describe().await?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
             let rows = rows * self.scan.share_of(&identity) / part.map_or(1.0, |part| part.parts() as f64);

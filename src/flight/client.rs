@@ -3,16 +3,16 @@
 use super::connections::{Connection, Connections};
 use super::credentials::Credentials;
 use super::location::{Location, SAME_CONNECTION};
-use crate::batches::schema_of;
+use super::resume::Reader;
+use super::retry::{Failure, Retries, RetryPolicy};
+use crate::batches::{schema_of, unless_damaged};
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow_flight::decode::FlightRecordBatchStream;
-use arrow_flight::error::FlightError;
-use arrow_flight::{Action, FlightData, FlightDescriptor, FlightEndpoint, Ticket};
-use futures::{StreamExt, TryStreamExt};
+use arrow_flight::{Action, FlightDescriptor, FlightEndpoint, Ticket};
+use futures::TryStreamExt;
 use indexmap::IndexMap;
 use prost::Message as _;
 use serde::Deserialize;
@@ -20,11 +20,16 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 /// How long a server has to answer what takes it no time.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a server that has not answered yet is asked again: where something else listens at the address, that is
+/// told of soon.
+const FIRST_RETRIES: usize = 3;
 
 /// What a server says of the data set that it serves.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +46,7 @@ pub struct Description {
 pub struct Client {
     server: Location,
     connections: Arc<Connections>,
+    policy: RetryPolicy,
 }
 
 impl Client {
@@ -53,17 +59,24 @@ impl Client {
         let server: Location = uri.parse()?;
         let connections = Arc::new(Connections::new(credentials));
         connections.take(&server).await?;
-        Ok(Self { server, connections })
+        Ok(Self { server, connections, policy: RetryPolicy::default() })
+    }
+
+    /// The same client, to go on as long as `policy` says when servers fail.
+    pub fn with_retries(self, policy: RetryPolicy) -> Self {
+        Self { policy, ..self }
     }
 
     /// What data set the server has.
     ///
     /// # Errors
-    /// [`Error::Remote`] where it doesn't say, or not within 20 s.
+    /// [`Error::Remote`] where it doesn't say.
     pub async fn describe(&self) -> Result<Description> {
-        let mut flight = self.connections.take(&self.server).await?;
-        let ask = async { flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await };
-        let results: Vec<arrow_flight::Result> = self.answer(ask).await?;
+        let ask = async |flight: &mut Connection| {
+            flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await
+        };
+        let policy = RetryPolicy { retries: self.policy.retries.min(FIRST_RETRIES), ..self.policy };
+        let results: Vec<arrow_flight::Result> = self.answer(policy, ask).await?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
             Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
@@ -73,12 +86,12 @@ impl Client {
     /// Asks for the rows that `request` names.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where the server refuses the request, [`Error::Remote`] where it fails, or says nothing for 20 s.
+    /// [`Error::Misuse`] where the server refuses the request, [`Error::Remote`] where it fails.
     pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
-        let mut flight = self.connections.take(&self.server).await?;
-        let info = self.answer(flight.get_flight_info(descriptor)).await?.into_inner();
+        let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
+        let info = self.answer(self.policy, ask).await?.into_inner();
         let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
         let endpoints = info.endpoint.iter().map(|endpoint| {
             let ticket = endpoint.ticket.clone().ok_or_else(|| wrong("an endpoint without a ticket"))?;
@@ -92,20 +105,48 @@ impl Client {
         if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }
-        let schema =
-            info.try_decode_schema().map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
+        let schema = unless_damaged(|| info.try_decode_schema()).ok_or_else(|| wrong("a schema that is damaged"))?;
+        let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
         let expected = expected_schema(table, request);
         if schema != *expected {
             return Err(wrong(&format!("columns {schema} where {expected} was asked for")));
         }
-        Ok(FlightTable { connections: Arc::clone(&self.connections), table, schema: expected, endpoints })
+        let connections = Arc::clone(&self.connections);
+        Ok(FlightTable { connections, policy: self.policy, table, schema: expected, endpoints })
     }
 
-    /// The server's answer to a call that takes it no time.
-    async fn answer<T>(&self, call: impl Future<Output = Result<T, Status>>) -> Result<T> {
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, call).await;
-        let answer = answer.map_err(|_| Error::Remote(format!("{} takes calls, but answers none", self.server)))?;
-        answer.map_err(|status| error(&self.server, &status))
+    /// The server's answer to a call that takes it no time, which is made again where it fails.
+    async fn answer<T>(
+        &self,
+        policy: RetryPolicy,
+        call: impl AsyncFn(&mut Connection) -> Result<T, Status>,
+    ) -> Result<T> {
+        let mut retries = Retries::new(policy, 1);
+        loop {
+            let error = match self.answer_once(&call).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Broken(error)) => error,
+                // Only streams wait for room.
+                Err(failure) => return Err(failure.into_error()),
+            };
+            match retries.next_wait() {
+                Some(wait) => sleep(wait).await,
+                None => return Err(Error::Remote(format!("gave up after {} tries: {error}", retries.failures()))),
+            }
+        }
+    }
+
+    async fn answer_once<T>(&self, call: impl AsyncFn(&mut Connection) -> Result<T, Status>) -> Result<T, Failure> {
+        let mut flight = self.connections.take(&self.server).await?;
+        let failure = match timeout(ANSWER_TIMEOUT.min(self.policy.stall_timeout), call(&mut flight)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(status)) => Failure::of_status(&self.server, &status),
+            Err(_) => Failure::Broken(Error::Remote(format!("{} takes calls, but answers none", self.server))),
+        };
+        if matches!(failure, Failure::Broken(_)) {
+            flight.discard();
+        }
+        Err(failure)
     }
 
     /// Where `endpoint` can be read, in the order to be tried: here, where it names no place.
@@ -114,16 +155,6 @@ impl Client {
         let here = || Some(self.server.clone());
         let location = |uri: &str| if uri == SAME_CONNECTION { here() } else { uri.parse().ok() };
         if endpoint.location.is_empty() { here().into_iter().collect() } else { uris.filter_map(location).collect() }
-    }
-}
-
-fn error(server: &Location, status: &Status) -> Error {
-    use tonic::Code;
-    let message = format!("{server}: {}", status.message());
-    match status.code() {
-        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition => Error::Misuse(message),
-        Code::ResourceExhausted => Error::Limit(message),
-        code => Error::Remote(format!("{message} ({code:?})")),
     }
 }
 
@@ -142,17 +173,19 @@ fn expected_schema(table: Table, request: &ScanRequest) -> SchemaRef {
 }
 
 /// A part of a table, and where it can be read.
-#[derive(Debug)]
-struct Endpoint {
-    ticket: Ticket,
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    /// What to ask for.
+    pub ticket: Ticket,
     /// At least one.
-    locations: Vec<Location>,
+    pub locations: Vec<Location>,
 }
 
 /// A table of a server: its endpoints, to be read in any order.
 #[derive(Debug)]
 pub struct FlightTable {
     connections: Arc<Connections>,
+    policy: RetryPolicy,
     table: Table,
     schema: SchemaRef,
     endpoints: Vec<Endpoint>,
@@ -175,59 +208,32 @@ impl FlightTable {
     }
 
     /// The batches of one endpoint, read by blocking the calling thread, which must not be one of `runtime`'s own.
-    /// Every endpoint that is read at a time has a connection of its own, to the first of its locations that answers.
-    /// Ends with [`Error::Interrupted`] when `stop` is cancelled.
+    /// Every endpoint that is read at a time has a connection of its own. What breaks is resumed after the last batch,
+    /// at another of its locations where there is one, as long as the client's [`RetryPolicy`] says. Ends with
+    /// [`Error::Interrupted`] when `stop` is cancelled.
     ///
     /// # Errors
-    /// As the items: [`Error::Remote`] where no server answers, or one fails or sends batches of another schema than
-    /// was announced.
+    /// Of the items: [`Error::Remote`] where no server sends more, or one sends batches of another schema than was
+    /// announced, or none that go on from the last; [`Error::Misuse`] where one has become another model's.
     pub fn batches(
         &self,
         endpoint: usize,
         runtime: &Handle,
         stop: &CancellationToken,
-    ) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        let (runtime, stop, schema) = (runtime.clone(), stop.clone(), self.schema());
-        let (connection, answer) = block_on(&runtime, &stop, self.open(&self.endpoints[endpoint]))??;
-        let mut batches = FlightRecordBatchStream::new_from_flight_data(answer.map_err(FlightError::from));
+    ) -> impl Iterator<Item = Result<RecordBatch>> + use<> {
+        let (runtime, stop) = (runtime.clone(), stop.clone());
+        let name = format!("{}, endpoint {} of {}", self.table.name(), endpoint + 1, self.endpoints.len());
+        let connections = Arc::clone(&self.connections);
+        let mut reader = Reader::new(connections, self.policy, self.schema(), self.endpoints[endpoint].clone(), name);
         let mut is_over = false;
-        Ok(iter::from_fn(move || {
+        iter::from_fn(move || {
             if is_over {
                 return None;
             }
-            let server = connection.location();
-            let item = match block_on(&runtime, &stop, batches.next()) {
-                Err(interrupted) => Some(Err(interrupted)),
-                Ok(Some(Err(FlightError::Tonic(status)))) => Some(Err(error(server, &status))),
-                Ok(Some(Err(error))) => Some(Err(Error::Remote(format!("{server}: {error}")))),
-                // A stream without rows has a schema too.
-                Ok(_) if batches.schema() != Some(&schema) => {
-                    Some(Err(Error::Remote(format!("{server} sent rows of another schema than was announced"))))
-                }
-                Ok(batch) => batch.map(|batch| batch.map_err(|error| Error::Remote(error.to_string()))),
-            };
+            let item = block_on(&runtime, &stop, reader.next()).flatten().transpose();
             is_over = !matches!(item, Some(Ok(_)));
             item
-        }))
-    }
-
-    /// Asks the first location of `endpoint` that answers; with the last one's error where none does.
-    async fn open(&self, endpoint: &Endpoint) -> Result<(Connection, Streaming<FlightData>)> {
-        let mut last = Err(Error::Internal("an endpoint without a location".into()));
-        for location in &endpoint.locations {
-            last = self.ask(location, &endpoint.ticket).await;
-            // What one server refuses, its replicas would, too.
-            if !matches!(last, Err(Error::Remote(_))) {
-                break;
-            }
-        }
-        last
-    }
-
-    async fn ask(&self, location: &Location, ticket: &Ticket) -> Result<(Connection, Streaming<FlightData>)> {
-        let mut connection = self.connections.take(location).await?;
-        let answer = connection.do_get(ticket.clone()).await.map_err(|status| error(location, &status))?;
-        Ok((connection, answer.into_inner()))
+        })
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod commit;
 mod cover;
-mod damage;
 mod encode;
 mod folder;
 mod in_progress;

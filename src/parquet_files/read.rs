@@ -1,7 +1,6 @@
 //! Reads a table's Parquet files, whoever wrote them.
 
-use super::damage::unless_damaged;
-use crate::batches::TableSource;
+use crate::batches::{TableSource, unless_damaged};
 use crate::error::{Error, Result};
 use crate::tables::Table;
 use arrow::array::{AsArray, RecordBatch};

@@ -125,7 +125,8 @@ fn a_server_that_goes_leaves_the_old_files() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let server = Serve::start(&["--customers", "3000000"]);
-    let child = start_in(path, &["pull", "--server", &server.uri, "--out", ".", "--tables", "customers,usage_daily"]);
+    let pull = ["pull", "--server", &server.uri, "--out", ".", "--tables", "customers,usage_daily", "--retries", "1"];
+    let child = start_in(path, &pull);
     let temporary = path.join("customers.parquet.inprogress");
     wait_until("a file begun", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
     drop(server);

@@ -111,12 +111,26 @@ fn breaking_off() -> SocketAddr {
     address
 }
 
+/// Pulls without much patience.
 async fn pull(folder: &Path, server: SocketAddr, threads: &str) -> crate::program::Ran {
     let (folder, uri, threads) = (folder.to_path_buf(), format!("grpc://{server}"), threads.to_string());
     let pull = move || {
         run_in(
             &folder,
-            &["pull", "--server", &uri, "--threads", &threads, "--quiet", "--out", "pulled", "--partitions", "8"],
+            &[
+                "pull",
+                "--server",
+                &uri,
+                "--threads",
+                &threads,
+                "--quiet",
+                "--out",
+                "pulled",
+                "--partitions",
+                "8",
+                "--retries",
+                "1",
+            ],
         )
     };
     tokio::task::spawn_blocking(pull).await.unwrap()

@@ -1,4 +1,4 @@
-//! Reading what may be damaged: the parquet crate's decoders panic on some bytes that no writer writes.
+//! Reading what may be damaged: the decoders of Parquet and of Arrow IPC panic on some bytes that no writer writes.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// What `read` gives; `None` where it panicked, of which nothing is printed. What it touched must not be used again.
-pub(super) fn unless_damaged<T>(read: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn unless_damaged<T>(read: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = take_hook();

@@ -1,0 +1,137 @@
+//! One stream of marked batches, which may stall, break or come damaged.
+
+use super::connections::Connection;
+use super::retry::Failure;
+use crate::batches::unless_damaged;
+use crate::error::Error;
+use crate::scan::BatchMark;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow_flight::Ticket;
+use arrow_flight::decode::{DecodedFlightData, DecodedPayload, FlightDataDecoder};
+use arrow_flight::error::FlightError;
+use futures::{StreamExt, TryStreamExt};
+use prost::Message as _;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A batch, and the customer that its stream can be resumed at after it.
+pub(super) struct Marked {
+    pub batch: RecordBatch,
+    pub next_id: u64,
+}
+
+/// A stream of batches from one server.
+#[derive(Debug)]
+pub(super) struct BatchStream {
+    /// What it comes over.
+    pub connection: Connection,
+    /// The first customer that none of its batches has covered.
+    pub reached: u64,
+    decoder: FlightDataDecoder,
+}
+
+impl BatchStream {
+    /// Asks for the rows of `ticket`, which begin with the customer `reached`. What fails hands the connection back.
+    pub async fn open(
+        mut connection: Connection,
+        ticket: Ticket,
+        reached: u64,
+        stall_timeout: Duration,
+    ) -> Result<Self, (Connection, Failure)> {
+        match timeout(stall_timeout, connection.do_get(ticket)).await {
+            Ok(Ok(answer)) => {
+                let decoder = FlightDataDecoder::new(answer.into_inner().map_err(FlightError::from));
+                Ok(Self { connection, reached, decoder })
+            }
+            Ok(Err(status)) => {
+                let failure = Failure::of_status(connection.location(), &status);
+                Err((connection, failure))
+            }
+            Err(_) => {
+                let failure = stalled(&connection, stall_timeout);
+                Err((connection, failure))
+            }
+        }
+    }
+
+    /// The next batch, of `schema`; `None` at the end of the stream.
+    pub async fn next(&mut self, schema: &SchemaRef, stall_timeout: Duration) -> Result<Option<Marked>, Failure> {
+        loop {
+            let message = timeout(stall_timeout, next_message(&mut self.decoder)).await;
+            let message = message.map_err(|_| stalled(&self.connection, stall_timeout))?;
+            let server = self.connection.location();
+            let message = message.transpose().map_err(|error| Failure::of_stream(server, &error))?;
+            // A stream without rows has a schema too.
+            if self.decoder.schema() != Some(schema) {
+                let message = format!("{server} sent rows of another schema than was announced");
+                return Err(Failure::Refused(Error::Remote(message)));
+            }
+            let Some(message) = message else { return Ok(None) };
+            if let DecodedPayload::RecordBatch(batch) = message.payload {
+                let mark = BatchMark::decode(message.inner.app_metadata).ok().filter(|mark| mark.next_id > 0);
+                let BatchMark { next_id } = mark.ok_or_else(|| {
+                    Failure::Refused(Error::Remote(format!("{server} sent a batch without a mark to resume at")))
+                })?;
+                return Ok(Some(Marked { batch, next_id }));
+            }
+        }
+    }
+}
+
+/// The next message. After one that is damaged, the decoder must not be used again.
+async fn next_message(decoder: &mut FlightDataDecoder) -> Option<Result<DecodedFlightData, FlightError>> {
+    let damaged = || Err(FlightError::DecodeError("a message is damaged".into()));
+    poll_fn(|cx| unless_damaged(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged())))).await
+}
+
+fn stalled(connection: &Connection, stall_timeout: Duration) -> Failure {
+    let server = connection.location();
+    Failure::Broken(Error::Remote(format!("{server} sent nothing for {} s", stall_timeout.as_secs_f64())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches::Batches;
+    use crate::model::Model;
+    use crate::scan::Scan;
+    use crate::tables::{DataSet, Laws, Table};
+    use arrow_flight::FlightData;
+    use arrow_flight::encode::FlightDataEncoderBuilder;
+    use futures::stream;
+    use std::sync::Arc;
+
+    async fn decode(messages: Vec<FlightData>) -> Result<usize, FlightError> {
+        let mut decoder = FlightDataDecoder::new(stream::iter(messages.into_iter().map(Ok)));
+        let mut messages = 0;
+        while let Some(message) = next_message(&mut decoder).await {
+            message?;
+            messages += 1;
+        }
+        Ok(messages)
+    }
+
+    /// The decoder takes what a header says of its buffers for true, and panics.
+    #[tokio::test]
+    async fn damaged_headers_are_errors() {
+        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 10).unwrap();
+        let batches = Batches::new(Scan::whole(&data_set, Table::Customers));
+        let rows: Vec<_> = batches.iter().map(|batch| Ok(batch.unwrap())).collect();
+        let encoder = FlightDataEncoderBuilder::new().with_schema(batches.schema()).build(stream::iter(rows));
+        let messages: Vec<FlightData> = encoder.try_collect().await.unwrap();
+        assert_eq!(decode(messages.clone()).await.unwrap(), 2);
+        let mut panics = 0;
+        for byte in 0..messages[1].data_header.len() {
+            let mut damaged = messages.clone();
+            let mut header = damaged[1].data_header.to_vec();
+            header[byte] ^= 0x40;
+            damaged[1].data_header = header.into();
+            let error = decode(damaged).await.err();
+            panics += usize::from(error.is_some_and(|error| error.to_string().contains("a message is damaged")));
+        }
+        assert!(panics > 0, "the decoder has become careful: it needs no guard any more");
+    }
+}
