@@ -87,7 +87,6 @@ impl Place {
             let [old, new] = [file.temporary(), file.path()].map(|path| self.cover.join(commit.relative(path)));
             fs::rename(old, new)?;
         }
-        sync_folder(&self.cover);
         self.exchange()?;
         sync_folder(&self.parent);
         Ok(())
@@ -110,7 +109,6 @@ pub(super) fn swap(commit: &Commit<'_>) -> Result<bool> {
             return Err(Error::io("making the new folder", &place.cover)(error));
         }
     };
-    sync_folder(&place.parent);
     commit.place.iter().for_each(|file| file.set_placed());
     // Where this fails the cover stays, whole as it is, and the old folder goes.
     let _ = place.settle(commit);
