@@ -146,6 +146,8 @@ mod tests {
         let writer = log.clone();
         let subscriber =
             tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(move || writer.clone()).finish();
+        // With one dispatcher only, tracing asks that of the thread which comes to a line first: another test's has none.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
         let pool = Pool::new(2, activity.metrics.queue_depth.clone());
