@@ -29,6 +29,12 @@ fn wrong_arguments_are_refused_with_what_is_allowed() {
             &["10", "--max-customers 5"],
         ),
         (&["serve", "--listen", "127.0.0.1:0", "--max-streams", "0"], &["--max-streams", "0"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--metrics", "0.0.0.0:0"], &["0.0.0.0:0", "loopback", "127.0.0.1:0"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--metrics", "[::]:9090"], &["[::]:9090", "loopback", "127.0.0.1:9090"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--metrics", "9090"], &["9090", "HOST:PORT"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--log", "xml"], &["xml", "text, json"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--log-level", "loud"], &["loud", "info, debug"]),
+        (&["serve", "--listen", "127.0.0.1:0", "--drain-timeout", "86401"], &["86401", "0..=86400"]),
         (&["frobnicate"], &["frobnicate"]),
         (&[], &["Usage"]),
     ] {

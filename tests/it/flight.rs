@@ -25,9 +25,9 @@ use tonic::{Code, Status};
 pub struct Fixture {
     pub client: FlightServiceClient<Channel>,
     pub channel: Channel,
-    activity: Arc<Activity>,
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<Result<()>>,
+    pub activity: Arc<Activity>,
+    pub stop: oneshot::Sender<()>,
+    pub served: JoinHandle<Result<()>>,
 }
 
 impl Fixture {
@@ -36,7 +36,10 @@ impl Fixture {
     }
 
     pub async fn with_limits(data_set: DataSet, limits: Limits) -> Self {
-        let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_limits(limits);
+        Self::of(Server::bind("127.0.0.1:0", data_set).await.unwrap().with_limits(limits)).await
+    }
+
+    pub async fn of(server: Server) -> Self {
         let uri = format!("http://{}", server.local_addr().unwrap());
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -53,7 +56,7 @@ impl Fixture {
         self.served.await.unwrap().unwrap();
     }
 
-    async fn stream(&mut self, ticket: impl Into<Vec<u8>>) -> std::result::Result<FlightDataDecoder, Status> {
+    pub async fn stream(&mut self, ticket: impl Into<Vec<u8>>) -> std::result::Result<FlightDataDecoder, Status> {
         let data = self.client.do_get(Ticket::new(ticket.into())).await?.into_inner();
         Ok(FlightDataDecoder::new(data.map_err(FlightError::from)))
     }

@@ -1,8 +1,8 @@
 //! The program as its users run it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The program, to be run with `args`.
@@ -82,6 +82,10 @@ pub fn names(folder: &Path) -> Vec<String> {
 /// A server on a port of its own, stopped when dropped.
 pub struct Serve {
     child: Child,
+    stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
+    /// What was read of its log so far.
+    log: String,
     pub uri: String,
 }
 
@@ -91,20 +95,46 @@ impl Serve {
     }
 
     pub fn start_at(address: &str, args: &[&str]) -> Self {
-        let mut child = saasgen(&["serve", "--listen", address])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = saasgen(&["serve", "--listen", address]);
+        command.args(args).env_remove("RUST_LOG");
+        Self::of(command)
+    }
+
+    /// The server that `command` starts.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut uri = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut uri).unwrap();
-        Self { child, uri: uri.trim_end().to_string() }
+        stdout.read_line(&mut uri).unwrap();
+        Self { child, stdout, stderr, log: String::new(), uri: uri.trim_end().to_string() }
+    }
+
+    /// Waits for a line of the log that has `part` in it.
+    pub fn wait_for(&mut self, part: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.stderr.read_line(&mut line).unwrap();
+            assert!(read > 0, "the log ended before {part:?}:\n{}", self.log);
+            self.log.push_str(&line);
+            if line.contains(part) {
+                return line;
+            }
+        }
     }
 
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         send_signal(&self.child, name);
+    }
+
+    /// Waits for the end; with the whole log, and what was printed behind the address.
+    pub fn ended(mut self) -> Ran {
+        let mut stdout = String::new();
+        self.stderr.read_to_string(&mut self.log).unwrap();
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        let code = self.child.wait().unwrap().code();
+        Ran { code, stdout, stderr: std::mem::take(&mut self.log) }
     }
 
     /// Sends a signal and waits for the end.

@@ -124,3 +124,101 @@ fn failed(table: Table, ids: &Range<u64>, Panicked(panic): &Panicked) -> Error {
         "generating customers {first_id} to {last_id} of {table} panicked; the server's log has more"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flight::server::caller::Caller;
+    use crate::flight::server::stream_log::{Record, Watched};
+    use crate::model::Model;
+    use crate::tables::{DataSet, Laws};
+    use bytes::Bytes;
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+    use tokio_util::sync::CancellationToken;
+    use tonic::{Code, Status};
+
+    /// What is logged.
+    #[derive(Debug, Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn scan() -> Scan {
+        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
+        Scan::whole(&data_set, Table::UsageDaily)
+    }
+
+    fn watched(
+        messages: impl Stream<Item = Result<Message>> + Send + 'static,
+        activity: &Arc<Activity>,
+    ) -> impl Stream<Item = Result<Vec<u8>, Status>> + Unpin {
+        let caller = Caller { name: Some("ann".into()), ..Caller::default() };
+        let record = Record::new(caller, &scan(), Instant::now(), Arc::clone(activity), CancellationToken::new());
+        let pieces = |message: Message| message.into_pieces().into_iter().flat_map(Bytes::into_iter).collect();
+        Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(pieces))
+    }
+
+    #[tokio::test]
+    async fn a_generator_that_panics_ends_its_stream_alone_and_is_logged() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(move || writer.clone()).finish();
+        // With one dispatcher only, tracing asks that of the thread which comes to a line first: another test's has none.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let activity = Arc::<Activity>::default();
+        let pool = Pool::new(2, activity.metrics.queue_depth.clone());
+        let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
+        let generate = move |ids: Range<u64>| match ids.start {
+            2_049 => panic!("on purpose"),
+            _ => encoder.batch(&batches.batch(ids.clone())?, ids.end).map(Some),
+        };
+        let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let panics = blocks(Table::UsageDaily, scan().blocks(), generate, pool.clone(), open());
+        let others = messages(scan(), pool, open()).unwrap();
+        let (mut panics, mut others) = (watched(panics, &activity), watched(others, &activity));
+        // Both are under way, by turns on the same threads.
+        let schema = others.next().await.unwrap().unwrap();
+        assert!(schema.len() < 2_000);
+        let (mut read, mut of_others) = (Vec::new(), Vec::new());
+        let status = loop {
+            match panics.next().await.expect("it ends with an error") {
+                Ok(message) => read.push(message),
+                Err(status) => break status,
+            }
+            of_others.push(others.next().await.unwrap().unwrap());
+        };
+        while let Some(message) = others.next().await {
+            of_others.push(message.unwrap());
+        }
+        assert_eq!((read.len(), of_others.len()), (2, 5));
+        assert!(read == of_others[..2]);
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("customers 2049 to 3072 of usage_daily"), "{status}");
+        assert!(!status.message().contains("on purpose"), "{status}");
+
+        drop((panics, others));
+        assert_eq!(*activity.open_streams().borrow(), 0);
+        let metrics = activity.to_open_metrics().unwrap();
+        for outcome in ["complete", "failed"] {
+            let line = format!("saasgen_streams_total{{table=\"usage_daily\",outcome=\"{outcome}\"}} 1\n");
+            assert!(metrics.contains(&line), "{metrics}");
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let [panic, failed, complete] = <[&str; 3]>::try_from(log.lines().collect::<Vec<_>>()).unwrap();
+        let words = "ERROR a generator panicked table=usage_daily first_id=2049 last_id=3072 panic=\"on purpose\"";
+        assert!(panic.ends_with(words), "{panic}");
+        assert!(failed.contains("ERROR stream ended who=\"ann\"") && failed.contains("status=Internal"), "{failed}");
+        assert!(complete.contains(" INFO stream ended") && complete.ends_with("outcome=complete"), "{complete}");
+    }
+}

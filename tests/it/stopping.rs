@@ -1,0 +1,161 @@
+//! How a server ends: streams that run may end, new ones are refused, and systemd knows.
+
+use crate::flight::{Fixture, soon};
+use crate::program::{Serve, saasgen};
+use crate::support::{concat, data_set, rows};
+use arrow_flight::decode::DecodedPayload;
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::{FlightData, FlightDescriptor, Ticket};
+use futures::{StreamExt, TryStreamExt};
+use saasgen::batches::Batches;
+use saasgen::flight::server::Server;
+use saasgen::scan::Scan;
+use saasgen::tables::Table;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+use tempfile::tempdir;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Streaming};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Far longer than a test takes: what ends, ends for another reason.
+const AN_HOUR: Duration = Duration::from_secs(3_600);
+
+const FLIGHT: &str = "arrow.flight.protocol.FlightService";
+
+async fn connected(uri: &str) -> Channel {
+    Endpoint::from_shared(uri.replace("grpc://", "http://")).unwrap().connect().await.unwrap()
+}
+
+async fn refusal(channel: Channel) -> tonic::Status {
+    FlightServiceClient::new(channel).do_get(Ticket::new("customers")).await.expect_err("no stream is taken")
+}
+
+/// A stream of more rows than anybody reads, begun.
+async fn endless(channel: Channel) -> Streaming<FlightData> {
+    let ticket = Ticket::new("usage_daily?customers=1000000000000");
+    let mut stream = FlightServiceClient::new(channel).do_get(ticket).await.unwrap().into_inner();
+    stream.next().await.unwrap().unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_run_end_whole_while_new_ones_are_refused() {
+    let data_set = data_set(42, 60_000);
+    let server = Server::bind("127.0.0.1:0", data_set.clone()).await.unwrap().with_drain_timeout(AN_HOUR);
+    let uri = format!("http://{}", server.local_addr().unwrap());
+    let mut server = Fixture::of(server).await;
+    let services = ["", FLIGHT].map(|service| HealthCheckRequest { service: service.into() });
+    let mut health = HealthClient::new(server.channel.clone());
+    let mut watch = health.watch(services[1].clone()).await.unwrap().into_inner();
+    let mut status = async || watch.try_next().await.unwrap().map(|answer| answer.status());
+    assert_eq!(status().await, Some(ServingStatus::Serving));
+    let mut stream = server.stream("usage_daily").await.unwrap();
+    let mut read = vec![stream.try_next().await.unwrap().unwrap()];
+    assert_eq!(*server.activity.open_streams().borrow(), 1);
+
+    server.stop.send(()).unwrap();
+    assert_eq!(soon(status()).await, Some(ServingStatus::NotServing));
+    // Connections are taken as before, so that balancers can ask.
+    let other = connected(&uri).await;
+    for service in services {
+        let answer = HealthClient::new(other.clone()).check(service).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::NotServing);
+    }
+    for channel in [server.channel.clone(), other.clone()] {
+        let refused = refusal(channel).await;
+        assert_eq!(refused.code(), Code::Unavailable);
+        assert!(refused.message().contains("the server is stopping"), "{refused}");
+    }
+    let descriptor = FlightDescriptor::new_cmd("customers");
+    assert!(FlightServiceClient::new(other.clone()).get_flight_info(descriptor).await.is_ok());
+    assert!(!server.served.is_finished());
+
+    read.extend(stream.try_collect::<Vec<_>>().await.unwrap());
+    let batches = read.into_iter().filter_map(|data| match data.payload {
+        DecodedPayload::RecordBatch(batch) => Some(batch),
+        _ => None,
+    });
+    let whole = Scan::whole(&data_set, Table::UsageDaily);
+    assert_eq!(concat(&Batches::new(whole.clone()), batches), rows(whole));
+    // Nothing runs any more: idle connections and those who watch health don't keep it.
+    assert_eq!(soon(status()).await, None);
+    soon(server.served).await.unwrap().unwrap();
+    let metrics = server.activity.to_open_metrics().unwrap();
+    for line in [
+        "saasgen_streams_total{table=\"usage_daily\",outcome=\"complete\"} 1",
+        "saasgen_refusals_total{cause=\"stopping\"} 2",
+    ] {
+        assert!(metrics.lines().any(|of| of == line), "{line} in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_outlast_the_drain_timeout_end_with_unavailable() {
+    let server = Server::bind("127.0.0.1:0", data_set(42, 1_000)).await.unwrap();
+    let server = Fixture::of(server.with_drain_timeout(Duration::from_millis(100))).await;
+    let stream = endless(server.channel.clone()).await;
+    server.stop.send(()).unwrap();
+    let error = soon(stream.try_for_each(async |_| Ok(()))).await.unwrap_err();
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
+    drop((server.client, server.channel));
+    soon(server.served).await.unwrap().unwrap();
+    let metrics = server.activity.to_open_metrics().unwrap();
+    assert!(metrics.contains("saasgen_streams_total{table=\"usage_daily\",outcome=\"stopped\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_program_at_once() {
+    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("TERM", "INT")] {
+        let mut server = Serve::start(&["--drain-timeout", "3600"]);
+        let channel = connected(&server.uri).await;
+        let _stream = endless(channel.clone()).await;
+        server.signal(first);
+        assert!(server.wait_for("stopping").contains("streams=1"));
+        assert_eq!(refusal(channel).await.code(), Code::Unavailable);
+        server.signal(second);
+        let ran = soon(tokio::task::spawn_blocking(move || server.ended())).await.unwrap();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains("told to stop twice: streams are cut off streams=1"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("outcome=stopped"), "{}", ran.stderr);
+    }
+}
+
+/// What systemd hears at its socket, which here is the test's.
+#[test]
+fn systemd_is_told_of_start_reload_and_stop() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let heard = || {
+        let mut buffer = [0; 4_096];
+        let length = socket.recv(&mut buffer).expect("systemd is told");
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10", "--drain-timeout", "7"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let server = Serve::of(command);
+    assert_eq!(heard(), format!("READY=1\nSTATUS=serving at {}\n", server.uri));
+    for _ in 0..2 {
+        server.signal("HUP");
+        let reloading = heard();
+        let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&reloading);
+        assert!(time.trim_end().parse::<u64>().unwrap() > 0);
+        assert_eq!(heard(), "READY=1\n");
+    }
+    server.signal("TERM");
+    let stopping = heard();
+    assert!(stopping.starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC=22000000\n"), "{stopping}");
+    let ran = server.ended();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // Nobody hears: it serves all the same.
+    drop(socket);
+    let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
+    command.env("NOTIFY_SOCKET", &path);
+    let mut server = Serve::of(command);
+    assert!(server.wait_for("systemd can't be told").contains("WARN"));
+    assert_eq!(server.stop("TERM"), Some(0));
+}
