@@ -29,5 +29,6 @@ mod statistics;
 mod strangers;
 mod support;
 mod surface;
+mod third_party;
 mod verification;
 mod verify_command;
