@@ -16,9 +16,12 @@ use std::sync::atomic::AtomicBool;
 pub const CUSTOMERS: u64 = 4;
 
 /// Rows that are read: a few bytes can be billions of them, all of which `verify` rightly reads.
-const MAX_ROWS: u64 = 1 << 16;
+const MAX_ROWS: u64 = 1 << 12;
 
-/// What reading may hold at a time besides the file.
+/// What opening may hold at a time, where ids are read for want of statistics: two of the longest pages there may be.
+const MAX_OPEN_BYTES: u64 = 320 << 20;
+
+/// What reading so few rows may hold at a time.
 const MAX_READ_BYTES: u64 = 64 << 20;
 
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
@@ -33,7 +36,7 @@ pub fn holds(bytes: &[u8]) {
     let mut unnamed = tempfile::tempfile().expect("a temporary file can be had");
     unnamed.write_all(file).expect("a temporary file can be written");
     let path = PathBuf::from(format!("/proc/self/fd/{}", unnamed.as_raw_fd()));
-    match within(MAX_READ_BYTES, || ParquetTable::open(table, vec![path])) {
+    match within(MAX_OPEN_BYTES, || ParquetTable::open(table, vec![path])) {
         Err(error) => is_damage(&error),
         Ok(source) if source.rows().is_none_or(|rows| rows > MAX_ROWS) => {}
         Ok(source) => match within(MAX_READ_BYTES, || read(&source)) {
