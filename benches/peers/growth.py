@@ -43,7 +43,7 @@ def holds(name, rate):
 
 def main():
     saasgen = sys.argv[1]
-    server = subprocess.Popen([saasgen, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([saasgen, "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"], stdout=subprocess.PIPE, text=True)
     try:
         client = flight.connect(server.stdout.readline().strip())
         flight_rate(client, SMALL)

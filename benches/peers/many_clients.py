@@ -56,7 +56,7 @@ def holds(uri):
 
 
 def main():
-    server = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"], stdout=subprocess.PIPE, text=True)
     try:
         uri = server.stdout.readline().strip()
         # Others on the machine can slow one try more than their turns even out.

@@ -38,7 +38,7 @@ def writing_mib(saasgen, *args):
 
 @contextlib.contextmanager
 def serving(saasgen, customers):
-    command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--customers", str(customers)]
+    command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--customers", str(customers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield process.stdout.readline().strip(), process.pid

@@ -66,7 +66,7 @@ def parts(client):
 
 
 def main():
-    process = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"], stdout=subprocess.PIPE, text=True)
     try:
         client = flight.connect(process.stdout.readline().strip())
         # Others on the machine can slow one try, but hardly three in a row.

@@ -1,5 +1,6 @@
 //! Reads a table's Parquet files, whoever wrote them.
 
+use super::pages::Pages;
 use crate::batches::{TableSource, unless_damaged};
 use crate::error::{Error, Result};
 use crate::tables::Table;
@@ -123,7 +124,8 @@ impl ParquetTable {
         // Opened anew: row groups are read by several threads, and a cloned handle shares its position.
         let opened = File::open(path).map_err(Error::io("reading", path))?;
         let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, metadata.clone())
+        let pages = Pages::new(opened, metadata.metadata().row_group(index).num_rows());
+        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(pages, metadata.clone())
             .with_projection(mask)
             .with_row_groups(vec![index])
             .with_batch_size(BATCH_ROWS)

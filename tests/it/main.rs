@@ -35,5 +35,6 @@ mod stopping;
 mod strangers;
 mod support;
 mod surface;
+mod third_party;
 mod verification;
 mod verify_command;

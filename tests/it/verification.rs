@@ -295,3 +295,18 @@ fn footers_that_count_wrongly_are_told() {
         assert!(error.contains(&message) && error.contains("customers.parquet"), "{error}");
     }
 }
+
+/// A kilobyte whose first page says that it has 2 GiB, for which the parquet crate would make room.
+#[test]
+fn pages_longer_than_their_rows_are_refused_before_there_is_room_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.parquet");
+    // The first byte is for the fuzz target.
+    std::fs::write(&path, &include_bytes!("../../fuzz/seeds/parquet/huge-page")[1..]).unwrap();
+    let mut opened = None;
+    let used = allocation_counter::measure(|| opened = Some(ParquetTable::open(Table::Customers, vec![path])));
+    let error = opened.unwrap().unwrap_err().to_string();
+    assert!(error.contains("a page's header says it has 2147483647 bytes"), "{error}");
+    assert!(error.contains("at most 1052672") && error.contains("customers.parquet"), "{error}");
+    assert!(used.bytes_max < 1 << 20, "{} bytes", used.bytes_max);
+}

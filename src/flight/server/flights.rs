@@ -1,5 +1,6 @@
 //! What there is to read: descriptors and tickets, resolved to scans of the data set, and what is said of them.
 
+use super::Limits;
 use crate::batches::schema;
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
@@ -28,6 +29,11 @@ pub(super) struct Flights {
 }
 
 impl Flights {
+    /// The tables of `data_set`, read where they are asked for.
+    pub fn of(data_set: DataSet, limits: &Limits) -> Self {
+        Self { data_set, max_customers: limits.customers, replicas: Arc::default() }
+    }
+
     /// The scan that a ticket names.
     pub fn of_ticket(&self, ticket: &Ticket) -> Result<Scan> {
         Ok(self.scan(&ticket.ticket, Naming::Ticket)?.0)

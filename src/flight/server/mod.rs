@@ -33,8 +33,10 @@ use crate::error::{Error, Result};
 use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
+use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
 use drain::Drain;
+use flights::Flights;
 use futures::stream::{Stream, StreamExt};
 use gate::GateLayer;
 use listen::Listener;
@@ -48,6 +50,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stream::OpenStream;
 use tokio::sync::watch;
+use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use wire::WireService;
@@ -246,6 +249,25 @@ pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
 /// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
 pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Vec<Bytes>> {
     Ok(wire::Encoder::new(scan).batch(batch, next_id)?.into_pieces().into())
+}
+
+/// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.
+///
+/// # Errors
+/// [`Error::Misuse`] or [`Error::UnknownTable`] where `descriptor` names nothing that is there, else as
+/// [`Scan::resolve`].
+pub fn get_flight_info(data_set: &DataSet, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+    Flights::of(data_set.clone(), &Limits::default()).info(descriptor)
+}
+
+/// The body of the one result that DoAction answers to `action`, a serialized [`Action`](arrow_flight::Action), within
+/// `limits`. For servers of other making, and to test without a socket.
+///
+/// # Errors
+/// The status that a client gets.
+pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Result<Vec<u8>, Status> {
+    let received = requests::action(requests::body_of(action), limits.action_bytes, actions::takes_begin).await?;
+    Ok(actions::answer(&Flights::of(data_set.clone(), limits), &received)?)
 }
 
 /// Threads of a server: a stream takes two milliseconds of sending to three of generating, and more threads than

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use arrow_flight::{Action, Criteria, Empty, FlightDescriptor, Ticket};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost::{DecodeError, Message};
 use tonic::body::Body;
@@ -51,6 +51,16 @@ impl Call {
 
 fn decodes<T: Message + Default>(message: Bytes) -> Result<(), DecodeError> {
     T::decode(message).map(drop)
+}
+
+/// The request whose one message is `message`.
+pub(super) fn body_of(message: &[u8]) -> Body {
+    let mut framed = BytesMut::with_capacity(PREFIX_BYTES + message.len());
+    framed.put_u8(0);
+    // One that is longer than a prefix can say is over every limit, whatever the prefix says.
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.put_slice(message);
+    Body::new(Full::new(framed.freeze()))
 }
 
 /// The ticket of a request.

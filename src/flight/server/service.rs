@@ -38,7 +38,7 @@ pub(super) struct Service {
 impl Service {
     pub fn new(data_set: DataSet, pool: Pool, activity: Arc<Activity>, drain: Drain) -> Self {
         let limits = Limits::default();
-        let flights = Flights { data_set, max_customers: limits.customers, replicas: Arc::default() };
+        let flights = Flights::of(data_set, &limits);
         Self { flights, limits, pool, activity, drain }
     }
 
