@@ -4,6 +4,7 @@ use super::access::Access;
 use super::limits::Limits;
 use super::link::Link;
 use crate::error::{Error, Result};
+use crate::flight::connector::Io;
 use crate::flight::location::{Location, Transport};
 use futures::stream::{self, Stream};
 use std::fs::{self, Permissions};
@@ -122,11 +123,6 @@ impl Drop for SocketFile {
         let _ = fs::remove_file(&self.0);
     }
 }
-
-/// What bytes come and go by.
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// The connections that clients open, each once it can be spoken on. Nothing is accepted any more once it is dropped.
 pub(super) fn connections(
