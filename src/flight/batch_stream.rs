@@ -17,10 +17,11 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A batch, and the customer that its stream can be resumed at after it.
+/// A batch, and the customer that its stream can be resumed at after it: `None` where what lies between takes the marks
+/// away, as a relay may that is not of our making.
 pub(super) struct Marked {
     pub batch: RecordBatch,
-    pub next_id: u64,
+    pub next_id: Option<u64>,
 }
 
 /// A stream of batches from one server.
@@ -71,10 +72,8 @@ impl BatchStream {
             }
             let Some(message) = message else { return Ok(None) };
             if let DecodedPayload::RecordBatch(batch) = message.payload {
-                let mark = BatchMark::decode(message.inner.app_metadata).ok().filter(|mark| mark.next_id > 0);
-                let BatchMark { next_id } = mark.ok_or_else(|| {
-                    Failure::Refused(Error::Remote(format!("{server} sent a batch without a mark to resume at")))
-                })?;
+                let mark = BatchMark::decode(message.inner.app_metadata).ok();
+                let next_id = mark.map(|mark| mark.next_id).filter(|&next_id| next_id > 0);
                 return Ok(Some(Marked { batch, next_id }));
             }
         }

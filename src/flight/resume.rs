@@ -35,6 +35,8 @@ pub(super) struct Reader {
     retries: Retries,
     /// How many batches had come to all readers when this one last met a server without room.
     batches_when_busy: u64,
+    /// Whether batches came without a mark, so that nobody knows where to resume.
+    is_unmarked: bool,
     stream: Option<BatchStream>,
 }
 
@@ -59,6 +61,7 @@ impl Reader {
             retries: Retries::new(policy, endpoint.locations.len()),
             endpoint,
             batches_when_busy: 0,
+            is_unmarked: false,
             stream: None,
         }
     }
@@ -91,6 +94,11 @@ impl Reader {
                 Err(failure) => return Err(self.failed(stream.connection, failure)),
             };
             let Some(Marked { batch, next_id }) = received else { return Ok(None) };
+            let Some(next_id) = next_id else {
+                self.is_unmarked = true;
+                self.stream = Some(stream);
+                return Ok(Some(batch));
+            };
             let is_new = self.progress.take(&mut stream.reached, next_id, batch.num_rows()).map_err(|what| {
                 Failure::Refused(Error::Remote(format!("{}: {} {what}", self.name, stream.connection.location())))
             })?;
@@ -137,6 +145,13 @@ impl Reader {
 
     /// Waits until it is time to try again.
     async fn prepare_retry(&mut self, failure: Failure) -> Result<()> {
+        if self.is_unmarked {
+            return Err(Error::Remote(format!(
+                "{}: {}. It can't be resumed: batches came without the marks that a saasgen server sends with them",
+                self.name,
+                failure.into_error()
+            )));
+        }
         match failure {
             Failure::Refused(error) => return Err(error),
             Failure::Broken(_) => {}

@@ -101,3 +101,23 @@ def test_a_server_of_another_model_is_refused(tmp_path):
     assert ran.returncode == 2 and "fingerprint" in ran.stderr, ran.stderr
     assert not (tmp_path / "out").exists()
     describing.stop(), serving.stop()
+
+
+class Breaking(Balanced):
+    """Takes the marks away, and breaks after the first batch."""
+
+    def do_get(self, context, ticket):
+        def batches():
+            yield from self.serving.do_get(ticket).read_all().to_batches()[:1]
+            raise flight.FlightUnavailableError("broken on purpose")
+
+        return flight.GeneratorStream(SCHEMA, batches())
+
+
+def test_without_marks_nobody_knows_where_to_resume(tmp_path):
+    server = Server("--customers", "300")
+    with Breaking(server, server) as breaking:
+        ran = pull(breaking, tmp_path / "out")
+    assert ran.returncode == 1 and "broken on purpose" in ran.stderr and "can't be resumed" in ran.stderr, ran.stderr
+    assert not (tmp_path / "out").exists()
+    server.stop()

@@ -131,7 +131,8 @@ fn what_never_answers_is_asked_a_few_times() {
     let proxy = Proxy::new();
     let ran = folder.pull(&proxy.uri(), &[]);
     folder.assert_failed(&ran, 1, &[&proxy.uri()]);
-    assert!(proxy.taken() <= 5, "{} connections", proxy.taken());
+    // Four tries; each may see a connection close before it is used, and open another one.
+    assert!(proxy.taken() <= 8, "{} connections", proxy.taken());
 }
 
 #[test]

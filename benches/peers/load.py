@@ -1,0 +1,227 @@
+"""A server under load: many slow readers, clients that leave in mid-stream, and a mix of both with refusals.
+
+Fails where memory passes its bar or grows, where the fast reader is slowed too much, where descriptors or streams stay
+behind, or where a call fails that should not.
+
+usage: load.py PATH_TO_SAASGEN [SECONDS_OF_MIX]
+"""
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+SLOW_READERS, SLOW_PROCESSES, PAUSE = 1_000, 4, 1.0
+MAX_MIB, MIN_SPEED = 512, 0.5
+LEAVERS, LEAVERS_AT_A_TIME = 10_000, 16
+MAX_GROWTH_MIB = 16
+FAST_SECONDS = 6
+CUSTOMERS = 10_000_000
+MIX = ("usage_daily", "customers", "billing?from=2024-01-01&to=2024-01-31", "support?strings=dictionary",
+       "usage_daily?compression=lz4&last_id=20000", "retention_curves", "usage_truth?columns=date")
+
+
+class Server:
+    def __init__(self, saasgen):
+        command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--customers", str(CUSTOMERS),
+                   "--max-connections", "20000", "--drain-timeout", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.uri = self.process.stdout.readline().strip()
+        line = next(line for line in self.process.stderr if "metrics at " in line)
+        self.metrics = line.split("metrics at ")[1].split()[0]
+        # A line a stream is read away, or the log would fill its pipe.
+        threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
+
+    def mib(self, field="VmRSS"):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def open_streams(self):
+        with urllib.request.urlopen(self.metrics) as answer:
+            lines = answer.read().decode().splitlines()
+        return int(next(line for line in lines if line.startswith("saasgen_streams_open ")).split()[1])
+
+    def settle(self, descriptors):
+        """Waits until what clients left is cleared away."""
+        end = time.monotonic() + 30
+        while (self.open_streams() > 0 or self.descriptors() > descriptors) and time.monotonic() < end:
+            time.sleep(0.1)
+        return self.open_streams(), self.descriptors()
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait() == 0
+
+
+@contextlib.contextmanager
+def serving(saasgen):
+    server = Server(saasgen)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def connect(uri):
+    # A connection of its own: clients of one process otherwise share one.
+    return flight.connect(uri, generic_options=[("grpc.use_local_subchannel_pool", 1)])
+
+
+def rows_per_second(uri):
+    """Of one reader alone in its process."""
+    command = [sys.executable, __file__, "--fast", uri]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def fast_main(uri):
+    rows, start = 0, time.monotonic()
+    for chunk in connect(uri).do_get(flight.Ticket(b"usage_daily")):
+        rows += chunk.data.num_rows
+        if time.monotonic() - start > FAST_SECONDS:
+            break
+    print(int(rows / (time.monotonic() - start)))
+
+
+def slow_main(uri, readers):
+    """Reads a batch a second from each of so many streams, until its input ends."""
+    begun = threading.Semaphore(0)
+
+    def read():
+        stream = connect(uri).do_get(flight.Ticket(b"usage_daily"))
+        stream.read_chunk()
+        begun.release()
+        while True:
+            time.sleep(PAUSE)
+            stream.read_chunk()
+
+    for _ in range(readers):
+        threading.Thread(target=read, daemon=True).start()
+    for _ in range(readers):
+        begun.acquire()
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+def slow_readers(saasgen):
+    with serving(saasgen) as server:
+        alone = rows_per_second(server.uri)
+        command = [sys.executable, __file__, "--slow", server.uri, str(SLOW_READERS // SLOW_PROCESSES)]
+        readers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                   for _ in range(SLOW_PROCESSES)]
+        for reader in readers:
+            assert reader.stdout.readline() == "ready\n"
+        assert server.open_streams() == SLOW_READERS, server.open_streams()
+        among = rows_per_second(server.uri)
+        for reader in readers:
+            reader.stdin.close()
+            reader.wait()
+        peak = server.mib("VmHWM")
+    print(f"{SLOW_READERS} slow readers: peak {peak:.0f} MiB (bar {MAX_MIB}); a fast reader gets {among / 1e6:.1f}M rows/s, "
+          f"{among / alone:.2f} of what it gets alone (bar {MIN_SPEED})")
+    return peak <= MAX_MIB and among >= MIN_SPEED * alone
+
+
+def leave(uri, count, seed):
+    choose = random.Random(seed)
+    for _ in range(count):
+        with connect(uri) as client:
+            stream = client.do_get(flight.Ticket(b"usage_daily"))
+            for _ in range(choose.randrange(3)):
+                stream.read_chunk()
+            if choose.random() < 0.5:
+                stream.cancel()
+
+
+def leave_main(uri, count, seed):
+    each = count // LEAVERS_AT_A_TIME
+    threads = [threading.Thread(target=leave, args=(uri, each, seed + number)) for number in range(LEAVERS_AT_A_TIME)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def leavers(saasgen):
+    with serving(saasgen) as server:
+        # What the first thousand make the server keep is not growth.
+        command = [sys.executable, __file__, "--leave", server.uri]
+        descriptors = server.descriptors()
+        subprocess.run([*command, str(LEAVERS // 10), "1"], check=True)
+        server.settle(descriptors)
+        before, threads = server.mib(), server.threads()
+        subprocess.run([*command, str(LEAVERS), "2"], check=True)
+        streams, after = server.settle(descriptors)
+        growth, more_threads = server.mib() - before, server.threads() - threads
+    print(f"{LEAVERS} clients left in mid-stream: {streams} streams open, {after - descriptors} descriptors and "
+          f"{more_threads} threads more than before, {growth:+.0f} MiB (bar {MAX_GROWTH_MIB})")
+    return streams == 0 and after <= descriptors and more_threads == 0 and growth <= MAX_GROWTH_MIB
+
+
+def mix_main(uri, seconds, seed):
+    choose, end, calls, rows = random.Random(seed), time.monotonic() + seconds, 0, 0
+    while time.monotonic() < end:
+        with connect(uri) as client:
+            ticket = choose.choice(MIX)
+            first = choose.randrange(1, CUSTOMERS - 50_000)
+            if "last_id" not in ticket and not ticket.startswith("retention"):
+                ticket += f"{'&' if '?' in ticket else '?'}first_id={first}&last_id={first + choose.randrange(50_000)}"
+            for chunk in client.do_get(flight.Ticket(ticket.encode())):
+                rows += chunk.data.num_rows
+                if choose.random() < 0.01:
+                    break
+            list(client.list_flights())
+            client.get_flight_info(flight.FlightDescriptor.for_path("usage_daily"))
+            try:
+                client.do_get(flight.Ticket(b"nothing")).read_chunk()
+                raise SystemExit("a table that there isn't was given")
+            except pa.ArrowKeyError:
+                calls += 1
+    print(calls, rows)
+
+
+def mixed(saasgen, seconds):
+    with serving(saasgen) as server:
+        descriptors = server.descriptors()
+
+        def run(seconds, seed):
+            command = [sys.executable, __file__, "--mix", server.uri, str(seconds)]
+            clients = [subprocess.Popen([*command, str(seed + number)], stdout=subprocess.PIPE, text=True)
+                       for number in range(4)]
+            answers = [client.communicate()[0] for client in clients]
+            assert not any(client.returncode for client in clients), "a client failed"
+            server.settle(descriptors)
+            return sum(int(answer.split()[0]) for answer in answers), sum(int(answer.split()[1]) for answer in answers)
+
+        run(max(seconds // 4, 5), 10)
+        before = server.mib()
+        calls, rows = run(seconds, 20)
+        growth, (streams, after) = server.mib() - before, server.settle(descriptors)
+    print(f"{seconds} s of mixed load: {calls} rounds of calls, {rows:,} rows, no error; {streams} streams open, "
+          f"{after - descriptors} descriptors more, {growth:+.0f} MiB (bar {MAX_GROWTH_MIB})")
+    return streams == 0 and after <= descriptors and growth <= MAX_GROWTH_MIB
+
+
+def main():
+    saasgen, seconds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 120
+    held = [slow_readers(saasgen), leavers(saasgen), mixed(saasgen, seconds)]
+    sys.exit(not all(held))
+
+
+if __name__ == "__main__":
+    parts = {"--fast": fast_main, "--slow": lambda uri, n: slow_main(uri, int(n)),
+             "--leave": lambda uri, n, seed: leave_main(uri, int(n), int(seed)),
+             "--mix": lambda uri, seconds, seed: mix_main(uri, float(seconds), int(seed))}
+    parts[sys.argv[1]](*sys.argv[2:]) if sys.argv[1] in parts else main()
