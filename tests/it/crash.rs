@@ -163,6 +163,18 @@ impl<'a> Rounds<'a> {
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     }
 
+    /// A run that is killed at one of the `signs` of its commit, of which the first is the record, and carried on by a
+    /// few steps. Returns whether it was done before.
+    fn torn_run(&mut self, round: usize, signs: &[PathBuf; 2]) -> bool {
+        let moment = self.moment(round | 1, &signs[round / 2 % 2]);
+        let mut child = start_in(self.parent, &self.runs[round % 2]);
+        moment.wait(&mut child);
+        child.kill().unwrap();
+        let done = child.wait().unwrap().success();
+        go_on(&self.parent.join("out"), &signs[0], self.random.below(9) as usize);
+        done
+    }
+
     /// The next run clears what is left and gives the new set.
     fn next_run(&self, round: usize) {
         succeed_in(self.parent, &self.runs[round % 2]);
@@ -254,12 +266,7 @@ fn where_files_are_put_in_place_one_by_one_the_next_run_finishes_it() {
     let signs = ["commit.inprogress", "manifest.json.old.inprogress"].map(|name| out.join(name));
     let mut torn = 0;
     for round in 0..24 {
-        let moment = rounds.moment(round | 1, &signs[round / 2 % 2]);
-        let mut child = start_in(path, &rounds.runs[round % 2]);
-        moment.wait(&mut child);
-        child.kill().unwrap();
-        let done = child.wait().unwrap().success();
-        go_on(&out, &signs[0], rounds.random.below(9) as usize);
+        let done = rounds.torn_run(round, &signs);
         if out.join("commit.inprogress").exists() {
             torn += usize::from(!out.join("manifest.json").exists());
             let ran = run_in(path, &["verify", "--data", "out"]);
@@ -295,12 +302,7 @@ fn a_kill_of_a_part_leaves_no_manifest_to_files_that_are_not_its_own() {
         .map(|name| out.join(name));
     let mut torn = 0;
     for round in 0..24 {
-        let moment = rounds.moment(round | 1, &signs[round / 2 % 2]);
-        let mut child = start_in(path, &rounds.runs[round % 2]);
-        moment.wait(&mut child);
-        child.kill().unwrap();
-        child.wait().unwrap();
-        go_on(&out, &signs[0], rounds.random.below(9) as usize);
+        rounds.torn_run(round, &signs);
         let there = whole(&out);
         let [new, old] = [round % 2, 1 - round % 2].map(|run| &rounds.gives[run]);
         assert!(other.iter().all(|(name, bytes)| there.get(name) == Some(bytes)), "the other part is as it was");

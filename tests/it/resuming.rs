@@ -66,6 +66,15 @@ impl Folder {
         start_in(self.path(), &Self::args(server, more))
     }
 
+    /// Pulls from `server` while all that is planned befalls the connections: the files are those of `generate`.
+    fn survive(&self, server: &Serve, plan: Vec<(u64, Fault)>, args: &[&str], what: &str) -> Proxy {
+        let (proxy, planned) = (Proxy::to(&server.uri), plan.len());
+        proxy.plan(plan);
+        self.assert_same(&self.pull(&proxy.uri(), args), what);
+        assert_eq!(proxy.befallen(), planned);
+        proxy
+    }
+
     /// The pull has done its work, and the files are those of `generate`.
     fn assert_same(&self, ran: &Ran, what: &str) {
         assert_eq!(ran.code, Some(0), "{what}: {}", ran.stderr);
@@ -101,11 +110,8 @@ fn streams_that_are_cut_or_reset_anywhere_go_on() {
     let folder = Folder::new();
     let server = folder.serve(&[]);
     for (seed, threads) in [(1, "1"), (2, "2"), (3, "4")] {
-        let proxy = Proxy::to(&server.uri);
-        proxy.plan(faults(seed, &[Fault::Cut, Fault::Reset], 12, BYTES));
-        let ran = folder.pull(&proxy.uri(), &["--threads", threads]);
-        folder.assert_same(&ran, &format!("seed {seed}"));
-        assert_eq!(proxy.befallen(), 12);
+        let plan = faults(seed, &[Fault::Cut, Fault::Reset], 12, BYTES);
+        let proxy = folder.survive(&server, plan, &["--threads", threads], &format!("seed {seed}"));
         assert!(proxy.passed() > BYTES);
     }
 }
@@ -115,11 +121,8 @@ fn faults_before_the_first_batch_are_survived() {
     let folder = Folder::of(&["--customers", "2000"]);
     let server = folder.serve(&[]);
     for seed in 0..8 {
-        let proxy = Proxy::to(&server.uri);
-        proxy.plan(faults(seed, &[Fault::Reset, Fault::Cut], 3, FIRST_BYTES));
-        let ran = folder.pull(&proxy.uri(), &["--threads", "1"]);
-        folder.assert_same(&ran, &format!("seed {seed}"));
-        assert_eq!(proxy.befallen(), 3);
+        let plan = faults(seed, &[Fault::Reset, Fault::Cut], 3, FIRST_BYTES);
+        folder.survive(&server, plan, &["--threads", "1"], &format!("seed {seed}"));
     }
 }
 
@@ -139,22 +142,16 @@ fn what_never_answers_is_asked_a_few_times() {
 fn streams_that_stall_go_on() {
     let folder = Folder::new();
     let server = folder.serve(&[]);
-    let proxy = Proxy::to(&server.uri);
-    proxy.plan(faults(4, &[Fault::Stall], 3, BYTES));
-    let ran = folder.pull(&proxy.uri(), &["--threads", "2", "--stall-timeout", "1"]);
-    folder.assert_same(&ran, "stalled");
-    assert_eq!(proxy.befallen(), 3);
+    let plan = faults(4, &[Fault::Stall], 3, BYTES);
+    folder.survive(&server, plan, &["--threads", "2", "--stall-timeout", "1"], "stalled");
 }
 
 #[test]
 fn connections_whose_frames_are_damaged_are_given_up() {
     let folder = Folder::new();
     let server = folder.serve(&[]);
-    let proxy = Proxy::to(&server.uri);
-    proxy.plan(faults(5, &[Fault::CorruptFrame], 12, BYTES));
-    let ran = folder.pull(&proxy.uri(), &["--threads", "2"]);
-    folder.assert_same(&ran, "damaged");
-    assert_eq!(proxy.befallen(), 12);
+    let plan = faults(5, &[Fault::CorruptFrame], 12, BYTES);
+    let proxy = folder.survive(&server, plan, &["--threads", "2"], "damaged");
     assert!(proxy.taken() > 5, "nearly each damage costs a connection: {}", proxy.taken());
 }
 
@@ -324,10 +321,8 @@ fn a_table_without_customers_is_begun_again() {
     let bytes = proxy.passed();
     assert!(bytes > 6 << 20, "{bytes}: it has several batches");
     for seed in 6..10 {
-        let proxy = Proxy::to(&server.uri);
-        proxy.plan(faults(seed, &[Fault::Reset, Fault::Cut], 3, bytes));
-        folder.assert_same(&folder.pull(&proxy.uri(), &pull), &format!("seed {seed}"));
-        assert_eq!(proxy.befallen(), 3);
+        let plan = faults(seed, &[Fault::Reset, Fault::Cut], 3, bytes);
+        folder.survive(&server, plan, &pull, &format!("seed {seed}"));
     }
 }
 

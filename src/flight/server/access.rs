@@ -1,5 +1,6 @@
 //! Who is let in: TLS and tokens.
 
+use super::caller::Caller;
 use super::tls::{Tls, TlsFiles};
 use super::tokens::Tokens;
 use crate::error::Result;
@@ -8,7 +9,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tonic::Status;
 
 /// Standard base64; some clients leave the padding away.
@@ -47,18 +47,18 @@ impl Access {
     /// Reads all files again: certificates for connections to come, tokens for calls to come. Streams go on.
     ///
     /// # Errors
-    /// As [`Access::new`]; then what was read before stays in force.
+    /// As [`Access::new`]; then the certificates or the tokens that can't be used stay as they were before.
     pub fn reload(&self) -> Result<()> {
         self.tls.as_ref().map_or(Ok(()), Tls::reload)?;
         self.tokens.as_ref().map_or(Ok(()), Tokens::reload)
     }
 
-    /// Who sends these `authorization` headers. Without tokens, nobody is asked.
+    /// Gives `caller` the name and the token of its `authorization` header. Without tokens, nobody is asked.
     ///
     /// # Errors
     /// UNAUTHENTICATED where there is no token that is known.
-    pub(super) fn admit(&self, authorization: Option<&http::HeaderValue>) -> Result<Admitted, Status> {
-        let Some(tokens) = &self.tokens else { return Ok(Admitted::default()) };
+    pub(super) fn admit(&self, authorization: Option<&http::HeaderValue>, caller: &mut Caller) -> Result<(), Status> {
+        let Some(tokens) = &self.tokens else { return Ok(()) };
         let header = authorization.and_then(|header| header.to_str().ok());
         let token = header.and_then(token_of).ok_or_else(|| {
             Status::unauthenticated(
@@ -68,17 +68,9 @@ impl Access {
         })?;
         let name = tokens.name_of(&token.text).filter(|name| token.name.as_ref().is_none_or(|given| **given == **name));
         let name = name.ok_or_else(|| Status::unauthenticated("the token is none of those that this server knows"))?;
-        Ok(Admitted { name: Some(name), token: Some(token.text.into()) })
+        (caller.name, caller.token) = (Some(name), Some(token.text.into()));
+        Ok(())
     }
-}
-
-/// Who was let in.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Admitted {
-    /// The token's name, where tokens are asked for.
-    pub name: Option<Arc<str>>,
-    /// The token itself, for Handshake to give back.
-    pub token: Option<Arc<str>>,
 }
 
 /// What a header offers.

@@ -1,5 +1,6 @@
 //! Who calls.
 
+use super::link::Link;
 use std::sync::Arc;
 
 /// Who made a request.
@@ -20,6 +21,11 @@ impl Default for Caller {
 }
 
 impl Caller {
+    /// Whoever is at the other end of `link`.
+    pub fn at(link: &Link) -> Self {
+        Self { peer: Arc::clone(&link.peer), ..Self::default() }
+    }
+
     /// Its name in logs.
     pub fn who(&self) -> &str {
         self.name.as_deref().unwrap_or("-")

@@ -66,14 +66,14 @@ where
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let link = request.extensions().get::<Arc<Link>>().cloned();
         let call = link.as_ref().map(Link::call);
-        match self.rules.admit(&request, link.as_deref()) {
+        let mut caller = link.as_deref().map_or_else(Caller::default, Caller::at);
+        match self.rules.admit(&request, link.as_deref(), &mut caller) {
             Err(refusal) => {
                 self.rules.activity.metrics.refused(refusal.cause);
-                let peer = link.map_or_else(|| "-".into(), |link| Arc::clone(&link.peer));
-                refusal.log(&Caller { peer, ..Caller::default() }, request.uri().path());
+                refusal.log(&caller, request.uri().path());
                 Box::pin(async move { Ok(refusal.status.into_http().map(|body| watched(body, call))) })
             }
-            Ok(caller) => {
+            Ok(()) => {
                 request.extensions_mut().insert(caller);
                 let deadline = Box::pin(sleep(self.rules.limits.handshake));
                 let answer = self.service.call(request.map(|body| Body::new(Timely { body, deadline })));
@@ -84,8 +84,8 @@ where
 }
 
 impl GateLayer {
-    /// Who calls, if the call may go on.
-    fn admit(&self, request: &http::Request<Body>, link: Option<&Link>) -> Result<Caller, Refusal> {
+    /// Whether the call may go on; `caller` then has the name and the token that it came with.
+    fn admit(&self, request: &http::Request<Body>, link: Option<&Link>, caller: &mut Caller) -> Result<(), Refusal> {
         if link.is_some_and(|link| link.is_refused) {
             let most = self.limits.connections;
             let refusal = format!("{most} connections are open, as many as --max-connections allows: try again later");
@@ -100,12 +100,10 @@ impl GateLayer {
             let refusal = format!("the call has {header_bytes} bytes of headers; --max-header-bytes allows {most}");
             return Err(Refusal::new(Cause::TooLarge, Error::Limit(refusal)));
         }
-        let peer = link.map_or_else(|| "-".into(), |link| Arc::clone(&link.peer));
-        if request.uri().path().starts_with(HEALTH) {
-            return Ok(Caller { peer, ..Caller::default() });
+        if !request.uri().path().starts_with(HEALTH) {
+            self.access.admit(request.headers().get(AUTHORIZATION), caller)?;
         }
-        let admitted = self.access.admit(request.headers().get(AUTHORIZATION))?;
-        Ok(Caller { peer, name: admitted.name, token: admitted.token })
+        Ok(())
     }
 }
 
