@@ -105,6 +105,15 @@ impl Alias {
         Drawer { first: self.first, shift: self.shift, slots: &self.slots }
     }
 
+    /// Each slot's limit, less the slot's first word, and the value for the words from there on, less the law's first:
+    /// of the limit the upper 16 bits of those that follow a slot's index in a word.
+    pub fn narrow_slots(&self) -> impl Iterator<Item = (u16, u16)> {
+        self.slots.iter().enumerate().map(|(own, slot)| {
+            let words_of_own = u64::from(slot.limit()).saturating_sub((own as u64) << self.shift);
+            ((words_of_own << (32 - self.shift) >> 16) as u16, slot.other() as u16)
+        })
+    }
+
     /// How many of the 2^32 words give each value, from the law's first value on: its exact probabilities.
     pub fn words_per_value(&self) -> Vec<u64> {
         let capacity = 1_u64 << self.shift;

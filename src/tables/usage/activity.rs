@@ -16,26 +16,25 @@
 //!     words 2, 3:  age 32 … 35   age 36 … 39    age 60 … 63     two ages a word, the lower half first
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use super::days::{Shares, UsageDays, WHOLE};
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
 use crate::tables::profiles::Profiles;
-use multiversion::multiversion;
+use multiversion::{multiversion, target::match_target};
 use std::ops::Range;
 
 /// Ages tested together.
 pub(in crate::tables) const GROUP: usize = 8 * LANES;
 
-/// What a group's rows may take of `ages`, of which eight are written at a time.
-const ROOM: usize = GROUP + 8;
+/// What a group's rows may take of `ages`, of which 32 are written at a time.
+pub(super) const ROOM: usize = GROUP + 32;
 
 /// Rows that there is room for before the first is found: a block's, about.
 const MOST_ROWS_AT_FIRST: usize = 1 << 16;
-
-/// By age of a group: 1 or 0.
-type Flags = [u8; GROUP];
 
 /// The active days of one customer, as they follow each other in the block's `ages`.
 pub(super) struct Run {
@@ -56,12 +55,14 @@ pub(super) struct ActiveDays {
     pub logged: Vec<bool>,
 }
 
-/// Compiled for each level of vector units and chosen at run time. The source is the same and all of its arithmetic is
-/// on whole numbers, so the values are too. Loops are plain: closures and array maps are not compiled for the level.
+/// Compiled for each level of vector units and chosen at run time. The source is the same but for AVX-512's own, and all
+/// of its arithmetic is on whole numbers, so the values are too. Loops are plain: closures and array maps are not
+/// compiled for the level.
 ///
 /// All groups of a customer are tested before the first is added, so that the processor mixes the bits of several at a
-/// time: 2.5 ns a row (one core of an AMD EPYC 9004), and 3.6 group by group.
+/// time.
 #[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
@@ -74,7 +75,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
         ..ActiveDays::default()
     };
     let most_groups = (window_days as usize).div_ceil(GROUP);
-    let (mut logged, mut existing) = (vec![[0; GROUP]; most_groups], vec![[0; GROUP]; most_groups]);
+    let (mut logged, mut existing) = (vec![0; most_groups], vec![0; most_groups]);
     for ((customer, plan), signup) in ids.zip(profiles.plan).zip(profiles.signup) {
         if signup >= days.asked.end {
             continue;
@@ -86,24 +87,37 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
             let number = first_group + place;
             let group = Group { seed: data_set.seed(), customer, signup: signup as usize, number };
             let draws = group.draws(Purpose::Activity);
-            group.below(&draws, laws, &days.surviving, &mut logged[place]);
-            if let Some(shares) = &days.existing {
-                group.below(&draws, laws, shares, &mut existing[place]);
+            for (bits, shares) in [(&mut logged, Some(&days.surviving)), (&mut existing, days.existing.as_ref())] {
+                let Some(shares) = shares else { continue };
+                let (thresholds, shares_of_days) = group.limits(laws, shares);
+                let (below, has_ties) = match_target! {
+                    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
+                        avx512::below(&draws, thresholds, shares_of_days),
+                    _ => below(&draws, thresholds, shares_of_days),
+                };
+                bits[place] = if has_ties { group.below_exactly(&draws, laws, shares) } else { below };
             }
         }
         let before = found.rows;
         let first_age = (first_group * GROUP) as u16;
         let active = if days.existing.is_some() { &existing } else { &logged };
-        for (place, flags) in active[..groups].iter().enumerate() {
-            found.append(first_age + (place * GROUP) as u16, flags);
+        for (place, &bits) in active[..groups].iter().enumerate() {
+            let first_age = first_age + (place * GROUP) as u16;
+            let slots = found.room();
+            match_target! {
+                "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
+                    avx512::write_ages(slots, first_age, bits),
+                _ => write_ages(slots, first_age, bits),
+            }
+            found.rows += bits.count_ones() as usize;
         }
         if found.rows > before {
             found.runs.push(Run { customer, plan, signup, rows: found.rows - before });
         }
         if days.existing.is_some() {
-            let logged = logged.as_flattened();
             for &age in &found.ages[before..found.rows] {
-                found.logged.push(logged[usize::from(age - first_age)] == 1);
+                let place = usize::from(age - first_age);
+                found.logged.push(logged[place / GROUP] >> (place % GROUP) & 1 == 1);
             }
         }
     }
@@ -141,38 +155,49 @@ impl Group {
         draws
     }
 
-    /// Sets `flags` to whether each word is below the threshold of its age times the share of its day.
+    /// The thresholds of its ages, the shares of their days.
     #[inline(always)]
-    fn below(&self, draws: &[u16; GROUP], laws: &PlanLaws, shares: &Shares, flags: &mut Flags) {
+    fn limits<'a>(&self, laws: &'a PlanLaws, shares: &'a Shares) -> (&'a [u16; GROUP], &'a [u16; GROUP]) {
         let first_age = self.number * GROUP;
-        let (thresholds, shares_of_days) =
-            (&laws.active_upper[first_age..][..GROUP], &shares.upper[self.signup + first_age..][..GROUP]);
-        let mut ties = 0;
-        for age in 0..GROUP {
-            let limit = ((u32::from(thresholds[age]) * u32::from(shares_of_days[age])) >> 16) as u16;
-            flags[age] = u8::from(draws[age] < limit);
-            ties |= u8::from(draws[age].wrapping_sub(limit) <= 2);
-        }
-        if ties != 0 {
-            *flags = self.below_exactly(draws, laws, shares);
-        }
+        let thresholds = laws.active_upper[first_age..].first_chunk();
+        let shares_of_days = shares.upper[self.signup + first_age..].first_chunk();
+        // Both are filled up with zeros by a group and more.
+        (thresholds.unwrap_or(&[0; GROUP]), shares_of_days.unwrap_or(&[0; GROUP]))
     }
 
     #[cold]
     #[inline(never)]
-    fn below_exactly(&self, draws: &[u16; GROUP], laws: &PlanLaws, shares: &Shares) -> Flags {
+    fn below_exactly(&self, draws: &[u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
         let ties = self.draws(Purpose::ActivityTie);
         let first_age = self.number * GROUP;
-        std::array::from_fn(|age| {
+        (0..GROUP).fold(0, |bits, age| {
             let word = u32::from(draws[age]) << 16 | u32::from(ties[age]);
             let share = shares.exact[self.signup + first_age + age];
             let limit = u64::from(laws.active[first_age + age]) * u64::from(share) / WHOLE;
-            u8::from(u64::from(word) < limit)
+            bits | u64::from(u64::from(word) < limit) << age
         })
     }
 }
 
-/// By eight flags, a bit each: the places of those that are set, from the first on.
+/// A bit an age, the first the lowest: whether the draw is below its threshold times its share. And whether one of them
+/// is so near that its upper 16 bits don't settle it.
+#[inline(always)]
+fn below(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u16; GROUP]) -> (u64, bool) {
+    let (mut flags, mut ties) = ([0; GROUP], 0);
+    for age in 0..GROUP {
+        let limit = ((u32::from(thresholds[age]) * u32::from(shares[age])) >> 16) as u16;
+        flags[age] = u8::from(draws[age] < limit);
+        ties |= u8::from(draws[age].wrapping_sub(limit) <= 2);
+    }
+    let mut bits = 0;
+    for (eighth, flags) in flags.as_chunks().0.iter().enumerate() {
+        // Gathers the lowest bit of each byte in the top byte.
+        bits |= u64::from_le_bytes(*flags).wrapping_mul(0x0102_0408_1020_4080) >> 56 << (8 * eighth);
+    }
+    (bits, ties != 0)
+}
+
+/// By eight bits: the places of those that are set, from the first on.
 static PLACES: [[u16; 8]; 256] = {
     let mut places = [[0; 8]; 256];
     let mut bits = 0;
@@ -190,27 +215,94 @@ static PLACES: [[u16; 8]; 256] = {
     places
 };
 
+/// Writes the age of each bit that is set, from the first on. No branch depends on the bits: eight ages are written at a
+/// time, as many of them kept as there are bits, and the rest written over.
+#[inline(always)]
+fn write_ages(slots: &mut [u16; ROOM], first_age: u16, bits: u64) {
+    let mut count = 0;
+    for (eighth, bits) in bits.to_le_bytes().into_iter().enumerate() {
+        let mut ages = PLACES[usize::from(bits)];
+        for age in &mut ages {
+            *age += first_age + eighth as u16 * 8;
+        }
+        slots[count..count + 8].copy_from_slice(&ages);
+        count += bits.count_ones() as usize;
+    }
+}
+
 impl ActiveDays {
-    /// Adds a row for each flag that is set. No branch depends on the flags: eight ages are written at a time, as many
-    /// of them kept as there are flags, and the rest written over.
+    /// Where a group's ages go.
     #[inline(always)]
-    fn append(&mut self, first_age: u16, flags: &Flags) {
+    fn room(&mut self) -> &mut [u16; ROOM] {
         if self.ages.len() < self.rows + ROOM {
             self.ages.resize((self.rows + ROOM) * 2, 0);
         }
-        let slots = &mut self.ages[self.rows..][..ROOM];
-        let mut count = 0;
-        for (eighth, flags) in flags.as_chunks::<8>().0.iter().enumerate() {
-            let flags = u64::from_le_bytes(*flags);
-            // Gathers the lowest bit of each byte in the top byte.
-            let bits = flags.wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            let mut ages = PLACES[bits as usize];
-            for age in &mut ages {
-                *age += first_age + eighth as u16 * 8;
-            }
-            slots[count..count + 8].copy_from_slice(&ages);
-            count += flags.count_ones() as usize;
+        let (room, _) = self.ages[self.rows..].as_chunks_mut();
+        &mut room[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Tested = ((u64, bool), [u16; ROOM]);
+
+    /// By this machine's vector units.
+    #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt"))]
+    fn tested(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u16; GROUP], bits: u64) -> Tested {
+        let mut ages = [0; ROOM];
+        let below = match_target! {
+            "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => {
+                avx512::write_ages(&mut ages, 500, bits);
+                avx512::below(draws, thresholds, shares)
+            },
+            _ => {
+                write_ages(&mut ages, 500, bits);
+                below(draws, thresholds, shares)
+            },
+        };
+        (below, ages)
+    }
+
+    #[test]
+    fn vector_units_test_and_write_as_plain_code_does() {
+        let words = |item| Address { customer: 1, item, purpose: Purpose::Activity }.words(7);
+        for item in 0..2_000 {
+            let [a, b, c, d] = words(item);
+            // Half of the draws lie next to their limit, on either side.
+            let shares: [u16; GROUP] = std::array::from_fn(|age| (a >> (age % 16)) as u16);
+            let thresholds: [u16; GROUP] = std::array::from_fn(|age| (b >> (age % 13)) as u16);
+            let draws: [u16; GROUP] = std::array::from_fn(|age| {
+                let limit = ((u32::from(thresholds[age]) * u32::from(shares[age])) >> 16) as u16;
+                if item % 2 == 0 {
+                    (c >> (age % 16)) as u16
+                } else {
+                    limit.wrapping_add((age % 6) as u16).wrapping_sub((d % 4) as u16)
+                }
+            });
+            let bits = [0, u64::MAX, u64::from(c) << 32 | u64::from(d), u64::from(a) << 7][item as usize % 4];
+            let (of_draws, ages) = tested(&draws, &thresholds, &shares, bits);
+            assert_eq!(of_draws, below(&draws, &thresholds, &shares), "{item}");
+            let mut plain = [0; ROOM];
+            write_ages(&mut plain, 500, bits);
+            let count = bits.count_ones() as usize;
+            assert_eq!(ages[..count], plain[..count], "{item}");
+            let expected = (0..GROUP as u16).filter(|age| bits >> age & 1 == 1).map(|age| 500 + age);
+            assert!(expected.eq(plain[..count].iter().copied()), "{item}");
         }
-        self.rows += count;
+    }
+
+    #[test]
+    fn a_draw_on_its_limit_or_up_to_two_above_is_left_open() {
+        let (thresholds, shares) = ([1 << 15; GROUP], [1 << 15; GROUP]);
+        let limit = 1 << 14;
+        for (draw, is_below, is_open) in
+            [(limit - 1, true, false), (limit, false, true), (limit + 2, false, true), (limit + 3, false, false)]
+        {
+            let mut draws = [u16::MAX; GROUP];
+            draws[33] = draw;
+            assert_eq!(below(&draws, &thresholds, &shares), (u64::from(is_below) << 33, is_open), "{draw}");
+        }
     }
 }

@@ -1,11 +1,15 @@
 //! `usage_daily` and `usage_truth`: what customers did on the days they were active.
 
 mod activity;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod days;
+mod narrow;
 mod values;
 
 pub(super) use activity::GROUP;
 pub(super) use days::UsageDays;
+pub(super) use narrow::NarrowLaws;
 
 use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;

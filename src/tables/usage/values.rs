@@ -1,22 +1,39 @@
 //! Sessions, usage minutes and feature events of active days.
 
 use super::activity::ActiveDays;
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose};
 use crate::tables::{Column, ColumnSet, DataSet};
-use multiversion::multiversion;
+use multiversion::{multiversion, target::match_target};
 
 /// The columns of sessions, usage minutes and feature events, as far as they are wanted.
 ///
-/// All words of a customer are mixed before the first is looked up, so that the processor mixes several rows' at a
-/// time: 4.3 ns a row (one core of an AMD EPYC 9004), and 4.8 eight rows by eight.
+/// Where there is AVX-512 with VBMI2, its own kernel makes them: 3.2 ns a row (one core of an AMD EPYC 9004), and 4.3
+/// by the plain one.
 #[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
 pub(super) fn values(data_set: &DataSet, active: &ActiveDays, columns: ColumnSet) -> Vec<Column> {
-    let laws = data_set.laws();
     let wanted = [2, 3, 4].map(|index| columns.has(index));
+    let columns = match_target! {
+        "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => match &data_set.laws().narrow {
+            Some(narrow) => avx512::values(data_set, narrow, active, wanted),
+            None => plain_values(data_set, active, wanted),
+        },
+        _ => plain_values(data_set, active, wanted),
+    };
+    let columns = columns.into_iter().zip(wanted);
+    columns.filter(|&(_, wanted)| wanted).map(|(column, _)| Column::Int32(column)).collect()
+}
+
+/// All words of a customer are mixed before the first is looked up, so that the processor mixes several rows' at a time.
+#[inline(always)]
+fn plain_values(data_set: &DataSet, active: &ActiveDays, wanted: [bool; 3]) -> [Vec<i32>; 3] {
+    let laws = data_set.laws();
     // Rows are made by whole lanes, and cut after each customer.
     let [mut sessions, mut minutes, mut events] =
         wanted.map(|wanted| if wanted { Vec::with_capacity(active.rows + LANES) } else { Vec::new() });
@@ -60,6 +77,44 @@ pub(super) fn values(data_set: &DataSet, active: &ActiveDays, columns: ColumnSet
         minutes.truncate(start);
         events.truncate(start);
     }
-    let columns = [sessions, minutes, events].into_iter().zip(wanted);
-    columns.filter(|&(_, wanted)| wanted).map(|(column, _)| Column::Int32(column)).collect()
+    [sessions, minutes, events]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::tables::Laws;
+    use crate::tables::usage::UsageDays;
+    use crate::tables::usage::activity::active_days;
+    use std::sync::Arc;
+
+    /// What this machine's vector units give is what plain code gives: of 96,000 rows of the default model with three
+    /// draws each, halves of 16 bits leave four or five open.
+    #[test]
+    fn every_way_gives_the_same_values() {
+        let models = [
+            ("", true),
+            // Laws of more slots than registers hold, of events beyond one register's, and runs of over a thousand rows.
+            ("[plans.Free]\nsessions = 110.0\n[plans.Pro]\nminutes = 2.0\n[window]\nmonths = 60\n", true),
+            // A law that begins far from zero.
+            ("[usage]\nevents_per_session = 10.0\n", true),
+            // More slots than 16 bits number.
+            ("[plans.Free]\nsessions = 900.0\n", false),
+        ];
+        for (overlay, is_narrow) in models {
+            let laws = Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
+            assert_eq!(laws.narrow.is_some(), is_narrow, "{overlay}");
+            let data_set = DataSet::new(laws, 42, 2_000).unwrap();
+            let days = UsageDays::truth(&data_set, &data_set.model().window().range());
+            for ids in [1..2_001, 7..8, 3..3] {
+                let active = active_days(&data_set, &days, ids);
+                let [sessions, minutes, events] = plain_values(&data_set, &active, [true; 3]).map(Column::Int32);
+                let all = values(&data_set, &active, ColumnSet::from_iter([2, 3, 4]));
+                assert!(all == [sessions.clone(), minutes, events.clone()], "{overlay}");
+                assert!(values(&data_set, &active, ColumnSet::from_iter([2])) == [sessions], "{overlay}");
+                assert!(values(&data_set, &active, ColumnSet::from_iter([4])) == [events], "{overlay}");
+            }
+        }
+    }
 }

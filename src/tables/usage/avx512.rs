@@ -1,0 +1,301 @@
+//! The columns of usage by AVX-512: 32 rows at a time in halves of 16 bits, tables held in registers.
+//!
+//! [`super::values`] and [`super::activity`] are the reference: the values are the same.
+//!
+//! ```text
+//!     words       8 rows at a time from Philox            u32 by row, a column each
+//!     halves      H = upper 16 bits, L = lower            two registers of 32 rows
+//!     own         H >> (16 - bits)                        the slot
+//!     rest        (H:L << bits) >> 16                     what is compared with its limit
+//!     value       own where rest < limit, else other      where they tie, the whole word decides
+//! ```
+
+use super::activity::{ActiveDays, GROUP, ROOM, Run};
+use super::narrow::{CHUNK, NarrowLaw, NarrowLaws, SLOTS};
+use crate::random::philox::LANES;
+use crate::random::{Address, Purpose};
+use crate::tables::DataSet;
+use crate::tables::laws::PlanLaws;
+use bytemuck::must_cast;
+use std::arch::x86_64::*;
+
+/// Rows of 16 bits in a register.
+const ROWS: usize = 32;
+
+/// Rows that are worked on together, about: what is kept of them between two steps stays in the first cache.
+const ROWS_AT_A_TIME: usize = 1_024;
+
+/// Of 32 rows: what a law gave, and in which of them that isn't settled.
+struct Drawn {
+    values: __m512i,
+    ties: u32,
+}
+
+/// What makes the columns, and what is made of them so far: sessions always, the others where they are wanted. Behind
+/// the last row there may be more, of no meaning.
+struct Maker<'a> {
+    data_set: &'a DataSet,
+    narrow: &'a NarrowLaws,
+    /// The words of the rows that are worked on, by column.
+    words: [Vec<u32>; 3],
+    columns: [Option<Vec<i32>>; 3],
+}
+
+/// Sessions, minutes and events of all rows; empty where they aren't wanted.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi1,bmi2,popcnt,lzcnt")]
+pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDays, wanted: [bool; 3]) -> [Vec<i32>; 3] {
+    let most_rows = ROWS_AT_A_TIME + data_set.model().window().days as usize + ROWS;
+    let mut maker = Maker {
+        data_set,
+        narrow,
+        words: [(); 3].map(|()| vec![0; most_rows]),
+        columns: [true, wanted[1], wanted[2]].map(|wanted| wanted.then(|| Vec::with_capacity(active.rows + ROWS))),
+    };
+    let (mut runs, mut made) = (&active.runs[..], 0);
+    while !runs.is_empty() {
+        let (mut count, mut rows) = (0, 0);
+        while count < runs.len() && rows < ROWS_AT_A_TIME {
+            maker.mix(
+                runs[count].customer,
+                &active.ages[made + rows..][..runs[count].rows.next_multiple_of(LANES)],
+                rows,
+            );
+            (count, rows) = (count + 1, rows + runs[count].rows);
+        }
+        for column in maker.columns.iter_mut().flatten() {
+            column.resize(made + rows + ROWS, 0);
+        }
+        maker.draw_by_plan(&runs[..count], made);
+        maker.draw_by_sessions(rows, made);
+        (runs, made) = (&runs[count..], made + rows);
+    }
+    let mut columns = maker.columns.map(Option::unwrap_or_default);
+    for column in &mut columns {
+        column.truncate(made);
+    }
+    columns
+}
+
+impl Maker<'_> {
+    /// Mixes the words of `customer` at `ages`, by whole lanes, for the rows from `row` on.
+    #[inline(always)]
+    fn mix(&mut self, customer: u64, ages: &[u16], row: usize) {
+        for (lanes, ages) in ages.as_chunks::<LANES>().0.iter().enumerate() {
+            let mut items = [0; LANES];
+            for (item, &age) in items.iter_mut().zip(ages) {
+                *item = u64::from(age);
+            }
+            let seed = self.data_set.seed();
+            let mixed = Address::words_of_lanes(seed, [customer; LANES], items, Purpose::UsageValues);
+            for (words, mixed) in self.words.iter_mut().zip(&mixed) {
+                words[row + lanes * LANES..][..LANES].copy_from_slice(mixed);
+            }
+        }
+    }
+
+    /// Sessions and minutes of `runs`, whose rows begin at `made` of the columns.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw_by_plan(&mut self, runs: &[Run], made: usize) {
+        let mut first = 0;
+        for run in runs {
+            let plan = usize::from(run.plan);
+            let PlanLaws { sessions, minutes, .. } = &self.data_set.laws().plans[plan];
+            let laws = [(sessions, &self.narrow.sessions[plan]), (minutes, &self.narrow.minutes[plan])];
+            for row in (first..first + run.rows).step_by(ROWS) {
+                for ((column, words), (exact, law)) in self.columns.iter_mut().zip(&self.words).zip(laws) {
+                    let Some(column) = column else { continue };
+                    let words = rows_from(words, row);
+                    let drawn = law.draw(&self.narrow.slots, &words);
+                    let rows = &mut column[made + row..][..ROWS];
+                    write(rows, drawn.values, law.first);
+                    if drawn.ties != 0 {
+                        settle(rows, drawn.ties, |place| exact.value(words[place]));
+                    }
+                }
+            }
+            first += run.rows;
+        }
+    }
+
+    /// Events of so many rows from `made` on, if they are wanted, by the sessions that are there.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw_by_sessions(&mut self, rows: usize, made: usize) {
+        let [Some(sessions), _, Some(events)] = &mut self.columns else { return };
+        for row in (0..rows).step_by(ROWS) {
+            let (words, sessions) = (rows_from(&self.words[2], row), rows_from(sessions, made + row));
+            let drawn = self.narrow.draw_events(&sessions, &words);
+            let rows = &mut events[made + row..][..ROWS];
+            write(rows, drawn.values, 0);
+            if drawn.ties != 0 {
+                let exact = &self.data_set.laws().feature_events;
+                settle(rows, drawn.ties, |place| exact[sessions[place] as usize].value(words[place]));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn rows_from<T: Copy + Default>(column: &[T], row: usize) -> [T; ROWS] {
+    let mut rows = [T::default(); ROWS];
+    rows.copy_from_slice(&column[row..row + ROWS]);
+    rows
+}
+
+impl NarrowLaw {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw(&self, slots: &[u32; SLOTS], words: &[u32; ROWS]) -> Drawn {
+        let (upper, lower) = halves(words);
+        let bits = _mm512_set1_epi16(self.bits as i16);
+        let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
+        let rest = _mm512_shldv_epi16(upper, lower, bits);
+        let (limits, others) = match &self.chunks[..] {
+            [] => load(slots, _mm512_add_epi16(own, _mm512_set1_epi16(self.base as i16))),
+            chunks => {
+                let (mut limits, mut others) = (look_up(&chunks[0][0], own), look_up(&chunks[0][1], own));
+                let chunk_of_own = _mm512_srli_epi16::<6>(own);
+                for (number, chunk) in chunks.iter().enumerate().skip(1) {
+                    let here = _mm512_cmpeq_epi16_mask(chunk_of_own, _mm512_set1_epi16(number as i16));
+                    limits = _mm512_mask_blend_epi16(here, limits, look_up(&chunk[0], own));
+                    others = _mm512_mask_blend_epi16(here, others, look_up(&chunk[1], own));
+                }
+                (limits, others)
+            }
+        };
+        choose(own, rest, limits, others)
+    }
+}
+
+impl NarrowLaws {
+    /// Events of rows with these sessions.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw_events(&self, sessions: &[i32; ROWS], words: &[u32; ROWS]) -> Drawn {
+        let (upper, lower) = halves(words);
+        let (_, sessions) = halves(&must_cast(*sessions));
+        let laws = &self.events;
+        let [mut bits, mut base, mut first] =
+            [look_up(&laws.bits[0], sessions), look_up(&laws.base[0], sessions), look_up(&laws.first[0], sessions)];
+        let chunk_of_sessions = _mm512_srli_epi16::<6>(sessions);
+        for number in 1..laws.bits.len() {
+            let here = _mm512_cmpeq_epi16_mask(chunk_of_sessions, _mm512_set1_epi16(number as i16));
+            bits = _mm512_mask_blend_epi16(here, bits, look_up(&laws.bits[number], sessions));
+            base = _mm512_mask_blend_epi16(here, base, look_up(&laws.base[number], sessions));
+            first = _mm512_mask_blend_epi16(here, first, look_up(&laws.first[number], sessions));
+        }
+        let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
+        let rest = _mm512_shldv_epi16(upper, lower, bits);
+        let (limits, others) = load(&self.slots, _mm512_add_epi16(own, base));
+        let drawn = choose(own, rest, limits, others);
+        Drawn { values: _mm512_add_epi16(drawn.values, first), ..drawn }
+    }
+}
+
+/// Own where the rest is below the limit, else the other.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn choose(own: __m512i, rest: __m512i, limits: __m512i, others: __m512i) -> Drawn {
+    let below = _mm512_cmplt_epu16_mask(rest, limits);
+    Drawn { values: _mm512_mask_blend_epi16(below, others, own), ties: _mm512_cmpeq_epi16_mask(rest, limits) }
+}
+
+/// The upper and the lower 16 bits of 32 words.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn halves(words: &[u32; ROWS]) -> (__m512i, __m512i) {
+    const LOWER: [u16; ROWS] = {
+        let mut places = [0; ROWS];
+        let mut row = 0;
+        while row < ROWS {
+            places[row] = 2 * row as u16;
+            row += 1;
+        }
+        places
+    };
+    let [a, b]: [__m512i; 2] = must_cast(*words);
+    let lower: __m512i = must_cast(LOWER);
+    let upper = _mm512_add_epi16(lower, _mm512_set1_epi16(1));
+    (_mm512_permutex2var_epi16(a, upper, b), _mm512_permutex2var_epi16(a, lower, b))
+}
+
+/// The entries at the lowest 6 bits of `places`.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn look_up(entries: &[u16; CHUNK], places: __m512i) -> __m512i {
+    let [a, b]: [__m512i; 2] = must_cast(*entries);
+    _mm512_permutex2var_epi16(a, places, b)
+}
+
+/// The slots at `places`: limits, others. By scalar loads: events take 1.0 ns a row so, and 1.3 with gathers (AMD EPYC
+/// 9004). Inlined, it left its callers too few registers, and some runs took a third longer.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline(never)]
+fn load(slots: &[u32; SLOTS], places: __m512i) -> (__m512i, __m512i) {
+    let places: [u16; ROWS] = must_cast(places);
+    let mut found = [0; ROWS];
+    for (found, place) in found.iter_mut().zip(places) {
+        *found = slots[usize::from(place)];
+    }
+    halves(&found)
+}
+
+/// Writes 32 rows, each `first` more than the 16 bits say.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn write(rows: &mut [i32], values: __m512i, first: i32) {
+    let first = _mm512_set1_epi32(first);
+    let halves = [_mm512_castsi512_si256(values), _mm512_extracti64x4_epi64::<1>(values)];
+    for (rows, half) in rows.chunks_exact_mut(ROWS / 2).zip(halves) {
+        let wide: [i32; ROWS / 2] = must_cast(_mm512_add_epi32(_mm512_cvtepu16_epi32(half), first));
+        rows.copy_from_slice(&wide);
+    }
+}
+
+/// Sets those of 32 rows that tied.
+#[cold]
+fn settle(rows: &mut [i32], mut ties: u32, value: impl Fn(usize) -> i32) {
+    while ties != 0 {
+        let place = ties.trailing_zeros() as usize;
+        rows[place] = value(place);
+        ties &= ties - 1;
+    }
+}
+
+/// As [`super::activity::below`].
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(super) fn below(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u16; GROUP]) -> (u64, bool) {
+    let [draws, thresholds, shares]: [[__m512i; 2]; 3] =
+        [must_cast(*draws), must_cast(*thresholds), must_cast(*shares)];
+    let (mut bits, mut ties) = ([0; 2], 0);
+    for half in 0..2 {
+        let limits = _mm512_mulhi_epu16(thresholds[half], shares[half]);
+        bits[half] = _mm512_cmplt_epu16_mask(draws[half], limits);
+        ties |= _mm512_cmple_epu16_mask(_mm512_sub_epi16(draws[half], limits), _mm512_set1_epi16(2));
+    }
+    (u64::from(bits[0]) | u64::from(bits[1]) << 32, ties != 0)
+}
+
+/// As [`super::activity::write_ages`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[inline]
+pub(super) fn write_ages(slots: &mut [u16; ROOM], first_age: u16, bits: u64) {
+    const PLACES: [u16; GROUP] = {
+        let mut places = [0; GROUP];
+        let mut age = 0;
+        while age < GROUP {
+            places[age] = age as u16;
+            age += 1;
+        }
+        places
+    };
+    let places: [__m512i; 2] = must_cast(PLACES);
+    let first_age = _mm512_set1_epi16(first_age as i16);
+    let (lower, upper) = (bits as u32, (bits >> 32) as u32);
+    for (places, bits, count) in [(places[0], lower, 0), (places[1], upper, lower.count_ones() as usize)] {
+        let ages = _mm512_maskz_compress_epi16(bits, _mm512_add_epi16(places, first_age));
+        slots[count..count + ROWS].copy_from_slice(&must_cast::<_, [u16; ROWS]>(ages));
+    }
+}
