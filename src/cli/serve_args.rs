@@ -148,6 +148,7 @@ impl LimitArgs {
             stall: Duration::from_secs(self.stall_timeout),
             age: Duration::from_secs(self.max_connection_age),
             keepalive: Duration::from_secs(self.keepalive),
+            keepalive_answer: Limits::default().keepalive_answer,
         }
     }
 }

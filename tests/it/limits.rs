@@ -23,6 +23,11 @@ use tonic::{Code, Request, Status};
 /// A time that a limit allows: long enough for a machine with other work, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(500);
 
+/// What every client of HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// A frame of no settings.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
 /// A server of more rows than anybody reads.
 struct Limited {
     address: SocketAddr,
@@ -90,8 +95,6 @@ async fn connections_beyond_the_limit_are_told_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_begin_or_call_is_dropped() {
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     // A frame of headers that says it has 100 bytes, and has three.
     const HEADERS: &[u8] = &[0, 0, 100, 1, 4, 0, 0, 0, 1, 0x83, 0x86, 0x84];
     let limits = Limits { handshake: SHORT, idle: SHORT, ..Limits::default() };
@@ -109,6 +112,31 @@ async fn who_does_not_begin_or_call_is_dropped() {
     let waited = tokio::time::timeout(3 * SHORT, connection.read_to_end(&mut answer)).await;
     assert!(waited.is_err() && !answer.is_empty());
     drop(connection);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_no_sign_of_life_is_dropped() {
+    let limits = Limits { keepalive: SHORT, keepalive_answer: SHORT, ..Limits::default() };
+    let server = Limited::start(limits, Access::default()).await;
+    let mut alive = server.client().await.do_get(ticket("usage_daily")).await.unwrap().into_inner();
+    soon(alive.message()).await.unwrap().unwrap();
+
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    silent.write_all(&[PREFACE, SETTINGS].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    soon(silent.read_to_end(&mut answer)).await.unwrap();
+    let (mut frames, mut rest) = (Vec::new(), &answer[..]);
+    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
+        frames.push(*kind);
+        rest = &after[u32::from_be_bytes([0, *a, *b, *c]) as usize..];
+    }
+    const PING: u8 = 6;
+    assert!(frames.contains(&PING), "{frames:?}");
+
+    // A client that answers by itself has been asked in the meantime, and reads on.
+    soon(alive.message()).await.unwrap().unwrap();
+    drop(alive);
     server.stop().await;
 }
 

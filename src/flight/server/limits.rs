@@ -37,13 +37,10 @@ pub struct Limits {
     pub stall: Duration,
     /// How old a connection grows before clients are told to open another; calls on it go on to their end.
     pub age: Duration,
-    /// How often a silent client is asked for a sign of life; it has [`Limits::KEEPALIVE_ANSWER`] to give it.
+    /// How often a silent client is asked for a sign of life.
     pub keepalive: Duration,
-}
-
-impl Limits {
-    /// How long a client has to answer whether it is still there.
-    pub const KEEPALIVE_ANSWER: Duration = Duration::from_secs(20);
+    /// How long a client has to give that sign.
+    pub keepalive_answer: Duration,
 }
 
 impl Default for Limits {
@@ -64,6 +61,7 @@ impl Default for Limits {
             stall: Duration::from_secs(600),
             age: Duration::from_secs(86_400),
             keepalive: Duration::from_secs(60),
+            keepalive_answer: Duration::from_secs(20),
         }
     }
 }

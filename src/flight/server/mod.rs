@@ -202,7 +202,7 @@ impl Server {
             drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
-        let Limits { calls, age, keepalive, header_bytes, .. } = self.limits;
+        let Limits { calls, age, keepalive, keepalive_answer, header_bytes, .. } = self.limits;
         let serve = tonic::transport::Server::builder()
             .layer(GateLayer {
                 access: Arc::clone(&self.access),
@@ -212,7 +212,7 @@ impl Server {
             .max_concurrent_streams(calls)
             .max_connection_age(age)
             .http2_keepalive_interval(Some(keepalive))
-            .http2_keepalive_timeout(Some(Limits::KEEPALIVE_ANSWER))
+            .http2_keepalive_timeout(Some(keepalive_answer))
             // Up to twice the limit is read, so that the refusal can name it.
             .http2_max_header_list_size(header_bytes.saturating_mul(2))
             .initial_stream_window_size(REQUEST_WINDOW_BYTES)
