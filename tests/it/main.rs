@@ -29,6 +29,7 @@ mod readme;
 mod reference;
 mod replicas;
 mod resuming;
+mod short_memory;
 mod splits;
 mod statistics;
 mod stopping;
