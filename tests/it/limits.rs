@@ -1,6 +1,6 @@
 //! What a server gives before it refuses, or closes a connection.
 
-use crate::flight::soon;
+use crate::fixture::soon;
 use crate::support::data_set;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{HandshakeRequest, Ticket};

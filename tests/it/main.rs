@@ -11,6 +11,7 @@ mod exactness;
 mod failures;
 mod faults;
 mod files;
+mod fixture;
 mod flight;
 mod given;
 mod golden;

@@ -1,6 +1,6 @@
 //! A server whose memory for blocks is short sends them in parts: the same rows, in the same order, resumable.
 
-use crate::flight::{Fixture, soon};
+use crate::fixture::{Fixture, soon};
 use crate::program::{Serve, contents, succeed_in};
 use crate::support::{concat, data_set, rows, scan};
 use arrow::array::RecordBatch;
