@@ -12,8 +12,8 @@ use super::retry::{Failure, Retries, RetryPolicy};
 use super::whole_blocks::WholeBlocks;
 use crate::error::{Error, Result};
 use crate::scan::{BatchMark, ScanRequest};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow_flight::Ticket;
 use prost::Message as _;
 use std::fmt;
@@ -116,7 +116,10 @@ impl Reader {
                 self.stream = Some(stream);
                 return Ok(Some(marked));
             };
-            let is_new = self.progress.take(&mut stream.reached, next_id, marked.batch.num_rows()).map_err(|what| {
+            let begin = stream.reached;
+            let taken = self.progress.take(&mut stream.reached, next_id, marked.batch.num_rows());
+            let taken = taken.and_then(|is_new| is_of(&marked.batch, begin..next_id).map(|()| is_new));
+            let is_new = taken.map_err(|what| {
                 Failure::Refused(Error::Remote(format!("{}: {} {what}", self.name, stream.connection.location())))
             })?;
             if is_new {
@@ -196,6 +199,21 @@ impl Reader {
             tries = self.retries.failures(),
             progress = self.progress,
         ))
+    }
+}
+
+/// Whether the first and the last row of `batch` are those of customers in `ids`, or what is wrong with them.
+fn is_of(batch: &RecordBatch, ids: Range<u64>) -> Result<(), String> {
+    let column = batch.column_by_name("customer_id").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let ends = column.and_then(|column| column.values().first().zip(column.values().last()));
+    let is_in = |id: i64| u64::try_from(id).is_ok_and(|id| ids.contains(&id));
+    match ends {
+        Some((&first, &last)) if !is_in(first) || !is_in(last) => Err(format!(
+            "has the customers {first} to {last} in a batch that is marked as {} to {}",
+            ids.start,
+            ids.end - 1
+        )),
+        _ => Ok(()),
     }
 }
 

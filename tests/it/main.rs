@@ -18,6 +18,7 @@ mod golden;
 mod knobs;
 mod laws;
 mod layers;
+mod liars;
 mod limits;
 mod mutants;
 mod observing;
