@@ -62,12 +62,15 @@ impl Link {
 
     /// Closes the connection where its client is too slow: to begin, to call, or to read.
     pub async fn watch(self: Arc<Self>, limits: Limits) {
-        let slow = tokio::select! {
-            () = self.closed.cancelled() => return,
-            begun = timeout(limits.handshake, self.begun.cancelled()) => match begun {
+        let waited = async {
+            match timeout(limits.handshake, self.begun.cancelled()).await {
                 Ok(()) => self.waited_enough(&limits).await,
                 Err(_) => "--handshake-timeout: it sent no HTTP/2 preface",
-            },
+            }
+        };
+        let slow = tokio::select! {
+            () = self.closed.cancelled() => return,
+            slow = waited => slow,
         };
         tracing::info!(peer = %self.peer, "closed a connection by {slow}");
         self.closed.cancel();
@@ -137,5 +140,21 @@ impl Drop for OpenCall {
         let mut state = self.link.state();
         state.calls.remove(&self.number);
         state.idle_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_ends_with_its_connection() {
+        let link = Link::new("somebody", false);
+        link.begun.cancel();
+        let watch = tokio::spawn(Arc::clone(&link).watch(Limits::default()));
+        // It waits for the client to be slow by now.
+        tokio::task::yield_now().await;
+        link.closed.cancel();
+        timeout(Duration::from_secs(30), watch).await.expect("it ends").unwrap();
     }
 }
