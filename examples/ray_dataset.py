@@ -38,15 +38,18 @@ class FlightDatasource(Datasource):
 
 
 def read_part(uris, ticket):
-    """The blocks of a ticket, as they come. Where a replica fails the next goes on: it gives the same batches."""
+    """The blocks of a ticket, as they come. Where a replica fails the next goes on: with the same rows, in other batches."""
     done = 0
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:
             with flight.connect(uri) as client:
-                for number, chunk in enumerate(client.do_get(flight.Ticket(ticket))):
-                    if number == done:
-                        yield pa.Table.from_batches([chunk.data])
-                        done += 1
+                to_skip = done
+                for chunk in client.do_get(flight.Ticket(ticket)):
+                    rows = chunk.data.slice(min(to_skip, chunk.data.num_rows))
+                    to_skip -= chunk.data.num_rows - rows.num_rows
+                    if rows.num_rows > 0:
+                        yield pa.Table.from_batches([rows])
+                        done += rows.num_rows
             return
         except flight.FlightUnavailableError:
             if left == 0:

@@ -2,7 +2,7 @@
 
 The driver asks once into which parts a scan falls; each part is a task, that reads its ticket straight from a replica.
 Filters on customer_id and on the table's date become part of the scan, and what they rule out is not even generated.
-A replica that is unavailable is replaced by the next, amid a stream, too: the same ticket gives the same batches anywhere.
+A replica that is unavailable is replaced by the next, amid a stream, too: the same ticket gives the same rows anywhere.
 
 Spark pickles the class by reference, so executors need this file: `register` ships it with addPyFile. They also need
 pyarrow, and the driver's version of Python: set PYSPARK_PYTHON.
@@ -92,10 +92,13 @@ class SaasgenReader(DataSourceReader):
         for left, location in enumerate(locations, 1 - len(locations)):
             try:
                 with flight.connect(location) as client:
-                    for number, chunk in enumerate(client.do_get(flight.Ticket(ticket))):
-                        if number == done:  # Those before came from a replica that failed.
-                            yield chunk.data
-                            done += 1
+                    to_skip = done  # Those before came from a replica that failed, in batches of its own.
+                    for chunk in client.do_get(flight.Ticket(ticket)):
+                        rows = chunk.data.slice(min(to_skip, chunk.data.num_rows))
+                        to_skip -= chunk.data.num_rows - rows.num_rows
+                        if rows.num_rows > 0:
+                            yield rows
+                            done += rows.num_rows
                 return
             except flight.FlightUnavailableError:
                 if left == 0:

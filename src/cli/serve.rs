@@ -7,7 +7,7 @@ use super::serve_args::{AccessArgs, LimitArgs};
 use super::systemd;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
-use crate::flight::server::{Access, MetricsEndpoint, Server, Threads};
+use crate::flight::server::{Access, Limits, MetricsEndpoint, Server, Threads};
 use crate::tables::DataSet;
 use clap::Args;
 use std::sync::Arc;
@@ -95,10 +95,10 @@ impl Serve {
         let access = Arc::new(self.access.load()?);
         let _written_to_the_end = self.log.start()?;
         let runtime = super::runtime(Threads::available().sending)?;
-        runtime.block_on(self.serve(data_set, access))
+        runtime.block_on(self.serve(data_set, limits, access))
     }
 
-    async fn serve(self, data_set: DataSet, access: Arc<Access>) -> Result<()> {
+    async fn serve(self, data_set: DataSet, limits: Limits, access: Arc<Access>) -> Result<()> {
         // Signals are listened for before anybody can know the address and send one.
         let mut signals = StopSignals::listen()?;
         let mut hangups = listen_for(SignalKind::hangup())?;
@@ -107,7 +107,7 @@ impl Serve {
         let server = Server::bind(&self.listen, data_set)
             .await?
             .with_replicas(self.advertise)
-            .with_limits(self.limits.limits())
+            .with_limits(limits)
             .with_access(Arc::clone(&access))?
             .with_drain_timeout(drain_timeout);
         if let Some(address) = &self.metrics {

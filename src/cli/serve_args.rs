@@ -74,13 +74,17 @@ impl AccessArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits (over one: RESOURCE_EXHAUSTED, or the connection is closed)")]
 pub(super) struct LimitArgs {
-    /// DoGet streams open at a time; one that nobody reads on holds about 1 MB
+    /// DoGet streams open at a time
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams, value_parser = clap::value_parser!(u64).range(1..))]
     max_streams: u64,
 
     /// DoGet streams open at a time of one name, where tokens give names
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name, value_parser = clap::value_parser!(u64).range(1..))]
     max_streams_per_name: u64,
+
+    /// Blocks of about 1 MB held for all streams together; past half of them batches get smaller, for slow readers first
+    #[arg(long, value_name = "N", default_value_t = Limits::default().blocks, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    max_blocks: u64,
 
     /// Customers of a data set that a ticket may name
     #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS, value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
@@ -137,6 +141,7 @@ impl LimitArgs {
         Limits {
             streams: self.max_streams,
             streams_of_name: self.max_streams_per_name,
+            blocks: self.max_blocks,
             customers: self.max_customers,
             request_bytes: self.max_request_bytes as usize,
             action_bytes: self.max_action_bytes as usize,

@@ -17,11 +17,10 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A batch, and the customer that its stream can be resumed at after it: `None` where what lies between takes the marks
-/// away, as a relay may that is not of our making.
+/// A batch, and its mark: `None` where what lies between takes the marks away, as a relay may that is not of our making.
 pub(super) struct Marked {
     pub batch: RecordBatch,
-    pub next_id: Option<u64>,
+    pub mark: Option<BatchMark>,
 }
 
 /// A stream of batches from one server.
@@ -73,8 +72,7 @@ impl BatchStream {
             let Some(message) = message else { return Ok(None) };
             if let DecodedPayload::RecordBatch(batch) = message.payload {
                 let mark = BatchMark::decode(message.inner.app_metadata).ok();
-                let next_id = mark.map(|mark| mark.next_id).filter(|&next_id| next_id > 0);
-                return Ok(Some(Marked { batch, next_id }));
+                return Ok(Some(Marked { batch, mark: mark.filter(|mark| mark.next_id > 0) }));
             }
         }
     }

@@ -11,3 +11,4 @@ mod resume;
 pub mod retry;
 pub mod server;
 pub mod source;
+mod whole_blocks;

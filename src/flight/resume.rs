@@ -1,18 +1,19 @@
 //! One endpoint's batches, over as many streams as it takes.
 //!
 //! Each batch is marked with the customer to resume at. When a stream breaks, the endpoint's ticket is asked again from
-//! there on, of another server where there is one. Batches are cut at the same customers whoever makes them, so what
-//! comes is the same as without the break. A table without customers can't be asked for in part: it is begun again, and
+//! there on, of another server where there is one. Blocks are cut at the same customers whoever makes them, and put
+//! together again where they come in parts, so what comes is the same as without the break. A table without customers can't be asked for in part: it is begun again, and
 //! what came already is passed over.
 
 use super::batch_stream::{BatchStream, Marked};
 use super::client::Endpoint;
 use super::connections::{Connection, Connections};
 use super::retry::{Failure, Retries, RetryPolicy};
+use super::whole_blocks::WholeBlocks;
 use crate::error::{Error, Result};
-use crate::scan::ScanRequest;
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use crate::scan::{BatchMark, ScanRequest};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use arrow_flight::Ticket;
 use prost::Message as _;
 use std::fmt;
@@ -38,6 +39,8 @@ pub(super) struct Reader {
     /// Whether batches came without a mark, so that nobody knows where to resume.
     is_unmarked: bool,
     stream: Option<BatchStream>,
+    blocks: WholeBlocks,
+    is_over: bool,
 }
 
 impl Reader {
@@ -63,27 +66,41 @@ impl Reader {
             batches_when_busy: 0,
             is_unmarked: false,
             stream: None,
+            blocks: WholeBlocks::default(),
+            is_over: false,
         }
     }
 
-    /// The next batch; `None` when all have come.
+    /// The next block's batch; `None` when all have come.
     ///
     /// # Errors
     /// [`Error::Remote`] where no server sends more, as often as the policy has it tried, or one breaks the protocol;
     /// [`Error::Misuse`] where one refuses the ticket, because it has another model.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
+            if let Some(block) = self.blocks.next() {
+                return Ok(Some(block));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
             match self.receive().await {
-                Ok(batch) => return Ok(batch),
+                Ok(Some(Marked { batch, mark })) => self.blocks.add(batch, mark)?,
+                Ok(None) => self.end()?,
                 // Nothing was still to come but the end.
-                Err(Failure::Broken(_)) if self.progress.is_complete() => return Ok(None),
+                Err(Failure::Broken(_)) if self.progress.is_complete() => self.end()?,
                 Err(failure) => self.prepare_retry(failure).await?,
             }
         }
     }
 
+    fn end(&mut self) -> Result<()> {
+        self.is_over = true;
+        self.blocks.end()
+    }
+
     /// The next batch from the stream that is open, or a new one.
-    async fn receive(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    async fn receive(&mut self) -> Result<Option<Marked>, Failure> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.open().await?,
@@ -93,20 +110,23 @@ impl Reader {
                 Ok(received) => received,
                 Err(failure) => return Err(self.failed(stream.connection, failure)),
             };
-            let Some(Marked { batch, next_id }) = received else { return Ok(None) };
-            let Some(next_id) = next_id else {
+            let Some(marked) = received else { return Ok(None) };
+            let Some(BatchMark { next_id, .. }) = marked.mark else {
                 self.is_unmarked = true;
                 self.stream = Some(stream);
-                return Ok(Some(batch));
+                return Ok(Some(marked));
             };
-            let is_new = self.progress.take(&mut stream.reached, next_id, batch.num_rows()).map_err(|what| {
+            let begin = stream.reached;
+            let taken = self.progress.take(&mut stream.reached, next_id, marked.batch.num_rows());
+            let taken = taken.and_then(|is_new| is_of(&marked.batch, begin..next_id).map(|()| is_new));
+            let is_new = taken.map_err(|what| {
                 Failure::Refused(Error::Remote(format!("{}: {} {what}", self.name, stream.connection.location())))
             })?;
             if is_new {
                 self.connections.health.has_sent(stream.connection.location());
                 self.retries.renew();
                 self.stream = Some(stream);
-                return Ok(Some(batch));
+                return Ok(Some(marked));
             }
         }
     }
@@ -179,6 +199,21 @@ impl Reader {
             tries = self.retries.failures(),
             progress = self.progress,
         ))
+    }
+}
+
+/// Whether the first and the last row of `batch` are those of customers in `ids`, or what is wrong with them.
+fn is_of(batch: &RecordBatch, ids: Range<u64>) -> Result<(), String> {
+    let column = batch.column_by_name("customer_id").and_then(|column| column.as_primitive_opt::<Int64Type>());
+    let ends = column.and_then(|column| column.values().first().zip(column.values().last()));
+    let is_in = |id: i64| u64::try_from(id).is_ok_and(|id| ids.contains(&id));
+    match ends {
+        Some((&first, &last)) if !is_in(first) || !is_in(last) => Err(format!(
+            "has the customers {first} to {last} in a batch that is marked as {} to {}",
+            ids.start,
+            ids.end - 1
+        )),
+        _ => Ok(()),
     }
 }
 

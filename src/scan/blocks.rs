@@ -1,7 +1,8 @@
 //! Where a scan is cut: into blocks, each a record batch, and into partitions, each an endpoint and a row group.
 //!
 //! Cuts depend on the model, the table and the dates alone, so every split of the customers, every server and every
-//! number of threads gives the same batches and the same files.
+//! number of threads gives the same batches and the same files. A server whose memory is short sends blocks in parts,
+//! cut at multiples within them: the same rows in more batches, whose marks tell which of them are one block.
 
 use super::Scan;
 use super::part::cut;
@@ -16,6 +17,9 @@ pub const TARGET_BATCH_BYTES: usize = 3 << 19;
 
 /// Rows that a partition has, about.
 pub const TARGET_PARTITION_ROWS: f64 = 1_048_576.0;
+
+/// Parts that a full block has, a power of two: how finely it is cut where memory is short.
+pub const PARTS_OF_BLOCK: u64 = 16;
 
 /// Customers of a block, at most: half a millisecond's work where nearly none of them has a row.
 const MAX_BLOCK_CUSTOMERS: u64 = 1 << 16;
@@ -71,6 +75,14 @@ impl Scan {
         cut_at_multiples(self.ids.clone(), self.block)
     }
 
+    /// The same customers, to be cut into blocks or into parts of them.
+    pub fn cuts(&self) -> Cuts {
+        // What has no customers is begun again when it breaks, and must be cut as before.
+        let least_parts =
+            if self.table.has_customers() { (PARTS_OF_BLOCK / self.block).max(1) } else { PARTS_OF_BLOCK };
+        Cuts { rest: self.ids.clone(), block: self.block, least_parts }
+    }
+
     /// The customers of each partition, in order; together they are the scan. At least one, and at most
     /// [`Partitions::MAX`] where the count asked for keeps to that.
     pub fn partitions(&self, partitions: Partitions) -> Vec<Range<u64>> {
@@ -96,14 +108,55 @@ impl Scan {
     }
 }
 
+/// Customers that are still to be cut into batches.
+#[derive(Debug, Clone)]
+pub struct Cuts {
+    rest: Range<u64>,
+    block: u64,
+    least_parts: u64,
+}
+
+/// What one batch covers: a block, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Its customers.
+    pub ids: Range<u64>,
+    /// The first customer after the block that they are of.
+    pub block_end: u64,
+    /// How much it is, where a full block is [`PARTS_OF_BLOCK`].
+    pub parts: u64,
+}
+
+impl Cuts {
+    /// The parts of a full block that a batch has at least.
+    pub fn least_parts(&self) -> u64 {
+        self.least_parts
+    }
+
+    /// Takes the next customers: up to a multiple of so many parts of a block, rounded down to a power of two.
+    pub fn take(&mut self, parts: u64) -> Option<Cut> {
+        let parts = parts.clamp(self.least_parts, PARTS_OF_BLOCK);
+        let step = ((self.block << parts.ilog2()) / PARTS_OF_BLOCK).max(1);
+        let ids = cut_at_multiples(self.rest.clone(), step).next()?;
+        let block_end = end_of_first(&self.rest, self.block);
+        self.rest.start = ids.end;
+        let parts = ((ids.end - ids.start) * PARTS_OF_BLOCK).div_ceil(self.block);
+        Some(Cut { ids, block_end, parts })
+    }
+}
+
 /// Cuts `ids` after every id that is a multiple of `step`.
-fn cut_at_multiples(ids: Range<u64>, step: u64) -> impl Iterator<Item = Range<u64>> + Send {
-    let mut next = ids.start;
+fn cut_at_multiples(mut ids: Range<u64>, step: u64) -> impl Iterator<Item = Range<u64>> + Send {
     std::iter::from_fn(move || {
-        let start = next;
-        next = ((start - 1) / step + 1).saturating_mul(step).saturating_add(1).min(ids.end);
-        (start < ids.end).then_some(start..next)
+        let first = ids.start..end_of_first(&ids, step);
+        ids.start = first.end;
+        (!first.is_empty()).then_some(first)
     })
+}
+
+/// Where the first of the pieces ends that `ids` has between multiples of `step`.
+fn end_of_first(ids: &Range<u64>, step: u64) -> u64 {
+    ((ids.start - 1) / step + 1).saturating_mul(step).saturating_add(1).min(ids.end)
 }
 
 #[cfg(test)]
@@ -124,6 +177,33 @@ mod tests {
         assert_eq!(ids(150..300), [150..201, 201..300]);
         assert_eq!(ids(100..102), [100..101, 101..102]);
         assert_eq!(ids(5..5), []);
+    }
+
+    #[test]
+    fn cuts_of_any_size_nest_in_the_blocks() {
+        let scan = scan(Table::UsageDaily, 3_000).for_ids(1_000..2_500);
+        let mut cuts = scan.cuts();
+        let mut take = |parts| cuts.take(parts).map(|cut| (cut.ids, cut.block_end, cut.parts));
+        assert_eq!(take(16), Some((1_000..1_025, 1_025, 1)));
+        assert_eq!(take(1), Some((1_025..1_089, 2_049, 1)));
+        assert_eq!(take(7), Some((1_089..1_281, 2_049, 3)));
+        assert_eq!(take(16), Some((1_281..2_049, 2_049, 12)));
+        assert_eq!(take(8), Some((2_049..2_500, 2_500, 8)));
+        assert_eq!(take(1), None);
+        let mut whole = scan.cuts();
+        let blocks: Vec<_> = std::iter::from_fn(|| whole.take(PARTS_OF_BLOCK)).map(|cut| cut.ids).collect();
+        assert_eq!(blocks, scan.blocks().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_can_be_asked_for_in_part_is_cut_down_to_a_customer_and_the_rest_never() {
+        let of_few = Scan { block: 8, ..scan(Table::Customers, 100) };
+        let mut cuts = of_few.cuts();
+        assert_eq!(cuts.least_parts(), 2);
+        assert_eq!(cuts.take(1), Some(Cut { ids: 1..2, block_end: 9, parts: 2 }));
+        let mut curves = scan(Table::RetentionCurves, 1).cuts();
+        assert_eq!(curves.least_parts(), PARTS_OF_BLOCK);
+        assert_eq!(curves.take(1), Some(Cut { ids: 1..5, block_end: 5, parts: 1 }));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod part;
 mod request;
 mod resolve;
 
-pub use blocks::{Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
+pub use blocks::{Cut, Cuts, PARTS_OF_BLOCK, Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
 pub use part::Part;
 pub use request::{AirportScan, BatchMark, KEYS, ScanRequest};
 pub use resolve::{Compression, Naming, Strings};

@@ -1,10 +1,10 @@
 //! What a server gives before it refuses, or closes a connection.
 
-use crate::flight::soon;
+use crate::fixture::soon;
 use crate::support::data_set;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{HandshakeRequest, Ticket};
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use saasgen::error::Result;
 use saasgen::flight::server::{Access, Activity, Limits, Server};
 use std::fs::{self, Permissions};
@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 /// A time that a limit allows: long enough for a machine with other work, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(500);
@@ -48,9 +50,12 @@ impl Limited {
         Self { address, activity, stop, served }
     }
 
+    async fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
     async fn client(&self) -> FlightServiceClient<Channel> {
-        let channel = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap();
-        FlightServiceClient::new(channel)
+        FlightServiceClient::new(self.channel().await)
     }
 
     /// A connection that says `begin` and no more: `true` once the server has closed it.
@@ -158,6 +163,9 @@ async fn a_reader_that_never_reads_is_dropped_and_a_slow_one_is_not() {
     let (mut slow, mut never) = (server.client().await, server.client().await);
     let mut slow = slow.do_get(ticket("usage_daily")).await.unwrap().into_inner();
     let unread = never.do_get(ticket("usage_daily")).await.unwrap();
+    let mut health = HealthClient::new(server.channel().await);
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    soon(watch.message()).await.unwrap().unwrap();
     soon(open.wait_for(|&open| open == 2)).await.unwrap();
     let mut batches = 0;
     while *open.borrow() == 2 || batches < 10 {
@@ -167,8 +175,9 @@ async fn a_reader_that_never_reads_is_dropped_and_a_slow_one_is_not() {
         assert!(batches < 600, "the one that never reads is not dropped");
     }
     assert_eq!(*open.borrow(), 1);
+    assert!(watch.next().now_or_never().is_none(), "whom the server has nothing to say waits on");
     assert!(unread.into_inner().collect::<Vec<_>>().await.iter().any(std::result::Result::is_err));
-    drop(slow);
+    drop((slow, watch, health));
     soon(open.wait_for(|&open| open == 0)).await.unwrap();
     server.stop().await;
 }

@@ -191,6 +191,8 @@ async fn metrics_are_what_was_read_and_refused() {
     assert!(now["saasgen_first_batch_seconds_count"] >= 3.0 && now["saasgen_first_batch_seconds_sum"] > 0.0);
     assert!(now["saasgen_generator_seconds_total"] > before["saasgen_generator_seconds_total"]);
     assert!(now.contains_key("saasgen_generator_queue_depth"));
+    assert_eq!(before["saasgen_blocks_held"], 0.0);
+    assert!(now["saasgen_blocks_held"] > 0.0, "what waits for the reader of `open`");
     let names = |samples: &HashMap<String, f64>| {
         let mut names: Vec<String> = samples.keys().cloned().collect();
         names.sort();

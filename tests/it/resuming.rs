@@ -116,6 +116,15 @@ fn streams_that_are_cut_or_reset_anywhere_go_on() {
     }
 }
 
+/// Streams are cut in mid-block, too, and go on there.
+#[test]
+fn parts_of_blocks_go_on() {
+    let folder = Folder::new();
+    let server = folder.serve(&["--max-blocks", "0"]);
+    let plan = faults(12, &[Fault::Cut, Fault::Reset], 12, BYTES);
+    folder.survive(&server, plan, &["--threads", "2"], "in parts");
+}
+
 #[test]
 fn faults_before_the_first_batch_are_survived() {
     let folder = Folder::of(&["--customers", "2000"]);

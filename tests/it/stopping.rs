@@ -1,6 +1,6 @@
 //! How a server ends: streams that run may end, new ones are refused, and systemd knows.
 
-use crate::flight::{Fixture, soon};
+use crate::fixture::{Fixture, soon};
 use crate::program::{Serve, saasgen};
 use crate::support::{concat, data_set, rows};
 use arrow_flight::decode::DecodedPayload;

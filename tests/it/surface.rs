@@ -1,6 +1,6 @@
 //! What Flight has besides reading: actions, handshake, polling, and what is not here.
 
-use crate::flight::Fixture;
+use crate::fixture::Fixture;
 use crate::support::{data_set, data_set_of, scan};
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, Criteria, Empty, FlightData,

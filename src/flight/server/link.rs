@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -21,13 +22,14 @@ pub(super) struct Link {
     pub begun: CancellationToken,
     /// Cancelled when the connection is to be closed, or is.
     pub closed: CancellationToken,
+    opened: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
-    /// By number: since when the client has had something to read; `None` where it waits for the server.
-    calls: HashMap<u64, Option<Instant>>,
+    /// By number.
+    calls: HashMap<u64, Arc<Unread>>,
     next_call: u64,
     idle_since: Instant,
 }
@@ -39,6 +41,7 @@ impl Link {
             is_refused,
             begun: CancellationToken::new(),
             closed: CancellationToken::new(),
+            opened: Instant::now(),
             state: Mutex::new(State { calls: HashMap::new(), next_call: 0, idle_since: Instant::now() }),
         })
     }
@@ -52,18 +55,22 @@ impl Link {
         let mut state = self.state();
         let number = state.next_call;
         state.next_call += 1;
-        state.calls.insert(number, None);
-        OpenCall { link: Arc::clone(self), number }
+        let unread = Arc::<Unread>::default();
+        state.calls.insert(number, Arc::clone(&unread));
+        OpenCall { link: Arc::clone(self), number, unread }
     }
 
     /// Closes the connection where its client is too slow: to begin, to call, or to read.
     pub async fn watch(self: Arc<Self>, limits: Limits) {
-        let slow = tokio::select! {
-            () = self.closed.cancelled() => return,
-            begun = timeout(limits.handshake, self.begun.cancelled()) => match begun {
+        let waited = async {
+            match timeout(limits.handshake, self.begun.cancelled()).await {
                 Ok(()) => self.waited_enough(&limits).await,
                 Err(_) => "--handshake-timeout: it sent no HTTP/2 preface",
-            },
+            }
+        };
+        let slow = tokio::select! {
+            () = self.closed.cancelled() => return,
+            slow = waited => slow,
         };
         tracing::info!(peer = %self.peer, "closed a connection by {slow}");
         self.closed.cancel();
@@ -78,9 +85,32 @@ impl Link {
             if state.calls.is_empty() && state.idle_since.elapsed() > idle {
                 return "--idle-timeout: no call was open";
             }
-            if state.calls.values().flatten().any(|since| since.elapsed() > limits.stall) {
+            let now = self.opened.elapsed();
+            if state.calls.values().any(|unread| unread.lasts_at(now) > limits.stall) {
                 return "--stall-timeout: it left an answer unread";
             }
+        }
+    }
+}
+
+/// Since when the client has had something to read: microseconds from the connection's opening on, zero where it waits
+/// for the server. Not behind the lock, for every frame changes it.
+#[derive(Debug, Default)]
+struct Unread(AtomicU64);
+
+impl Unread {
+    fn begin_at(&self, now: Duration) {
+        self.0.store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn lasts_at(&self, now: Duration) -> Duration {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => now.saturating_sub(Duration::from_micros(since)),
         }
     }
 }
@@ -90,17 +120,18 @@ impl Link {
 pub(super) struct OpenCall {
     link: Arc<Link>,
     number: u64,
+    unread: Arc<Unread>,
 }
 
 impl OpenCall {
     /// The next of the answer is the client's to read.
     pub fn is_sent(&self) {
-        self.link.state().calls.insert(self.number, Some(Instant::now()));
+        self.unread.begin_at(self.link.opened.elapsed());
     }
 
     /// The next of the answer is the server's to make.
     pub fn is_awaited(&self) {
-        self.link.state().calls.insert(self.number, None);
+        self.unread.end();
     }
 }
 
@@ -109,5 +140,21 @@ impl Drop for OpenCall {
         let mut state = self.link.state();
         state.calls.remove(&self.number);
         state.idle_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_ends_with_its_connection() {
+        let link = Link::new("somebody", false);
+        link.begun.cancel();
+        let watch = tokio::spawn(Arc::clone(&link).watch(Limits::default()));
+        // It waits for the client to be slow by now.
+        tokio::task::yield_now().await;
+        link.closed.cancel();
+        timeout(Duration::from_secs(30), watch).await.expect("it ends").unwrap();
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct Metrics {
     bytes: Family<OfTable, Counter>,
     refusals: Family<OfRefusal, Counter>,
     streams_open: Gauge,
+    blocks_held: Gauge<f64, AtomicU64>,
     pub first_batch_seconds: Histogram,
     /// Of all generating threads together.
     pub generator_seconds: Counter<f64, AtomicU64>,
@@ -66,6 +67,7 @@ impl Default for Metrics {
             bytes: Family::default(),
             refusals: Family::default(),
             streams_open: Gauge::default(),
+            blocks_held: Gauge::default(),
             first_batch_seconds: Histogram::new(FIRST_BATCH_SECONDS),
             generator_seconds: Counter::default(),
             queue_depth: Gauge::default(),
@@ -90,6 +92,11 @@ impl Metrics {
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("saasgen_build", "The program's version", build);
         registry.register("saasgen_streams_open", "DoGet streams open", self.streams_open.clone());
+        registry.register(
+            "saasgen_blocks_held",
+            "Full blocks' worth generated, or being generated, and not yet sent",
+            self.blocks_held.clone(),
+        );
         registry.register("saasgen_streams", "DoGet streams ended", self.streams.clone());
         registry.register("saasgen_rows", "Rows handed to connections", self.rows.clone());
         registry.register("saasgen_bytes", "Bytes of gRPC messages handed to connections", self.bytes.clone());
@@ -125,8 +132,9 @@ impl Metrics {
         self.refusals.get_or_create(&OfRefusal { cause: cause.name() }).inc();
     }
 
-    /// All of it as OpenMetrics text, with so many streams open.
-    pub fn text(&self, streams_open: u64) -> Result<String, fmt::Error> {
+    /// All of it as OpenMetrics text, with so many streams open and so many blocks held.
+    pub fn text(&self, streams_open: u64, blocks_held: f64) -> Result<String, fmt::Error> {
+        self.blocks_held.set(blocks_held);
         self.streams_open.set(i64::try_from(streams_open).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry).map(|()| text)

@@ -3,6 +3,7 @@
 mod access;
 mod actions;
 mod airport;
+mod budget;
 mod caller;
 mod drain;
 mod flights;
@@ -12,6 +13,7 @@ mod link;
 mod listen;
 mod metrics;
 mod pool;
+mod read_ahead;
 mod refusal;
 mod requests;
 mod scrape;
@@ -34,6 +36,7 @@ use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use arrow_flight::{FlightDescriptor, FlightInfo};
+use budget::Budget;
 use bytes::Bytes;
 use drain::Drain;
 use flights::Flights;
@@ -68,6 +71,7 @@ pub struct Activity {
     open_streams: watch::Sender<u64>,
     /// By the names that tokens have.
     streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
+    budget: Arc<Budget>,
     metrics: Metrics,
 }
 
@@ -88,7 +92,9 @@ impl Activity {
     /// [`Error::Internal`] where it can't be encoded, which is a fault of this program.
     pub fn to_open_metrics(&self) -> Result<String> {
         let open = *self.open_streams.borrow();
-        self.metrics.text(open).map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
+        self.metrics
+            .text(open, self.budget.held_blocks())
+            .map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
     }
 }
 
@@ -248,7 +254,7 @@ pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
 /// # Errors
 /// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
 pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Vec<Bytes>> {
-    Ok(wire::Encoder::new(scan).batch(batch, next_id)?.into_pieces().into())
+    Ok(wire::Encoder::new(scan).batch(batch, next_id, next_id)?.into_pieces().into())
 }
 
 /// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.

@@ -1,26 +1,28 @@
 //! A scan as a stream of Flight messages, generated as they are asked for.
 
 use super::Activity;
+use super::budget::Share;
 use super::limits::Limits;
 use super::pool::{Panicked, Pool};
+use super::read_ahead::ReadAhead;
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
-use crate::scan::Scan;
+use crate::scan::{Cut, Cuts, Scan};
 use crate::tables::Table;
+use futures::FutureExt as _;
 use futures::stream::{self, Stream, StreamExt};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-/// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
-const READ_AHEAD: usize = 3;
-
 /// Counts a stream as open while it lives, and as one of its name's.
 pub(super) struct OpenStream {
     activity: Arc<Activity>,
     name: Option<Arc<str>>,
+    /// Blocks that all streams hold together.
+    blocks: u64,
 }
 
 impl OpenStream {
@@ -42,7 +44,7 @@ impl OpenStream {
             *open += 1;
         }
         // From here on, dropping it takes the name's count back.
-        let open = Self { activity: Arc::clone(activity), name: name.cloned() };
+        let open = Self { activity: Arc::clone(activity), name: name.cloned(), blocks: limits.blocks };
         let most = limits.streams;
         let is_counted = activity.open_streams.send_if_modified(|open| {
             let has_room = *open < most;
@@ -55,6 +57,11 @@ impl OpenStream {
             )));
         }
         Ok(open)
+    }
+
+    /// Its share of the memory for blocks.
+    fn share(&self) -> Share {
+        Share::new(&self.activity.budget, self.blocks)
     }
 }
 
@@ -72,48 +79,45 @@ impl Drop for OpenStream {
     }
 }
 
-/// The schema, the dictionaries, then each block that has rows. At most [`READ_AHEAD`] blocks are held; dropping the
-/// stream stops its generation within one block a thread.
+/// The schema, the dictionaries, then each block that has rows, in parts where the server's memory is short. What is made
+/// ahead is bounded, as [`ReadAhead`] has it; dropping the stream stops its generation within one block a thread.
 pub(super) fn messages(scan: Scan, pool: Pool, open: OpenStream) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(Encoder::new(&scan));
-    let (table, ids) = (scan.table(), scan.blocks());
+    let (table, cuts) = (scan.table(), scan.cuts());
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
-    let generate = move |ids: Range<u64>| {
-        let batch = batches.batch(ids.clone())?;
-        if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, ids.end).map(Some) }
+    let generate = move |cut: Cut| {
+        let batch = batches.batch(cut.ids.clone())?;
+        if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, cut.ids.end, cut.block_end).map(Some) }
     };
-    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, ids, generate, pool, open)))
+    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, cuts, generate, pool, open)))
 }
 
-/// What `generate` makes of each block of `ids`, in order; those that have nothing are left out. Where it panics, the
+/// What `generate` makes of each of `cuts`, in order; those that have nothing are left out. Where it panics, the
 /// stream has an error, and the log the panic's words.
 fn blocks(
     table: Table,
-    mut ids: impl Iterator<Item = Range<u64>> + Send + 'static,
-    generate: impl Fn(Range<u64>) -> Result<Option<Message>> + Send + Sync + 'static,
+    cuts: Cuts,
+    generate: impl Fn(Cut) -> Result<Option<Message>> + Send + Sync + 'static,
     pool: Pool,
     open: OpenStream,
 ) -> impl Stream<Item = Result<Message>> {
     let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
-    let make = move |ids: Range<u64>| {
-        let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), ids.clone());
+    let share = open.share();
+    let make = move |cut: Cut| {
+        // Moves the counter into the stream.
+        let _ = &open;
+        let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), cut.ids.clone());
         let job = pool.run(move || {
             activity.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
-            let message = generate(ids);
+            let message = generate(cut);
             activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
             message
         });
-        async move { job.await.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked))) }
+        async move { job.await.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked))) }.boxed()
     };
-    // The first block has the processors to itself: made beside the next two, it came after up to 10 ms, and now 6.
-    let first = stream::iter(ids.next()).then(make.clone());
-    first.chain(stream::iter(ids).map(make).buffered(READ_AHEAD)).filter_map(move |message| {
-        // Moves the counter into the stream.
-        let _ = &open;
-        std::future::ready(message.transpose())
-    })
+    ReadAhead::new(cuts, share, make)
 }
 
 /// What a client is told of a panic. Its words are for those who run the server.
@@ -179,12 +183,12 @@ mod tests {
         let activity = Arc::<Activity>::default();
         let pool = Pool::new(2, activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
-        let generate = move |ids: Range<u64>| match ids.start {
+        let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),
-            _ => encoder.batch(&batches.batch(ids.clone())?, ids.end).map(Some),
+            _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
         let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
-        let panics = blocks(Table::UsageDaily, scan().blocks(), generate, pool.clone(), open());
+        let panics = blocks(Table::UsageDaily, scan().cuts(), generate, pool.clone(), open());
         let others = messages(scan(), pool, open()).unwrap();
         let (mut panics, mut others) = (watched(panics, &activity), watched(others, &activity));
         // Both are under way, by turns on the same threads.

@@ -114,11 +114,13 @@ impl Encoder {
         head.map(|message| message.into_flight(&[])).collect()
     }
 
-    /// The rows of `batch`, marked with the first customer after it. Dictionaries have gone before, in the head.
-    pub fn batch(&self, batch: &RecordBatch, next_id: u64) -> Result<Message> {
+    /// The rows of `batch`, marked with the first customer after it, and with that after its block where it is a part of
+    /// one. Dictionaries have gone before, in the head.
+    pub fn batch(&self, batch: &RecordBatch, next_id: u64, block_end: u64) -> Result<Message> {
         let mark = match &self.airport_ids {
             Some(ids) => airport::progress(ids, next_id)?,
-            None => BatchMark { next_id }.encode_to_vec(),
+            // Zero is not sent.
+            None => BatchMark { next_id, block_end: if block_end == next_id { 0 } else { block_end } }.encode_to_vec(),
         };
         let last = self.ipc_messages(batch)?.pop();
         let last = last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?;
