@@ -141,28 +141,21 @@ def slowly_read(server, hoards):
             reader.wait()
 
 
-def slow_readers(saasgen):
+def slow_readers(saasgen, hoards):
     with serving(saasgen) as server:
         before = rows_per_second(server.uri)
-        with slowly_read(server, hoards=False):
+        with slowly_read(server, hoards):
+            # Clients fill what they read ahead into as fast as anybody reads, and are slow from then on.
+            time.sleep(FILL_SECONDS if hoards else 0)
             among = rows_per_second(server.uri)
         peak = server.mib("VmHWM")
         server.settle(float("inf"))
         # Machines drift.
         alone = (before + rows_per_second(server.uri)) / 2
-    print(f"{SLOW_READERS} slow readers: peak {peak:.0f} MiB (bar {MAX_MIB}); a fast reader gets {among / 1e6:.1f}M rows/s, "
-          f"{among / alone:.2f} of what it gets alone (bar {MIN_SPEED})", flush=True)
+    print(f"{SLOW_READERS} slow readers{' whose clients read ahead' if hoards else ''}: peak {peak:.0f} MiB (bar {MAX_MIB}); "
+          f"a fast reader gets {among / 1e6:.1f}M rows/s, {among / alone:.2f} of what it gets alone (bar {MIN_SPEED})",
+          flush=True)
     return peak <= MAX_MIB and among >= MIN_SPEED * alone
-
-
-def hoarding_readers(saasgen):
-    """The same with clients that take what nobody has asked for yet: how fast that goes is no matter, but what it costs."""
-    with serving(saasgen) as server:
-        with slowly_read(server, hoards=True):
-            time.sleep(FILL_SECONDS)
-        peak = server.mib("VmHWM")
-    print(f"{SLOW_READERS} slow readers whose clients read ahead: peak {peak:.0f} MiB (bar {MAX_MIB})", flush=True)
-    return peak <= MAX_MIB
 
 
 def leave(uri, count, seed):
@@ -247,7 +240,8 @@ def mixed(saasgen, seconds):
 
 def main():
     saasgen, seconds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 120
-    parts = {"slow": slow_readers, "hoarding": hoarding_readers, "leavers": leavers,
+    parts = {"slow": lambda saasgen: slow_readers(saasgen, hoards=False),
+             "hoarding": lambda saasgen: slow_readers(saasgen, hoards=True), "leavers": leavers,
              "mix": lambda saasgen: mixed(saasgen, seconds)}
     chosen = [parts[sys.argv[3]]] if len(sys.argv) > 3 else parts.values()
     sys.exit(not all([part(saasgen) for part in chosen]))
