@@ -121,6 +121,33 @@ async fn who_does_not_begin_or_call_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sends_byte_by_byte_is_dropped() {
+    // Headers of 16 kB, of which a byte comes at a time: none of the pauses is long.
+    const HEADERS: &[u8] = &[0, 64, 0, 1, 4, 0, 0, 0, 1];
+    let limits = Limits { handshake: SHORT, idle: SHORT, ..Limits::default() };
+    let server = Limited::start(limits, Access::default()).await;
+    for begin in [&[][..], &[PREFACE, SETTINGS, HEADERS].concat()] {
+        let (mut from, mut to) = TcpStream::connect(server.address).await.unwrap().into_split();
+        to.write_all(begin).await.unwrap();
+        let rest: &[u8] = if begin.is_empty() { PREFACE } else { &[0x83; 1 << 14] };
+        let mut answer = Vec::new();
+        let closed = tokio::spawn(async move { from.read_to_end(&mut answer).await });
+        let mut sent = 0;
+        for byte in rest {
+            if closed.is_finished() || to.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sent += 1;
+            tokio::time::sleep(SHORT / 10).await;
+        }
+        let _ = soon(closed).await.unwrap();
+        // At a twentieth of a second each; pings would find it out after 1,600.
+        assert!(sent > 1 && sent < rest.len().min(400), "{sent} bytes were taken");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_gives_no_sign_of_life_is_dropped() {
     let limits = Limits { keepalive: SHORT, keepalive_answer: SHORT, ..Limits::default() };
     let server = Limited::start(limits, Access::default()).await;
