@@ -2,8 +2,8 @@
 //!
 //! Each batch is marked with the customer to resume at. When a stream breaks, the endpoint's ticket is asked again from
 //! there on, of another server where there is one. Blocks are cut at the same customers whoever makes them, and put
-//! together again where they come in parts, so what comes is the same as without the break. A table without customers can't be asked for in part: it is begun again, and
-//! what came already is passed over.
+//! together again where they come in parts, so what comes is the same as without the break. A table without customers
+//! can't be asked for in part: it is begun again, and what came already is passed over.
 
 use super::batch_stream::{BatchStream, Marked};
 use super::client::Endpoint;

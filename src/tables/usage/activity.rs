@@ -159,10 +159,10 @@ impl Group {
     #[inline(always)]
     fn limits<'a>(&self, laws: &'a PlanLaws, shares: &'a Shares) -> (&'a [u16; GROUP], &'a [u16; GROUP]) {
         let first_age = self.number * GROUP;
-        let thresholds = laws.active_upper[first_age..].first_chunk();
-        let shares_of_days = shares.upper[self.signup + first_age..].first_chunk();
         // Both are filled up with zeros by a group and more.
-        (thresholds.unwrap_or(&[0; GROUP]), shares_of_days.unwrap_or(&[0; GROUP]))
+        let (thresholds, _) = laws.active_upper[first_age..].as_chunks();
+        let (shares_of_days, _) = shares.upper[self.signup + first_age..].as_chunks();
+        (&thresholds[0], &shares_of_days[0])
     }
 
     #[cold]

@@ -147,10 +147,7 @@ impl NarrowLaw {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw(&self, slots: &[u32; SLOTS], words: &[u32; ROWS]) -> Drawn {
-        let (upper, lower) = halves(words);
-        let bits = _mm512_set1_epi16(self.bits as i16);
-        let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
-        let rest = _mm512_shldv_epi16(upper, lower, bits);
+        let (own, rest) = own_and_rest(words, _mm512_set1_epi16(self.bits as i16));
         let (limits, others) = match &self.chunks[..] {
             [] => load(slots, _mm512_add_epi16(own, _mm512_set1_epi16(self.base as i16))),
             chunks => {
@@ -173,7 +170,6 @@ impl NarrowLaws {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw_events(&self, sessions: &[i32; ROWS], words: &[u32; ROWS]) -> Drawn {
-        let (upper, lower) = halves(words);
         let (_, sessions) = halves(&must_cast(*sessions));
         let laws = &self.events;
         let [mut bits, mut base, mut first] =
@@ -185,12 +181,20 @@ impl NarrowLaws {
             base = _mm512_mask_blend_epi16(here, base, look_up(&laws.base[number], sessions));
             first = _mm512_mask_blend_epi16(here, first, look_up(&laws.first[number], sessions));
         }
-        let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
-        let rest = _mm512_shldv_epi16(upper, lower, bits);
+        let (own, rest) = own_and_rest(words, bits);
         let (limits, others) = load(&self.slots, _mm512_add_epi16(own, base));
         let drawn = choose(own, rest, limits, others);
         Drawn { values: _mm512_add_epi16(drawn.values, first), ..drawn }
     }
+}
+
+/// The slot of each word, which its first `bits` number, and the 16 bits behind them.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+#[inline]
+fn own_and_rest(words: &[u32; ROWS], bits: __m512i) -> (__m512i, __m512i) {
+    let (upper, lower) = halves(words);
+    let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
+    (own, _mm512_shldv_epi16(upper, lower, bits))
 }
 
 /// Own where the rest is below the limit, else the other.
