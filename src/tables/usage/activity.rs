@@ -30,9 +30,6 @@ use std::ops::Range;
 /// Ages tested together.
 pub(in crate::tables) const GROUP: usize = 8 * LANES;
 
-/// What a group's rows may take of `ages`, of which 32 are written at a time.
-pub(super) const ROOM: usize = GROUP + 32;
-
 /// Rows that there is room for before the first is found: a block's, about.
 const MOST_ROWS_AT_FIRST: usize = 1 << 16;
 
@@ -71,7 +68,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
     let profiles = Profiles::of(data_set, ids.clone());
     let mut found = ActiveDays {
         runs: Vec::with_capacity(profiles.plan.len()),
-        ages: vec![0; MOST_ROWS_AT_FIRST.min(profiles.plan.len() * 48) + ROOM],
+        ages: Vec::with_capacity(MOST_ROWS_AT_FIRST.min(profiles.plan.len() * 48) + GROUP),
         ..ActiveDays::default()
     };
     let most_groups = (window_days as usize).div_ceil(GROUP);
@@ -98,29 +95,29 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
                 bits[place] = if has_ties { group.below_exactly(&draws, laws, shares) } else { below };
             }
         }
-        let before = found.rows;
+        let before = found.ages.len();
         let first_age = (first_group * GROUP) as u16;
         let active = if days.existing.is_some() { &existing } else { &logged };
         for (place, &bits) in active[..groups].iter().enumerate() {
             let first_age = first_age + (place * GROUP) as u16;
-            let slots = found.room();
             match_target! {
                 "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
-                    avx512::write_ages(slots, first_age, bits),
-                _ => write_ages(slots, first_age, bits),
+                    avx512::add_ages(&mut found.ages, first_age, bits),
+                _ => add_ages(&mut found.ages, first_age, bits),
             }
-            found.rows += bits.count_ones() as usize;
         }
-        if found.rows > before {
-            found.runs.push(Run { customer, plan, signup, rows: found.rows - before });
+        let rows = found.ages.len() - before;
+        if rows > 0 {
+            found.runs.push(Run { customer, plan, signup, rows });
         }
         if days.existing.is_some() {
-            for &age in &found.ages[before..found.rows] {
+            for &age in &found.ages[before..] {
                 let place = usize::from(age - first_age);
                 found.logged.push(logged[place / GROUP] >> (place % GROUP) & 1 == 1);
             }
         }
     }
+    found.rows = found.ages.len();
     found.ages.resize(found.rows + LANES, 0);
     found
 }
@@ -215,30 +212,18 @@ static PLACES: [[u16; 8]; 256] = {
     places
 };
 
-/// Writes the age of each bit that is set, from the first on. No branch depends on the bits: eight ages are written at a
-/// time, as many of them kept as there are bits, and the rest written over.
+/// Adds the age of each bit that is set, from the first on. No branch depends on the bits: eight ages are added at a
+/// time, and as many of them kept as there are bits.
 #[inline(always)]
-fn write_ages(slots: &mut [u16; ROOM], first_age: u16, bits: u64) {
-    let mut count = 0;
+fn add_ages(ages: &mut Vec<u16>, first_age: u16, bits: u64) {
     for (eighth, bits) in bits.to_le_bytes().into_iter().enumerate() {
-        let mut ages = PLACES[usize::from(bits)];
-        for age in &mut ages {
+        let mut of_bits = PLACES[usize::from(bits)];
+        for age in &mut of_bits {
             *age += first_age + eighth as u16 * 8;
         }
-        slots[count..count + 8].copy_from_slice(&ages);
-        count += bits.count_ones() as usize;
-    }
-}
-
-impl ActiveDays {
-    /// Where a group's ages go.
-    #[inline(always)]
-    fn room(&mut self) -> &mut [u16; ROOM] {
-        if self.ages.len() < self.rows + ROOM {
-            self.ages.resize((self.rows + ROOM) * 2, 0);
-        }
-        let (room, _) = self.ages[self.rows..].as_chunks_mut();
-        &mut room[0]
+        let kept = ages.len() + bits.count_ones() as usize;
+        ages.extend_from_slice(&of_bits);
+        ages.truncate(kept);
     }
 }
 
@@ -246,19 +231,19 @@ impl ActiveDays {
 mod tests {
     use super::*;
 
-    type Tested = ((u64, bool), [u16; ROOM]);
+    type Tested = ((u64, bool), Vec<u16>);
 
     /// By this machine's vector units.
     #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt"))]
     fn tested(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u16; GROUP], bits: u64) -> Tested {
-        let mut ages = [0; ROOM];
+        let mut ages = Vec::new();
         let below = match_target! {
             "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => {
-                avx512::write_ages(&mut ages, 500, bits);
+                avx512::add_ages(&mut ages, 500, bits);
                 avx512::below(draws, thresholds, shares)
             },
             _ => {
-                write_ages(&mut ages, 500, bits);
+                add_ages(&mut ages, 500, bits);
                 below(draws, thresholds, shares)
             },
         };
@@ -266,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn vector_units_test_and_write_as_plain_code_does() {
+    fn vector_units_test_and_add_as_plain_code_does() {
         let words = |item| Address { customer: 1, item, purpose: Purpose::Activity }.words(7);
         for item in 0..2_000 {
             let [a, b, c, d] = words(item);
@@ -284,12 +269,11 @@ mod tests {
             let bits = [0, u64::MAX, u64::from(c) << 32 | u64::from(d), u64::from(a) << 7][item as usize % 4];
             let (of_draws, ages) = tested(&draws, &thresholds, &shares, bits);
             assert_eq!(of_draws, below(&draws, &thresholds, &shares), "{item}");
-            let mut plain = [0; ROOM];
-            write_ages(&mut plain, 500, bits);
-            let count = bits.count_ones() as usize;
-            assert_eq!(ages[..count], plain[..count], "{item}");
+            let mut plain = Vec::new();
+            add_ages(&mut plain, 500, bits);
+            assert_eq!(ages, plain, "{item}");
             let expected = (0..GROUP as u16).filter(|age| bits >> age & 1 == 1).map(|age| 500 + age);
-            assert!(expected.eq(plain[..count].iter().copied()), "{item}");
+            assert!(expected.eq(plain), "{item}");
         }
     }
 

@@ -10,10 +10,10 @@
 //!     value       own where rest < limit, else other      where they tie, the whole word decides
 //! ```
 
-use super::activity::{ActiveDays, GROUP, ROOM, Run};
+use super::activity::{ActiveDays, GROUP, Run};
 use super::narrow::{CHUNK, NarrowLaw, NarrowLaws, SLOTS};
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose};
+use crate::random::{Address, Alias, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
 use bytemuck::must_cast;
@@ -31,13 +31,15 @@ struct Drawn {
     ties: u32,
 }
 
-/// What makes the columns, and what is made of them so far: sessions always, the others where they are wanted. Behind
-/// the last row there may be more, of no meaning.
+/// What makes the columns, and what is made of them so far.
 struct Maker<'a> {
     data_set: &'a DataSet,
     narrow: &'a NarrowLaws,
     /// The words of the rows that are worked on, by column.
     words: [Vec<u32>; 3],
+    /// Of the rows that are worked on; behind the last, more of no meaning.
+    sessions: Vec<u16>,
+    /// Those that are wanted.
     columns: [Option<Vec<i32>>; 3],
 }
 
@@ -49,7 +51,8 @@ pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDay
         data_set,
         narrow,
         words: [(); 3].map(|()| vec![0; most_rows]),
-        columns: [true, wanted[1], wanted[2]].map(|wanted| wanted.then(|| Vec::with_capacity(active.rows + ROWS))),
+        sessions: vec![0; most_rows],
+        columns: wanted.map(|wanted| wanted.then(|| Vec::with_capacity(active.rows + ROWS))),
     };
     let (mut runs, mut made) = (&active.runs[..], 0);
     while !runs.is_empty() {
@@ -62,18 +65,14 @@ pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDay
             );
             (count, rows) = (count + 1, rows + runs[count].rows);
         }
-        for column in maker.columns.iter_mut().flatten() {
-            column.resize(made + rows + ROWS, 0);
-        }
         maker.draw_by_plan(&runs[..count], made);
-        maker.draw_by_sessions(rows, made);
+        maker.draw_by_sessions(rows);
         (runs, made) = (&runs[count..], made + rows);
+        for column in maker.columns.iter_mut().flatten() {
+            column.truncate(made);
+        }
     }
-    let mut columns = maker.columns.map(Option::unwrap_or_default);
-    for column in &mut columns {
-        column.truncate(made);
-    }
-    columns
+    maker.columns.map(Option::unwrap_or_default)
 }
 
 impl Maker<'_> {
@@ -97,50 +96,49 @@ impl Maker<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw_by_plan(&mut self, runs: &[Run], made: usize) {
+        let [all_sessions, all_minutes, _] = &mut self.columns;
         let mut first = 0;
         for run in runs {
             let plan = usize::from(run.plan);
             let PlanLaws { sessions, minutes, .. } = &self.data_set.laws().plans[plan];
-            let laws = [(sessions, &self.narrow.sessions[plan]), (minutes, &self.narrow.minutes[plan])];
             for row in (first..first + run.rows).step_by(ROWS) {
-                for ((column, words), (exact, law)) in self.columns.iter_mut().zip(&self.words).zip(laws) {
-                    let Some(column) = column else { continue };
-                    let words = rows_from(words, row);
-                    let drawn = law.draw(&self.narrow.slots, &words);
-                    let rows = &mut column[made + row..][..ROWS];
-                    write(rows, drawn.values, law.first);
-                    if drawn.ties != 0 {
-                        settle(rows, drawn.ties, |place| exact.value(words[place]));
-                    }
+                let words = rows_from(&self.words[0], row);
+                let drawn = self.narrow.sessions[plan].draw(&self.narrow.slots, words).settled(words, |_| sessions);
+                self.sessions[row..row + ROWS].copy_from_slice(&must_cast::<_, [u16; ROWS]>(drawn));
+                append(all_sessions, drawn);
+                if all_minutes.is_some() {
+                    let words = rows_from(&self.words[1], row);
+                    let drawn = self.narrow.minutes[plan].draw(&self.narrow.slots, words).settled(words, |_| minutes);
+                    append(all_minutes, drawn);
                 }
             }
             first += run.rows;
+            for column in [&mut *all_sessions, all_minutes].into_iter().flatten() {
+                column.truncate(made + first);
+            }
         }
     }
 
-    /// Events of so many rows from `made` on, if they are wanted, by the sessions that are there.
+    /// Events of so many rows, if they are wanted, by the sessions that are there.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
-    fn draw_by_sessions(&mut self, rows: usize, made: usize) {
-        let [Some(sessions), _, Some(events)] = &mut self.columns else { return };
+    fn draw_by_sessions(&mut self, rows: usize) {
+        let events = &mut self.columns[2];
+        if events.is_none() {
+            return;
+        }
+        let laws = &self.data_set.laws().feature_events;
         for row in (0..rows).step_by(ROWS) {
-            let (words, sessions) = (rows_from(&self.words[2], row), rows_from(sessions, made + row));
-            let drawn = self.narrow.draw_events(&sessions, &words);
-            let rows = &mut events[made + row..][..ROWS];
-            write(rows, drawn.values, 0);
-            if drawn.ties != 0 {
-                let exact = &self.data_set.laws().feature_events;
-                settle(rows, drawn.ties, |place| exact[sessions[place] as usize].value(words[place]));
-            }
+            let (words, sessions) = (rows_from(&self.words[2], row), rows_from(&self.sessions, row));
+            let drawn = self.narrow.draw_events(must_cast(*sessions), words);
+            append(events, drawn.settled(words, |place| &laws[usize::from(sessions[place])]));
         }
     }
 }
 
 #[inline(always)]
-fn rows_from<T: Copy + Default>(column: &[T], row: usize) -> [T; ROWS] {
-    let mut rows = [T::default(); ROWS];
-    rows.copy_from_slice(&column[row..row + ROWS]);
-    rows
+fn rows_from<T>(column: &[T], row: usize) -> &[T; ROWS] {
+    &column[row..].as_chunks().0[0]
 }
 
 impl NarrowLaw {
@@ -161,7 +159,7 @@ impl NarrowLaw {
                 (limits, others)
             }
         };
-        choose(own, rest, limits, others)
+        choose(own, rest, limits, others).plus(_mm512_set1_epi16(self.first as i16))
     }
 }
 
@@ -169,8 +167,7 @@ impl NarrowLaws {
     /// Events of rows with these sessions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
-    fn draw_events(&self, sessions: &[i32; ROWS], words: &[u32; ROWS]) -> Drawn {
-        let (_, sessions) = halves(&must_cast(*sessions));
+    fn draw_events(&self, sessions: __m512i, words: &[u32; ROWS]) -> Drawn {
         let laws = &self.events;
         let [mut bits, mut base, mut first] =
             [look_up(&laws.bits[0], sessions), look_up(&laws.base[0], sessions), look_up(&laws.first[0], sessions)];
@@ -183,8 +180,33 @@ impl NarrowLaws {
         }
         let (own, rest) = own_and_rest(words, bits);
         let (limits, others) = load(&self.slots, _mm512_add_epi16(own, base));
-        let drawn = choose(own, rest, limits, others);
-        Drawn { values: _mm512_add_epi16(drawn.values, first), ..drawn }
+        choose(own, rest, limits, others).plus(first)
+    }
+}
+
+impl Drawn {
+    /// Each as much more.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
+    fn plus(self, first: __m512i) -> Self {
+        Self { values: _mm512_add_epi16(self.values, first), ..self }
+    }
+
+    /// With ties settled by the whole word, by the law of each.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
+    fn settled<'a>(self, words: &[u32; ROWS], law: impl Fn(usize) -> &'a Alias) -> __m512i {
+        if self.ties == 0 {
+            return self.values;
+        }
+        let mut values: [u16; ROWS] = must_cast(self.values);
+        for (place, value) in values.iter_mut().enumerate() {
+            if self.ties >> place & 1 == 1 {
+                // Narrow laws have no value that 16 bits don't hold.
+                *value = law(place).value(words[place]) as u16;
+            }
+        }
+        must_cast(values)
     }
 }
 
@@ -245,25 +267,14 @@ fn load(slots: &[u32; SLOTS], places: __m512i) -> (__m512i, __m512i) {
     halves(&found)
 }
 
-/// Writes 32 rows, each `first` more than the 16 bits say.
+/// Adds 32 rows to `column`, if it is wanted.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn write(rows: &mut [i32], values: __m512i, first: i32) {
-    let first = _mm512_set1_epi32(first);
-    let halves = [_mm512_castsi512_si256(values), _mm512_extracti64x4_epi64::<1>(values)];
-    for (rows, half) in rows.chunks_exact_mut(ROWS / 2).zip(halves) {
-        let wide: [i32; ROWS / 2] = must_cast(_mm512_add_epi32(_mm512_cvtepu16_epi32(half), first));
-        rows.copy_from_slice(&wide);
-    }
-}
-
-/// Sets those of 32 rows that tied.
-#[cold]
-fn settle(rows: &mut [i32], mut ties: u32, value: impl Fn(usize) -> i32) {
-    while ties != 0 {
-        let place = ties.trailing_zeros() as usize;
-        rows[place] = value(place);
-        ties &= ties - 1;
+fn append(column: &mut Option<Vec<i32>>, values: __m512i) {
+    let Some(column) = column else { return };
+    for half in [_mm512_castsi512_si256(values), _mm512_extracti64x4_epi64::<1>(values)] {
+        let wide: [i32; ROWS / 2] = must_cast(_mm512_cvtepu16_epi32(half));
+        column.extend_from_slice(&wide);
     }
 }
 
@@ -282,10 +293,10 @@ pub(super) fn below(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u
     (u64::from(bits[0]) | u64::from(bits[1]) << 32, ties != 0)
 }
 
-/// As [`super::activity::write_ages`].
+/// As [`super::activity::add_ages`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
-pub(super) fn write_ages(slots: &mut [u16; ROOM], first_age: u16, bits: u64) {
+pub(super) fn add_ages(ages: &mut Vec<u16>, first_age: u16, bits: u64) {
     const PLACES: [u16; GROUP] = {
         let mut places = [0; GROUP];
         let mut age = 0;
@@ -297,9 +308,10 @@ pub(super) fn write_ages(slots: &mut [u16; ROOM], first_age: u16, bits: u64) {
     };
     let places: [__m512i; 2] = must_cast(PLACES);
     let first_age = _mm512_set1_epi16(first_age as i16);
-    let (lower, upper) = (bits as u32, (bits >> 32) as u32);
-    for (places, bits, count) in [(places[0], lower, 0), (places[1], upper, lower.count_ones() as usize)] {
-        let ages = _mm512_maskz_compress_epi16(bits, _mm512_add_epi16(places, first_age));
-        slots[count..count + ROWS].copy_from_slice(&must_cast::<_, [u16; ROWS]>(ages));
+    for (places, bits) in places.into_iter().zip([bits as u32, (bits >> 32) as u32]) {
+        let of_bits = _mm512_maskz_compress_epi16(bits, _mm512_add_epi16(places, first_age));
+        let kept = ages.len() + bits.count_ones() as usize;
+        ages.extend_from_slice(&must_cast::<_, [u16; ROWS]>(of_bits));
+        ages.truncate(kept);
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct NarrowLaw {
     /// The law's first slot among all.
     pub base: u16,
     /// The law's first value.
-    pub first: i32,
+    pub first: u16,
     /// The slots once more where they are few: limits, others.
     pub chunks: Vec<[[u16; CHUNK]; 2]>,
 }
@@ -65,7 +65,7 @@ impl NarrowLaws {
             let (mut bits, mut base, mut first) = ([0; CHUNK], [0; CHUNK], [0; CHUNK]);
             for (place, law) in laws.iter().enumerate() {
                 let law = NarrowLaw::new(law, &mut slots)?;
-                (bits[place], base[place], first[place]) = (law.bits, law.base, law.first as u16);
+                (bits[place], base[place], first[place]) = (law.bits, law.base, law.first);
             }
             by_sessions.bits.push(bits);
             by_sessions.base.push(base);
@@ -93,6 +93,6 @@ impl NarrowLaw {
                 chunks.push(chunk);
             }
         }
-        Some(Self { bits: own.len().trailing_zeros() as u16, base, first: law.first(), chunks })
+        Some(Self { bits: own.len().trailing_zeros() as u16, base, first: law.first() as u16, chunks })
     }
 }
