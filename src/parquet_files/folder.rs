@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use std::fs::{File, TryLockError};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 /// A folder, checked for what is to be written into it and held against other writers until dropped.
@@ -44,7 +44,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Misuse`] where files would be replaced that no manifest of saasgen lists, or tables of another data
     /// set, or of another split, left beside the new ones, unless `overwrite`; where another saasgen is writing the
-    /// same. [`Error::Io`].
+    /// same, or the folder is the working directory and gone. [`Error::Io`].
     pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
         let part = manifest.part;
         let busy = || {
@@ -62,6 +62,14 @@ impl Folder {
                 break (created, lock);
             }
         };
+        // Begun in the cover of another, the program finds it free when it is gone.
+        if path.canonicalize().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Err(Error::Misuse(format!(
+                "{} was removed or replaced since this program began in it, as another saasgen does that writes it: change \
+                 to it again, or choose another --out",
+                path.display()
+            )));
+        }
         cover::clear(path);
         if !finish_others(path, part)? {
             return Err(busy());
@@ -269,7 +277,7 @@ fn is_unlisted(path: &Path) -> Error {
 
 /// The manifests of parts that are being written in `folder`, or were left there by killed writers.
 fn parts_in_progress(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let paths = entries.map_err(Error::io("reading", folder))?.into_iter().map(|entry| entry.path());
     Ok(paths.filter(|path| final_name(path).is_some_and(|name| part_of_manifest(name).is_some())).collect())
 }

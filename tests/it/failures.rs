@@ -1,7 +1,9 @@
 //! What becomes of a folder whose files can't be written: it is left as it was.
 
 use crate::files::DEFAULT_FILES;
-use crate::program::{Ran, Serve, contents, names, run_in, saasgen, send_signal, start_in, succeed_in, wait_until};
+use crate::program::{
+    Ran, Serve, contents, names, run_after, run_in, saasgen, send_signal, start_in, succeed_in, wait_until,
+};
 use saasgen::parquet_files::Manifest;
 use std::fs::{self, File};
 use tempfile::tempdir;
@@ -168,6 +170,17 @@ fn writers_that_race_leave_a_whole_folder() {
         assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
         assert!(Manifest::read(path, None).unwrap().is_some());
     }
+}
+
+/// As one who begins while another writer's cover stands in the folder's place.
+#[test]
+fn a_folder_that_is_gone_from_under_the_program_is_refused() {
+    let parent = tempdir().unwrap();
+    let path = parent.path().join("data");
+    fs::create_dir(&path).unwrap();
+    let ran = run_after(r#"rmdir "$PWD""#, &path, &["generate", "--customers", "5", "--out", "."]);
+    assert_refused(&ran, &[". was removed or replaced", "another saasgen", "--out"]);
+    assert_eq!(names(parent.path()), Vec::<String>::new());
 }
 
 #[test]
