@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::flight::connector::Io;
 use crate::flight::location::{Location, Transport};
 use futures::stream::{self, Stream};
+use socket2::SockRef;
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -28,6 +29,12 @@ const REFUSED_CONNECTIONS: usize = 64;
 
 /// Bytes of the preface that every client of HTTP/2 begins with.
 const PREFACE_BYTES: usize = 24;
+
+/// Bytes that are sent ahead of a client on this machine; Linux makes them twice as many. With a buffer of its choice,
+/// up to 4 MB, the client's socket is full whenever it looks, gRPC's C++ library reads that into memory that it then
+/// gives back, and page faults are a third of its time: pyarrow takes 50 ms of processor time for 98 MB, and 70 without
+/// this. Over a network, a fixed size would bound the speed by the round trip.
+const LOCAL_SEND_BUFFER_BYTES: usize = 300 << 10;
 
 /// How long to wait where the system has no more descriptors for connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -76,7 +83,7 @@ impl Listener {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                set_options(&stream, peer.ip())?;
                 Ok((Box::new(stream), peer.to_string().into()))
             }
             Self::Unix(listener, _) => {
@@ -86,6 +93,14 @@ impl Listener {
             }
         }
     }
+}
+
+/// Prepares a connection from `peer` for answers: a frame goes out at once, and few bytes ahead of a reader on this
+/// machine.
+fn set_options(stream: &TcpStream, peer: IpAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let is_local = peer.to_canonical().is_loopback() || peer == stream.local_addr()?.ip();
+    if is_local { SockRef::from(stream).set_send_buffer_size(LOCAL_SEND_BUFFER_BYTES) } else { Ok(()) }
 }
 
 /// A socket in the file system, which is removed when dropped.
@@ -256,5 +271,33 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The send buffers of a connection as it was accepted and once it is prepared for `peer`.
+    async fn send_buffers(peer: Option<&str>) -> (usize, usize) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let before = SockRef::from(&stream).send_buffer_size().unwrap();
+        set_options(&stream, peer.map_or(from.ip(), |peer| peer.parse().unwrap())).unwrap();
+        assert!(stream.nodelay().unwrap());
+        (before, SockRef::from(&stream).send_buffer_size().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_ahead_is_bounded_on_this_machine_and_left_to_the_system_over_a_network() {
+        for peer in [None, Some("127.0.0.2"), Some("::1"), Some("::ffff:127.0.0.1")] {
+            let (before, after) = send_buffers(peer).await;
+            assert!(after != before && after <= 2 * LOCAL_SEND_BUFFER_BYTES, "{peer:?}: {before}, {after}");
+        }
+        for peer in ["192.0.2.1", "2001:db8::1"] {
+            let (before, after) = send_buffers(Some(peer)).await;
+            assert_eq!(before, after, "{peer}");
+        }
     }
 }

@@ -24,6 +24,7 @@ mod stream_log;
 pub(super) mod tls;
 mod tokens;
 mod wire;
+mod wire_service;
 
 pub use access::Access;
 pub use limits::Limits;
@@ -56,7 +57,7 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
-use wire::WireService;
+use wire_service::WireService;
 
 /// How long connections have to close once a server that stops has ended what ran.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);

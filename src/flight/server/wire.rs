@@ -2,7 +2,7 @@
 //!
 //! The customary way copies each batch three times: into an IPC body, into a protobuf message, into tonic's buffer.
 //! Here each Arrow buffer is handed to the HTTP body as a frame of its own, behind a hand-made gRPC and protobuf
-//! header. All other calls go through tonic as usual, once their request has been looked at.
+//! header.
 //!
 //! ```text
 //! gRPC      0, length of the message (u32, big-endian)
@@ -11,43 +11,26 @@
 //!             data_body = 1000:    length, then the frames: buffers and their padding, as IPC lays them out
 //! ```
 
-use super::actions;
 use super::airport;
-use super::caller::Caller;
-use super::pool::Panicked;
-use super::refusal::Refusal;
-use super::requests::{self, Call, PREFIX_BYTES};
-use super::service::Service;
+use super::requests::PREFIX_BYTES;
 use crate::error::{Error, Result};
 use crate::scan::{BatchMark, Compression, Scan};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow::ipc::{CompressionType, MessageHeader, root_as_message};
-use arrow_flight::flight_service_server::FlightServiceServer;
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::FutureExt as _;
-use futures::stream::{self, Stream};
-use http::request::Parts;
-use http_body::{Body as HttpBody, Frame};
-use http_body_util::Full;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
-use std::any::Any;
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::ops::Range;
-use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Instant;
-use tonic::body::Body;
-use tonic::server::NamedService;
-use tonic::{Code, Status};
-use tower_service::Service as TowerService;
 
 /// The longest that an IPC message's own prefix is: continuation marker and length.
 const IPC_PREFIX_BYTES: usize = 8;
+
+/// The longest piece that h2 sends along with the next: longer ones take a write each, for which a client is woken. With
+/// batches' heads in two such pieces, 16 clients read a twentieth faster.
+const SMALL_PIECE_BYTES: usize = 255;
 
 /// A gRPC message, in the pieces that it is sent in.
 #[derive(Debug)]
@@ -203,7 +186,10 @@ impl IpcMessage {
             encode_key(DATA_BODY, WireType::LengthDelimited, &mut head);
             encode_varint(self.body_bytes as u64, &mut head);
         }
-        pieces.push_front(head.freeze());
+        let head = head.freeze();
+        for start in (0..head.len()).step_by(SMALL_PIECE_BYTES).rev() {
+            pieces.push_front(head.slice(start..head.len().min(start + SMALL_PIECE_BYTES)));
+        }
         Ok(Message { pieces, rows: 0 })
     }
 }
@@ -234,131 +220,39 @@ fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("encoding for Flight: {error}"))
 }
 
-/// The body of DoGet's answer: the messages' pieces as data frames, then the status as trailers.
-struct WireBody<S> {
-    messages: Option<Pin<Box<S>>>,
-    current: VecDeque<Bytes>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches::Batches;
+    use crate::model::Model;
+    use crate::tables::{DataSet, Laws, Table};
+    use arrow_flight::FlightData;
+    use std::sync::Arc;
 
-impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
-    type Data = Bytes;
-    type Error = Status;
+    #[test]
+    fn columns_are_sent_from_where_they_are_and_all_else_in_pieces_that_go_along() {
+        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 2_000).unwrap();
+        let scan = Scan::whole(&data_set, Table::UsageDaily);
+        let batch = Batches::new(scan.clone()).batch(1..2_001).unwrap();
+        let message = Encoder::new(&scan).batch(&batch, 2_001, 2_001).unwrap();
+        let (bytes, pieces) = (message.bytes(), message.into_pieces());
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        loop {
-            if let Some(piece) = self.current.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-            let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
-            let status = match std::task::ready!(messages.as_mut().poll_next(cx)) {
-                Some(Ok(message)) => {
-                    self.current = message.into_pieces();
-                    continue;
-                }
-                Some(Err(status)) => status,
-                None => Status::new(Code::Ok, ""),
-            };
-            self.messages = None;
-            let mut trailers = http::HeaderMap::new();
-            return Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))));
-        }
+        let columns: Vec<_> = batch.columns().iter().map(|column| column.to_data().buffers()[0].clone()).collect();
+        let (large, small): (Vec<_>, Vec<_>) = pieces.iter().partition(|piece| piece.len() > SMALL_PIECE_BYTES);
+        let place = |bytes: &[u8]| (bytes.as_ptr(), bytes.len());
+        let sent: Vec<_> = large.iter().map(|piece| place(piece)).collect();
+        assert_eq!(sent, columns.iter().map(|column| place(column)).collect::<Vec<_>>());
+        // The flatbuffer of five columns alone is longer than one of them.
+        assert!(small.len() >= 2);
+
+        let joined = joined(pieces);
+        assert_eq!(bytes, joined.len() as u64);
+        assert_eq!(
+            joined[..PREFIX_BYTES],
+            [&[0], &(joined.len() as u32 - PREFIX_BYTES as u32).to_be_bytes()[..]].concat()
+        );
+        let data = FlightData::decode(joined.slice(PREFIX_BYTES..)).unwrap();
+        assert_eq!(BatchMark::decode(data.app_metadata).unwrap().next_id, 2_001);
+        assert_eq!(root_as_message(&data.data_header).unwrap().bodyLength() as usize, data.data_body.len());
     }
-}
-
-/// Answers DoGet and DoAction itself and leaves the other calls to tonic.
-#[derive(Debug, Clone)]
-pub(super) struct WireService {
-    service: Service,
-    others: FlightServiceServer<Service>,
-}
-
-impl WireService {
-    pub fn new(service: Service) -> Self {
-        let others =
-            FlightServiceServer::new(service.clone()).max_decoding_message_size(service.limits().request_bytes);
-        Self { others, service }
-    }
-}
-
-impl NamedService for WireService {
-    const NAME: &'static str = FlightServiceServer::<Service>::NAME;
-}
-
-impl TowerService<http::Request<Body>> for WireService {
-    type Response = http::Response<Body>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let name = request.uri().path().strip_prefix('/').and_then(|path| path.strip_prefix(Self::NAME));
-        let name = name.and_then(|name| name.strip_prefix('/')).unwrap_or_default().to_string();
-        let mut service = self.clone();
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let caller = Caller::of(&head);
-            // A panic would end the connection, and with it the other streams on it.
-            let answer = AssertUnwindSafe(service.answer(&name, &caller, head, body)).catch_unwind().await;
-            Ok(answer.unwrap_or_else(|panic| Err(panicked(&*panic))).unwrap_or_else(|refusal| {
-                service.service.refused(&refusal);
-                refusal.log(&caller, &name);
-                refusal.status.into_http()
-            }))
-        })
-    }
-}
-
-impl WireService {
-    async fn answer(&mut self, name: &str, caller: &Caller, head: Parts, body: Body) -> Answer {
-        let unknown = || {
-            let name: String = name.chars().take(100).collect();
-            Status::unimplemented(format!("FlightService has no call {name:?}"))
-        };
-        let call = Call::from_name(name).ok_or_else(unknown)?;
-        let limits = *self.service.limits();
-        match call {
-            Call::OfMany => self.by_tonic(http::Request::from_parts(head, body)).await,
-            Call::OfOne(decode) => {
-                let message = Body::new(Full::new(requests::checked(body, limits.request_bytes, decode).await?));
-                self.by_tonic(http::Request::from_parts(head, message)).await
-            }
-            Call::DoAction => {
-                let result =
-                    self.service.act(&requests::action(body, limits.action_bytes, actions::takes_begin).await?)?;
-                Ok(response(stream::iter([Message::of(&result).map_err(Status::from)])))
-            }
-            Call::DoGet => {
-                let asked = Instant::now();
-                let ticket = requests::ticket(body, limits.request_bytes).await?;
-                Ok(response(self.service.messages(&ticket, caller.clone(), asked)?))
-            }
-        }
-    }
-
-    async fn by_tonic(&mut self, request: http::Request<Body>) -> Answer {
-        let response = self.others.call(request).await.unwrap_or_else(|never| match never {});
-        match response.extensions().get::<Status>() {
-            Some(status) => Err(status.clone().into()),
-            None => Ok(response),
-        }
-    }
-}
-
-type Answer = Result<http::Response<Body>, Refusal>;
-
-fn panicked(panic: &(dyn Any + Send)) -> Refusal {
-    let Panicked(panic) = Panicked::with(panic);
-    tracing::error!(panic, "answering a call panicked");
-    Status::from(Error::Internal("answering the call panicked; the server's log has more".into())).into()
-}
-
-fn response(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> http::Response<Body> {
-    let body = WireBody { messages: Some(Box::pin(messages)), current: VecDeque::new() };
-    let mut response = http::Response::new(Body::new(body));
-    let grpc = http::HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
-    response
 }
