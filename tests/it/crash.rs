@@ -52,6 +52,27 @@ pub fn leftovers(folder: &Path) -> Vec<PathBuf> {
     below(folder).into_keys().filter(|path| is_leftover(path)).collect()
 }
 
+/// Rounds whose kills may miss what they are meant to hit: disks and machines differ in speed. At least `least` of
+/// them, and more until one returns that everything was hit `enough` times.
+fn rounds_until_hit<const N: usize>(least: usize, enough: usize, mut round: impl FnMut(usize) -> [usize; N]) {
+    let most = 20 * least;
+    let mut hits = [0; N];
+    for number in 0..most {
+        if number >= least && hits.iter().all(|&hits| hits >= enough) {
+            return;
+        }
+        hits = round(number);
+    }
+    panic!("{most} rounds hit what they were meant to {hits:?} times, and not {enough}");
+}
+
+/// How long a run takes, which must succeed.
+fn length_of_run(folder: &Path, args: &[&str]) -> Duration {
+    let start = Instant::now();
+    succeed_in(folder, args);
+    start.elapsed()
+}
+
 /// When to strike.
 #[derive(Clone, Copy)]
 enum Moment<'a> {
@@ -85,7 +106,7 @@ struct Rounds<'a> {
     /// The two runs that write by turns, each over what the other wrote, and what each gives.
     runs: [Vec<&'a str>; 2],
     gives: [Files; 2],
-    /// How long an unhurt run takes.
+    /// How long the last unhurt run took.
     length: Duration,
     random: Random,
     /// How often the old set stayed, and the new one came, and a commit was cut off.
@@ -100,9 +121,7 @@ impl<'a> Rounds<'a> {
         fs::write(out.join("notes.inprogress.txt"), "precious").unwrap();
         let mut length = Duration::ZERO;
         let gives = [0, 1].map(|run: usize| {
-            let start = Instant::now();
-            succeed_in(parent, &runs[run]);
-            length = start.elapsed();
+            length = length_of_run(parent, &runs[run]);
             whole(&out)
         });
         assert_ne!(gives[0], gives[1]);
@@ -176,18 +195,18 @@ impl<'a> Rounds<'a> {
     }
 
     /// The next run clears what is left and gives the new set.
-    fn next_run(&self, round: usize) {
-        succeed_in(self.parent, &self.runs[round % 2]);
+    fn next_run(&mut self, round: usize) {
+        self.length = length_of_run(self.parent, &self.runs[round % 2]);
         let there = below(&self.out());
         assert!(there == self.gives[round % 2], "round {round}: {:?}", there.keys());
         assert_eq!(fs::read_dir(self.parent).unwrap().count(), 1, "nothing is left beside the folder");
     }
 }
 
-fn kill_at_100_moments(seed: u64, runs: [Vec<&str>; 2]) {
+fn kill_at_100_moments_or_more(seed: u64, runs: [Vec<&str>; 2]) {
     let folder = tempdir().unwrap();
     let mut rounds = Rounds::new(folder.path(), seed, runs);
-    for round in 0..100 {
+    rounds_until_hit(100, 5, |round| {
         rounds.strike(round, "KILL");
         if rounds.cover().exists() && round % 4 < 2 {
             let there = whole(&rounds.out());
@@ -198,8 +217,8 @@ fn kill_at_100_moments(seed: u64, runs: [Vec<&str>; 2]) {
             succeed_in(folder.path(), &["verify", "--data", "out", "--exact"]);
         }
         rounds.next_run(round);
-    }
-    assert!(rounds.seen.iter().all(|&seen| seen >= 5), "old, new, cut off: {:?}", rounds.seen);
+        rounds.seen
+    });
 }
 
 fn generate(seed: &str) -> Vec<&str> {
@@ -208,14 +227,14 @@ fn generate(seed: &str) -> Vec<&str> {
 
 #[test]
 fn a_kill_of_generate_leaves_the_old_set_or_the_new_one() {
-    kill_at_100_moments(1, [generate("1"), generate("2")]);
+    kill_at_100_moments_or_more(1, [generate("1"), generate("2")]);
 }
 
 #[test]
 fn a_kill_of_pull_leaves_the_old_set_or_the_new_one() {
     let server = Serve::start(&["--customers", "300"]);
     let pull = |seed| vec!["pull", "--server", server.uri.as_str(), "--quiet", "--out", "out", "--seed", seed];
-    kill_at_100_moments(2, [pull("1"), pull("2")]);
+    kill_at_100_moments_or_more(2, [pull("1"), pull("2")]);
 }
 
 #[test]
@@ -265,7 +284,7 @@ fn where_files_are_put_in_place_one_by_one_the_next_run_finishes_it() {
     // The record, and what is moved away first.
     let signs = ["commit.inprogress", "manifest.json.old.inprogress"].map(|name| out.join(name));
     let mut torn = 0;
-    for round in 0..24 {
+    rounds_until_hit(24, 3, |round| {
         let done = rounds.torn_run(round, &signs);
         if out.join("commit.inprogress").exists() {
             torn += usize::from(!out.join("manifest.json").exists());
@@ -279,8 +298,8 @@ fn where_files_are_put_in_place_one_by_one_the_next_run_finishes_it() {
         assert!(there == *new || (there == *old && !done), "round {round}: {:?}", there.keys());
         succeed_in(path, &rounds.runs[round % 2]);
         assert!(below(&out) == *new, "round {round}");
-    }
-    assert!(torn >= 3, "cut off {torn} times");
+        [torn]
+    });
 }
 
 /// A part with a manifest is whole; one without is made again, or finished by the next run of any part.
@@ -301,7 +320,7 @@ fn a_kill_of_a_part_leaves_no_manifest_to_files_that_are_not_its_own() {
     let signs = ["commit-part-00001-of-00002.inprogress", "manifest-part-00001-of-00002.json.old.inprogress"]
         .map(|name| out.join(name));
     let mut torn = 0;
-    for round in 0..24 {
+    rounds_until_hit(24, 3, |round| {
         rounds.torn_run(round, &signs);
         let there = whole(&out);
         let [new, old] = [round % 2, 1 - round % 2].map(|run| &rounds.gives[run]);
@@ -325,8 +344,8 @@ fn a_kill_of_a_part_leaves_no_manifest_to_files_that_are_not_its_own() {
         if round % 10 == 0 {
             succeed_in(path, &["verify", "--data", "out", "--exact"]);
         }
-    }
-    assert!(torn >= 3, "cut off {torn} times");
+        [torn]
+    });
 }
 
 #[test]
@@ -339,9 +358,7 @@ fn a_kill_of_verify_leaves_the_old_report_or_the_new_one() {
     }
     let verify = |seed| ["verify", "--data", seed, "--report", "report.html"];
     let report = || fs::read(path.join("report.html")).unwrap();
-    let start = Instant::now();
-    succeed_in(path, &verify("1"));
-    let length = start.elapsed().as_micros() as u64;
+    let length = length_of_run(path, &verify("1")).as_micros() as u64;
     let first = report();
     succeed_in(path, &verify("2"));
     let gives = [first, report()];

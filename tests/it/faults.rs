@@ -1,7 +1,7 @@
 //! File systems that fail a run, at seeded random moments: the folder is left as it was.
 
 use crate::crash::{Files, Random, leftovers, whole};
-use crate::program::{Ran, run_in, saasgen, start_in, succeed_in, wait_until};
+use crate::program::{Ran, run_after, run_in, saasgen, start_in, succeed_in, wait_until};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -15,11 +15,7 @@ const NOTHING: Vec<PathBuf> = Vec::new();
 /// Runs the program with a limit on the size of its files, in units of 512 bytes. The limit needs no privilege, and
 /// fails writes in the middle of a file, as a full disk does.
 fn limited(folder: &Path, blocks: u64, args: &[&str]) -> Ran {
-    let limited = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
-    let program = ["-c", &limited, env!("CARGO_BIN_EXE_saasgen")];
-    let mut command = Command::new("sh");
-    command.args([&program[..], args].concat()).current_dir(folder).stdin(Stdio::null());
-    command.output().unwrap().into()
+    run_after(&format!("ulimit -f {blocks}"), folder, args)
 }
 
 #[test]

@@ -34,6 +34,14 @@ pub fn run_in(folder: &Path, args: &[&str]) -> Ran {
     saasgen(args).current_dir(folder).output().unwrap().into()
 }
 
+/// Runs the program in `folder` from a shell that has run `before` there.
+pub fn run_after(before: &str, folder: &Path, args: &[&str]) -> Ran {
+    let script = format!("{before} && exec \"$0\" \"$@\"");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_saasgen")]).args(args);
+    shell.current_dir(folder).stdin(Stdio::null()).output().unwrap().into()
+}
+
 /// Runs the program in `folder`; it must succeed.
 pub fn succeed_in(folder: &Path, args: &[&str]) -> Ran {
     let ran = run_in(folder, args);
