@@ -1,6 +1,7 @@
 //! Who calls.
 
 use super::link::Link;
+use http::header::USER_AGENT;
 use std::sync::Arc;
 
 /// Who made a request.
@@ -12,11 +13,13 @@ pub(super) struct Caller {
     pub name: Option<Arc<str>>,
     /// The token itself, for Handshake to give back; never shown.
     pub token: Option<Arc<str>>,
+    /// Whether its gRPC is that of C++, as pyarrow's, DuckDB's and R's are.
+    pub is_cpp: bool,
 }
 
 impl Default for Caller {
     fn default() -> Self {
-        Self { peer: "-".into(), name: None, token: None }
+        Self { peer: "-".into(), name: None, token: None, is_cpp: false }
     }
 }
 
@@ -33,6 +36,8 @@ impl Caller {
 
     /// Who made the request with this head.
     pub fn of(head: &http::request::Parts) -> Self {
-        head.extensions.get::<Self>().cloned().unwrap_or_default()
+        let caller = head.extensions.get::<Self>().cloned().unwrap_or_default();
+        let agent = head.headers.get(USER_AGENT).map(http::HeaderValue::as_bytes);
+        Self { is_cpp: agent.is_some_and(|agent| agent.starts_with(b"grpc-c++/")), ..caller }
     }
 }

@@ -8,6 +8,7 @@ use super::refusal::{Cause, Refusal};
 use super::requests::Received;
 use super::stream::OpenStream;
 use super::stream_log::{Record, Watched};
+use super::wire::Encoder;
 use super::{Activity, Limits, actions, stream};
 use crate::flight::location::Location;
 use crate::tables::{DataSet, Table};
@@ -83,7 +84,11 @@ impl Service {
         // The stream is counted by now: a server that begins to drain waits for it, or it is refused.
         self.drain.check()?;
         let stopping = self.drain.over();
-        let messages = stream::messages(scan.clone(), self.pool.clone(), open).map_err(Status::from)?;
+        let encoder = match caller.is_cpp {
+            true => Encoder::new(&scan).stretching(&scan),
+            false => Encoder::new(&scan),
+        };
+        let messages = stream::messages(scan.clone(), encoder, self.pool.clone(), open).map_err(Status::from)?;
         let record = Record::new(caller, &scan, asked, self.activity(), stopping.clone());
         Ok(Watched::new(until_stopped(messages.map(|message| Ok(message?)), stopping), record))
     }
@@ -197,7 +202,7 @@ mod tests {
 
     fn service() -> Service {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
-        Service::new(data_set, Pool::new(2, Gauge::default()), Arc::default(), Drain::default())
+        Service::new(data_set, Pool::new(2, 0, Gauge::default()), Arc::default(), Drain::default())
     }
 
     fn messages(service: &Service, ticket: &Ticket) -> Watched {

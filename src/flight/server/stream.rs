@@ -81,8 +81,13 @@ impl Drop for OpenStream {
 
 /// The schema, the dictionaries, then each block that has rows, in parts where the server's memory is short. What is made
 /// ahead is bounded, as [`ReadAhead`] has it; dropping the stream stops its generation within one block a thread.
-pub(super) fn messages(scan: Scan, pool: Pool, open: OpenStream) -> Result<impl Stream<Item = Result<Message>>> {
-    let encoder = Arc::new(Encoder::new(&scan));
+pub(super) fn messages(
+    scan: Scan,
+    encoder: Encoder,
+    pool: Pool,
+    open: OpenStream,
+) -> Result<impl Stream<Item = Result<Message>>> {
+    let encoder = Arc::new(encoder);
     let (table, cuts) = (scan.table(), scan.cuts());
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
@@ -181,7 +186,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, 0, activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),
@@ -189,7 +194,7 @@ mod tests {
         };
         let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
         let panics = blocks(Table::UsageDaily, scan().cuts(), generate, pool.clone(), open());
-        let others = messages(scan(), pool, open()).unwrap();
+        let others = messages(scan(), Encoder::new(&scan()), pool, open()).unwrap();
         let (mut panics, mut others) = (watched(panics, &activity), watched(others, &activity));
         // Both are under way, by turns on the same threads.
         let schema = others.next().await.unwrap().unwrap();

@@ -18,7 +18,7 @@ use crate::scan::{BatchMark, Compression, Scan};
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
-use arrow::ipc::{CompressionType, MessageHeader, root_as_message};
+use arrow::ipc::{CompressionType, Message as MessageTable, MessageHeader, root_as_message};
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
@@ -31,6 +31,14 @@ const IPC_PREFIX_BYTES: usize = 8;
 /// The longest piece that h2 sends along with the next: longer ones take a write each, for which a client is woken. With
 /// batches' heads in two such pieces, 16 clients read a twentieth faster.
 const SMALL_PIECE_BYTES: usize = 255;
+
+/// Of a stream's blocks, the one that is stretched.
+const STRETCHED_BLOCK: usize = 3;
+
+/// Bytes of zeros behind the columns of a stretched block: its message stays far under the 4 MiB that some clients take.
+const STRETCH_BYTES: usize = 512 << 10;
+
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A gRPC message, in the pieces that it is sent in.
 #[derive(Debug)]
@@ -73,6 +81,8 @@ pub(super) struct Encoder {
     options: IpcWriteOptions,
     /// The customers of a scan for Airport, whose batches tell how far it is.
     airport_ids: Option<Range<u64>>,
+    /// The first customer after the block that is stretched, if one is.
+    stretched_end: Option<u64>,
 }
 
 impl Encoder {
@@ -87,7 +97,18 @@ impl Encoder {
             // Refused only for metadata older than V5.
             options: options.clone().try_with_compression(compression).unwrap_or(options),
             airport_ids: scan.is_airport().then(|| scan.ids()),
+            stretched_end: None,
         }
+    }
+
+    /// For clients that allocate by glibc: one early block is sent with zeros behind its columns.
+    ///
+    /// glibc gives freed memory back to the system where more than twice the largest piece lies free that was ever mapped
+    /// alone. Batches of a size come to just that: a reader that frees one while it holds the next has room for two, and a
+    /// little more. So pages are given back and faulted in again, batch for batch: 7,700 faults for 98 MB where 16 pyarrow
+    /// clients read. After one message half as large again there are 1,000, and the 16 read a tenth faster.
+    pub fn stretching(self, scan: &Scan) -> Self {
+        Self { stretched_end: scan.blocks().nth(STRETCHED_BLOCK).map(|ids| ids.end), ..self }
     }
 
     /// The schema, and the dictionaries of `empty`, a batch without rows.
@@ -106,7 +127,10 @@ impl Encoder {
             None => BatchMark { next_id, block_end: if block_end == next_id { 0 } else { block_end } }.encode_to_vec(),
         };
         let last = self.ipc_messages(batch)?.pop();
-        let last = last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?;
+        let mut last = last.ok_or_else(|| Error::Internal("a batch gave no IPC message".into()))?;
+        if self.stretched_end == Some(next_id) {
+            last.stretch()?;
+        }
         Ok(Message { rows: batch.num_rows() as u64, ..last.into_flight(&mark)? })
     }
 
@@ -156,6 +180,19 @@ impl IpcMessage {
         let message = root_as_message(&header).map_err(internal)?;
         let (kind, body_bytes) = (message.header_type(), message.bodyLength() as usize);
         Ok(Self { kind, body: take(segments, body_bytes)?, body_bytes, header })
+    }
+
+    /// Lengthens the body by zeros that no buffer covers.
+    fn stretch(&mut self) -> Result<()> {
+        let message = root_as_message(&self.header).map_err(internal)?;
+        let table = message._tab;
+        let place = table.loc() + usize::from(table.vtable().get(MessageTable::VT_BODYLENGTH));
+        self.body_bytes += STRETCH_BYTES;
+        let mut header = BytesMut::from(&self.header[..]);
+        header[place..][..8].copy_from_slice(&(self.body_bytes as i64).to_le_bytes());
+        self.header = header.freeze();
+        self.body.extend((0..STRETCH_BYTES / ZEROS.len()).map(|_| Bytes::from_static(&ZEROS)));
+        Ok(())
     }
 
     fn into_flight(self, app_metadata: &[u8]) -> Result<Message> {
@@ -227,7 +264,36 @@ mod tests {
     use crate::model::Model;
     use crate::tables::{DataSet, Laws, Table};
     use arrow_flight::FlightData;
+    use arrow_flight::utils::flight_data_to_arrow_batch;
+    use std::collections::HashMap;
     use std::sync::Arc;
+
+    #[test]
+    fn one_early_block_is_stretched_by_zeros_that_readers_pass_over() {
+        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
+        let scan = Scan::whole(&data_set, Table::UsageDaily).for_ids(1_000..5_001);
+        let batches = Batches::new(scan.clone());
+        let (plain, stretching) = (Encoder::new(&scan), Encoder::new(&scan).stretching(&scan));
+        let stretched: Vec<_> = scan
+            .blocks()
+            .map(|ids| {
+                let batch = batches.batch(ids.clone()).unwrap();
+                let [plain, sent] = [&plain, &stretching].map(|encoder| {
+                    let message = joined(encoder.batch(&batch, ids.end, ids.end).unwrap().into_pieces());
+                    FlightData::decode(message.slice(PREFIX_BYTES..)).unwrap()
+                });
+                let header = root_as_message(&sent.data_header).unwrap();
+                assert_eq!(header.bodyLength() as usize, sent.data_body.len());
+                let read = flight_data_to_arrow_batch(&sent, batch.schema(), &HashMap::new()).unwrap();
+                assert_eq!(read, batch);
+                let (columns, zeros) = sent.data_body.split_at(plain.data_body.len());
+                assert_eq!(columns, plain.data_body);
+                assert!(zeros.iter().all(|&byte| byte == 0));
+                zeros.len()
+            })
+            .collect();
+        assert_eq!(stretched, [0, 0, 0, STRETCH_BYTES, 0]);
+    }
 
     #[test]
     fn columns_are_sent_from_where_they_are_and_all_else_in_pieces_that_go_along() {
