@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Jobs that wait before helpers take any: more than one stream has. For one alone, a processor that a helper takes is
-/// one that sending or, on the same machine, the reader has use for: it was a tenth slower. For 16 that read on two
-/// processors, one that nobody else uses for a tenth of the time, while the only other thread generates.
-const HELPED_FROM: usize = READ_AHEAD + 1;
+/// Jobs that wait before helpers take any: more than two streams have. For one alone, a processor that a helper takes is
+/// one that sending or, on the same machine, the reader has use for: it was a tenth slower. Where 16 read on two
+/// processors, one was idle for a tenth of the time, while the only thread that generated had all of them waiting.
+const HELPED_FROM: usize = 2 * READ_AHEAD + 1;
 
 /// A fixed number of threads that take jobs in the order they come, and helpers that do where many wait.
 ///
