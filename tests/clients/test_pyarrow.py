@@ -43,6 +43,17 @@ def test_a_tickets_rows_are_those_of_the_file(client, raw, table):
     assert rows.equals(pq.read_table(raw / f"{table}.parquet"))
 
 
+def test_one_early_batch_comes_with_more_bytes_than_its_columns(client):
+    def spare_bytes(batch):
+        whole = batch.column(0).buffers()[1]
+        while whole.parent is not None:
+            whole = whole.parent
+        return whole.size - batch.nbytes
+
+    spare = [spare_bytes(chunk.data) for chunk in client.do_get(flight.Ticket(b"usage_daily"))]
+    assert [size // (512 << 10) for size in spare] == [0, 0, 0, 1, 0]
+
+
 def test_customers_by_its_plain_ticket(client):
     rows = client.do_get(flight.Ticket(b"customers")).read_all()
     assert rows.num_rows == CUSTOMERS

@@ -41,3 +41,23 @@ impl Caller {
         Self { is_cpp: agent.is_some_and(|agent| agent.starts_with(b"grpc-c++/")), ..caller }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_grpcs_cpp_library_say_so() {
+        let is_cpp = |agent: Option<&str>| {
+            let request = agent.into_iter().fold(http::Request::builder(), |to, agent| to.header(USER_AGENT, agent));
+            Caller::of(&request.body(()).unwrap().into_parts().0).is_cpp
+        };
+        assert!(is_cpp(Some("grpc-c++/1.76.0 grpc-c/51.0.0 (linux; chttp2)")));
+        for other in
+            ["tonic/0.14.9", "grpc-go/1.76.0", "grpc-java-netty/1.76.0", "grpc-python/1.76.0 grpc-c/51.0.0 (linux)"]
+        {
+            assert!(!is_cpp(Some(other)), "{other}");
+        }
+        assert!(!is_cpp(None));
+    }
+}
