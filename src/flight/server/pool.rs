@@ -131,7 +131,7 @@ impl Pool {
             let _ = result.send(value.map_err(|panic| Panicked::with(&*panic)));
         });
         self.queue.0.push(job);
-        // Nothing is sent only where every thread has died, which a job can't bring about.
+        // A job that is never done would be one of a pool without threads: they outlive its clones, and panics.
         async { receiver.await.unwrap_or_else(|_| Err(Panicked("no thread took the job".into()))) }
     }
 }
