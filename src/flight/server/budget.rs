@@ -27,8 +27,6 @@ const MEMORY: Duration = Duration::from_secs(2);
 pub(super) struct Budget {
     /// In parts of a block.
     held: AtomicU64,
-    /// Streams that have a share.
-    shares: AtomicU64,
 }
 
 impl Budget {
@@ -82,13 +80,7 @@ impl Share {
     /// That of a new stream in `budget`, which is of so many blocks. Until its reader has shown otherwise, it is slow.
     pub fn new(budget: &Arc<Budget>, blocks: u64) -> Self {
         let total = blocks.saturating_mul(PARTS_OF_BLOCK);
-        budget.shares.fetch_add(1, Ordering::Relaxed);
         Self { budget: Arc::clone(budget), total, taken: 0.0, taken_at: None, handed: None }
-    }
-
-    /// Whether no other stream shares the budget.
-    pub fn is_only(&self) -> bool {
-        self.budget.shares.load(Ordering::Relaxed) == 1
     }
 
     /// What the stream may begin beside the parts that it holds: a full block's parts, or fewer, never under `least`.
@@ -133,12 +125,6 @@ impl Share {
         let passed = self.taken_at.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
         self.taken = self.taken * (-passed.div_duration_f64(MEMORY)).exp() + grant.parts as f64;
         self.taken_at = Some(now);
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.shares.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -281,16 +267,6 @@ mod tests {
             let grant = holder.grants.remove(0);
             holder.take(grant, now);
         }
-    }
-
-    #[test]
-    fn a_share_knows_whether_it_is_the_only_one() {
-        let budget: Arc<Budget> = Arc::default();
-        let share = Share::new(&budget, BLOCKS);
-        let other = Share::new(&budget, BLOCKS);
-        assert!(!share.is_only());
-        drop(other);
-        assert!(share.is_only());
     }
 
     #[test]

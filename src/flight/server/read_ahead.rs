@@ -11,8 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-/// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made. One less where there are other
-/// streams: their reading evens out what a wait costs, and blocks that wait long leave the processors' caches.
+/// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
 pub(super) const READ_AHEAD: usize = 3;
 
 /// A block that is being made, or is made.
@@ -40,8 +39,7 @@ impl<F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>>> ReadAhead<F> {
     }
 
     fn begin_blocks(&mut self) {
-        let ahead = if self.share.is_only() { self.ahead } else { self.ahead.min(READ_AHEAD - 1) };
-        while self.blocks.len() < ahead {
+        while self.blocks.len() < self.ahead {
             let held = self.blocks.iter().map(|block| block.grant.parts()).sum();
             let Some(mut grant) = self.share.ask(held, self.cuts.least_parts()) else { return };
             let Some(cut) = self.cuts.take(grant.parts()) else { return };
