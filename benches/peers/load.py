@@ -173,7 +173,7 @@ def holds(what, server, load):
     growth = min(at_rest[WAVES // 2:]) - min(at_rest[:WAVES // 2])
     print(f"{what}: {streams} streams open, {more_descriptors} descriptors and {more_threads} threads more than before, "
           f"{growth:+.1f} MiB (bar {MAX_GROWTH_MIB})", flush=True)
-    return streams == 0 and more_descriptors <= 0 and more_threads <= 0 and growth <= MAX_GROWTH_MIB
+    return streams == 0 and more_descriptors <= 0 and more_threads == 0 and growth <= MAX_GROWTH_MIB
 
 
 def leave(uri, count, seed):
