@@ -46,7 +46,6 @@ use gate::GateLayer;
 use listen::Listener;
 use metrics::Metrics;
 use pool::Pool;
-use prometheus_client::metrics::gauge::Gauge;
 use service::Service;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -132,7 +131,7 @@ impl Server {
         let listener = Listener::bind(address).await?;
         let location = listener.location(address, false)?;
         let activity = Arc::new(Activity::default());
-        let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
+        let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
         let service = Service::new(data_set, pool, activity, Drain::default());
         let (limits, access) = (Limits::default(), Arc::default());
         Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO })
@@ -244,7 +243,7 @@ impl Server {
 /// As [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
     let activity = Arc::<Activity>::default();
-    let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
+    let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
     let open = OpenStream::new(&activity, &Limits::default(), None)?;
     let encoder = wire::Encoder::new(&scan);
     let messages = stream::messages(scan, encoder, pool, open)?;
@@ -280,15 +279,13 @@ pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Re
 }
 
 /// Threads of a server: a stream takes two milliseconds of sending to three of generating, and more threads than
-/// processors cost a stream alone a tenth of its speed. Where many wait, all processors generate.
+/// processors cost a stream a tenth of its speed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For the runtime that the server is run by.
     pub sending: usize,
     /// Of the server's own.
     pub generating: usize,
-    /// More of those, for when streams wait for them.
-    pub helping: usize,
 }
 
 impl Threads {
@@ -299,12 +296,7 @@ impl Threads {
 
     fn of(processors: usize) -> Self {
         let sending = (processors * 2 / 5).max(1);
-        let generating = processors.saturating_sub(sending).max(1);
-        Self { sending, generating, helping: processors - generating }
-    }
-
-    fn pool(self, waiting: Gauge) -> Pool {
-        Pool::new(self.generating, self.helping, waiting)
+        Self { sending, generating: processors.saturating_sub(sending).max(1) }
     }
 }
 
@@ -325,8 +317,7 @@ mod tests {
 
     #[test]
     fn threads_share_the_processors() {
-        let threads =
-            [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating, threads.helping));
-        assert_eq!(threads, [(1, 1, 0), (1, 1, 1), (1, 3, 1), (6, 10, 6)]);
+        let threads = [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating));
+        assert_eq!(threads, [(1, 1), (1, 1), (1, 3), (6, 10)]);
     }
 }
