@@ -139,6 +139,8 @@ impl ColumnEncoder {
         }
         let uncompressed_bytes = page.len();
         self.compressor.compress(&mut page)?;
+        // Encoders reserve what the worst values would take, a multiple of what most do, and a row group has 250 pages.
+        page.shrink_to_fit();
         self.pages.push(DataPage { bytes: page.into(), uncompressed_bytes, rows: values.len(), encoding, extremes });
         Ok(())
     }
