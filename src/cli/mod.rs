@@ -45,14 +45,15 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command says, and returns whether what it was asked to judge, if anything, holds.
+    /// Does what the command says, and returns whether what it was asked to judge, if anything, holds. `give_memory_back`
+    /// is called as [`Server::with_idle`](crate::flight::server::Server::with_idle) has it.
     ///
     /// # Errors
     /// Whatever kept it from being done; [`Error::exit_code`] says how the program is to end.
-    pub fn run(self) -> Result<bool> {
+    pub fn run(self, give_memory_back: fn()) -> Result<bool> {
         match self.command {
             Command::Generate(command) => command.run()?,
-            Command::Serve(command) => command.run()?,
+            Command::Serve(command) => command.run(give_memory_back)?,
             Command::Pull(command) => command.run()?,
             Command::Describe(command) => command.run()?,
             Command::Verify(command) => return command.run(),

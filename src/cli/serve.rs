@@ -82,7 +82,7 @@ fn address(text: &str) -> std::result::Result<String, String> {
 }
 
 impl Serve {
-    pub fn run(self) -> Result<()> {
+    pub fn run(self, give_memory_back: fn()) -> Result<()> {
         let data_set = self.data_set.load()?;
         let limits = self.limits.limits();
         if data_set.customers() > limits.customers {
@@ -95,10 +95,10 @@ impl Serve {
         let access = Arc::new(self.access.load()?);
         let _written_to_the_end = self.log.start()?;
         let runtime = super::runtime(Threads::available().sending)?;
-        runtime.block_on(self.serve(data_set, limits, access))
+        runtime.block_on(self.serve(data_set, limits, access, give_memory_back))
     }
 
-    async fn serve(self, data_set: DataSet, limits: Limits, access: Arc<Access>) -> Result<()> {
+    async fn serve(self, data_set: DataSet, limits: Limits, access: Arc<Access>, give_memory_back: fn()) -> Result<()> {
         // Signals are listened for before anybody can know the address and send one.
         let mut signals = StopSignals::listen()?;
         let mut hangups = listen_for(SignalKind::hangup())?;
@@ -109,7 +109,8 @@ impl Serve {
             .with_replicas(self.advertise)
             .with_limits(limits)
             .with_access(Arc::clone(&access))?
-            .with_drain_timeout(drain_timeout);
+            .with_drain_timeout(drain_timeout)
+            .with_idle(give_memory_back);
         if let Some(address) = &self.metrics {
             let metrics = MetricsEndpoint::bind(address, server.activity()).await?;
             tracing::info!("metrics at http://{}/metrics", metrics.local_addr());

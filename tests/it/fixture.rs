@@ -6,7 +6,7 @@ use arrow_flight::decode::{DecodedPayload, FlightDataDecoder};
 use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightDescriptor, FlightInfo, Ticket};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use prost::Message;
 use saasgen::error::Result;
 use saasgen::flight::server::{Activity, Limits, Server};
@@ -90,4 +90,14 @@ impl Fixture {
 /// Waits for what must come; a test that waits longer has failed.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("this takes no 30 seconds")
+}
+
+/// A stream of more rows than anybody reads, on a connection of its own, whose reader has read nothing but the schema.
+pub async fn stalled(uri: &str) -> impl Sized + use<> {
+    let endpoint = Endpoint::from_shared(uri.to_string()).unwrap();
+    let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
+    let ticket = Ticket::new("usage_daily?customers=1000000000000");
+    let mut stream = FlightServiceClient::new(channel).do_get(ticket).await.unwrap().into_inner();
+    stream.next().await.unwrap().unwrap();
+    stream
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
 
+mod at_rest;
 mod bad_input;
 mod bounds;
 mod clients;

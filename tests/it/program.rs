@@ -136,6 +136,13 @@ impl Serve {
         send_signal(&self.child, name);
     }
 
+    /// The memory that it holds, in MiB.
+    pub fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        kib.unwrap().trim().parse::<f64>().unwrap() / 1024.0
+    }
+
     /// Waits for the end; with the whole log, and what was printed behind the address.
     pub fn ended(mut self) -> Ran {
         let mut stdout = String::new();

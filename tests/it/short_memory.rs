@@ -1,18 +1,14 @@
 //! A server whose memory for blocks is short sends them in parts: the same rows, in the same order, resumable.
 
-use crate::fixture::{Fixture, soon};
+use crate::fixture::{Fixture, soon, stalled};
 use crate::program::{Serve, contents, succeed_in};
 use crate::support::{concat, data_set, rows, scan};
 use arrow::array::RecordBatch;
-use arrow_flight::Ticket;
-use arrow_flight::flight_service_client::FlightServiceClient;
-use futures::StreamExt;
 use saasgen::batches::Batches;
 use saasgen::flight::server::{Activity, Limits, Server};
 use saasgen::scan::Scan;
 use saasgen::tables::{DataSet, Table};
 use tempfile::tempdir;
-use tonic::transport::Endpoint;
 
 /// Memory for so many blocks.
 fn of_blocks(blocks: u64) -> Limits {
@@ -52,16 +48,6 @@ async fn least_batches_are_the_same_rows_and_resume_at_any_mark() {
     soon(server.activity.open_streams().wait_for(|&open| open == 0)).await.unwrap();
     assert!(blocks_held(&server.activity) == 0.0, "all is given back");
     server.stop().await;
-}
-
-/// A stream of more rows than anybody reads, on a connection of its own, whose reader has read nothing but the schema.
-async fn stalled(uri: &str) -> impl Sized + use<> {
-    let endpoint = Endpoint::from_shared(uri.to_string()).unwrap();
-    let channel = endpoint.initial_stream_window_size(65_535).connect().await.unwrap();
-    let ticket = Ticket::new("usage_daily?customers=1000000000000");
-    let mut stream = FlightServiceClient::new(channel).do_get(ticket).await.unwrap().into_inner();
-    stream.next().await.unwrap().unwrap();
-    stream
 }
 
 /// A server with as much unread as its memory takes, and more.

@@ -46,6 +46,7 @@ use gate::GateLayer;
 use listen::Listener;
 use metrics::Metrics;
 use pool::Pool;
+use prometheus_client::metrics::gauge::Gauge;
 use service::Service;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -131,7 +132,7 @@ impl Server {
         let listener = Listener::bind(address).await?;
         let location = listener.location(address, false)?;
         let activity = Arc::new(Activity::default());
-        let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+        let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
         let service = Service::new(data_set, pool, activity, Drain::default());
         let (limits, access) = (Limits::default(), Arc::default());
         Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO })
@@ -164,6 +165,13 @@ impl Server {
     /// Sets how long running streams may go on once it is told to stop. Without it, they end at once.
     pub fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
         self.drain_timeout = drain_timeout;
+        self
+    }
+
+    /// Sets what each thread that generates calls once it has had nothing to do for half a second, and every ten seconds
+    /// from then on. An allocator that keeps freed memory by thread can give it back to the system there.
+    pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
+        self.service = self.service.with_idle(give_memory_back);
         self
     }
 
@@ -243,7 +251,7 @@ impl Server {
 /// As [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
     let activity = Arc::<Activity>::default();
-    let pool = Pool::new(Threads::available().generating, activity.metrics.queue_depth.clone());
+    let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
     let open = OpenStream::new(&activity, &Limits::default(), None)?;
     let encoder = wire::Encoder::new(&scan);
     let messages = stream::messages(scan, encoder, pool, open)?;
@@ -279,13 +287,15 @@ pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Re
 }
 
 /// Threads of a server: a stream takes two milliseconds of sending to three of generating, and more threads than
-/// processors cost a stream a tenth of its speed.
+/// processors cost a stream alone a tenth of its speed. Where many wait, all processors generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For the runtime that the server is run by.
     pub sending: usize,
     /// Of the server's own.
     pub generating: usize,
+    /// More of those, for when streams wait for them.
+    pub helping: usize,
 }
 
 impl Threads {
@@ -296,7 +306,12 @@ impl Threads {
 
     fn of(processors: usize) -> Self {
         let sending = (processors * 2 / 5).max(1);
-        Self { sending, generating: processors.saturating_sub(sending).max(1) }
+        let generating = processors.saturating_sub(sending).max(1);
+        Self { sending, generating, helping: processors - generating }
+    }
+
+    fn pool(self, waiting: Gauge) -> Pool {
+        Pool::new(self.generating, self.helping, waiting)
     }
 }
 
@@ -317,7 +332,8 @@ mod tests {
 
     #[test]
     fn threads_share_the_processors() {
-        let threads = [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating));
-        assert_eq!(threads, [(1, 1), (1, 1), (1, 3), (6, 10)]);
+        let threads =
+            [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating, threads.helping));
+        assert_eq!(threads, [(1, 1, 0), (1, 1, 1), (1, 3, 1), (6, 10, 6)]);
     }
 }

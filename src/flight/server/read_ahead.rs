@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 /// Blocks that a stream generates ahead of its reader: one is sent, one waits, one is made.
-const READ_AHEAD: usize = 3;
+pub(super) const READ_AHEAD: usize = 3;
 
 /// A block that is being made, or is made.
 struct Block {

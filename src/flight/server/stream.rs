@@ -186,7 +186,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, 0, activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),
