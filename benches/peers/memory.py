@@ -1,4 +1,4 @@
-"""Peak memory of saasgen at ten times the size, over that at the default size, and of a server with four large streams.
+"""Peak memory of saasgen at ten million customers, over that at a million, and of a server with four large streams.
 
 It must stay flat: fails where a ratio passes 1.2, or a peak its bar.
 
@@ -12,11 +12,12 @@ import tempfile
 
 import pyarrow.flight as flight
 
-SIZES = (100_000, 1_000_000)
+# At the default 100,000 there are too few row groups for all to be under way that may be: 89 MiB of `pull` against 105.
+SIZES = (1_000_000, 10_000_000)
 MAX_RATIO = 1.2
 MAX_GENERATE_MIB, MAX_SERVE_MIB, MAX_PULL_MIB = 160, 64, 256
 CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000  # 410 million rows each
-ROUNDS = 5  # of which the median counts: how threads meet moves a peak by a tenth
+ROUNDS = 3  # of which the median counts: how threads meet moves a peak by a tenth
 
 
 # The system counts a child's peak from that of whoever started it on: a small interpreter has to, not this one.
