@@ -16,8 +16,8 @@ type Job = Box<dyn FnOnce() + Send>;
 /// Jobs that wait before helpers take any: more than eight streams have. For one stream alone, a processor that a helper
 /// takes is one that sending or, on the same machine, the reader has use for: it was a tenth slower. Where 16 read on two
 /// processors, one was idle for a tenth of the time while the only thread that generated had all of them waiting: with a
-/// helper they get 43M rows/s instead of 38M. From four streams on they get no more, and the blocks of four fill faster
-/// than they are read: 75 MiB instead of 60.
+/// helper they get 43M rows/s instead of 38M. With one from four streams on they got no more, and four held 75 MiB instead
+/// of 60, since blocks are made faster than they are read.
 const HELPED_FROM: usize = 8 * READ_AHEAD + 1;
 
 /// How long a thread has nothing to do before it gives memory back.
