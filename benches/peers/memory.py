@@ -1,11 +1,10 @@
 """Peak memory of saasgen at ten million customers, over that at a million, and of a server with four large streams.
 
-It must stay flat: fails where a ratio passes 1.2, or a peak its bar.
+It must stay flat: fails where a ratio passes 1.3, or a peak its bar.
 
 usage: memory.py PATH_TO_SAASGEN
 """
 import contextlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,13 @@ import pyarrow.flight as flight
 
 # At the default 100,000 there are too few row groups for all to be under way that may be: 89 MiB of `pull` against 105.
 SIZES = (1_000_000, 10_000_000)
-MAX_RATIO = 1.2
+# A Parquet file's footer is kept until the file ends, and is all that grows: half a MiB a million customers (71 MiB of
+# `generate` at 30 million against 58 at 5), so that ten millions' alone is near a tenth.
+MAX_RATIO = 1.3
 MAX_GENERATE_MIB, MAX_SERVE_MIB, MAX_PULL_MIB = 160, 64, 256
 CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000  # 410 million rows each
-ROUNDS = 3  # of which the median counts: how threads meet moves a peak by a tenth
+# What waits for a busy disk or processor adds to a peak, by up to a fifth: the least peaks are compared, the largest held.
+ROUNDS = 3
 
 
 # The system counts a child's peak from that of whoever started it on: a small interpreter has to, not this one.
@@ -89,10 +91,11 @@ def main():
     failed = False
     commands = (("generate", generate_mib, MAX_GENERATE_MIB), ("serve", serve_mib, MAX_SERVE_MIB), ("pull", pull_mib, MAX_PULL_MIB))
     for name, peak, bar in commands:
-        small, large = (statistics.median(peak(saasgen, size) for _ in range(ROUNDS)) for size in SIZES)
-        ratio = large / small
-        failed |= ratio > MAX_RATIO or large > bar
-        print(f"{name}, usage_daily: peak {small:.0f} MiB at {SIZES[0]:,} customers, {large:.0f} MiB at {SIZES[1]:,} (bar {bar}): ratio {ratio:.2f}")
+        small, large = ([peak(saasgen, size) for _ in range(ROUNDS)] for size in SIZES)
+        ratio = min(large) / min(small)
+        failed |= ratio > MAX_RATIO or max(large) > bar
+        print(f"{name}, usage_daily: peak {min(small):.0f} MiB at {SIZES[0]:,} customers, {min(large):.0f} to {max(large):.0f} MiB at "
+              f"{SIZES[1]:,} (bar {bar}): ratio {ratio:.2f}", flush=True)
     many = serve_many_mib(saasgen)
     failed |= many > MAX_SERVE_MIB
     print(f"serve, {CLIENTS} clients that each read the usage of {CUSTOMERS_OF_CLIENT:,} customers: peak {many:.0f} MiB (bar {MAX_SERVE_MIB})")
