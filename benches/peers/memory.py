@@ -13,8 +13,8 @@ import pyarrow.flight as flight
 
 # At the default 100,000 there are too few row groups for all to be under way that may be: 89 MiB of `pull` against 105.
 SIZES = (1_000_000, 10_000_000)
-# A Parquet file's footer is kept until the file ends, and is all that grows: half a MiB a million customers (71 MiB of
-# `generate` at 30 million against 58 at 5), so that ten millions' alone is near a tenth.
+# Writing grows by half a MiB a million customers (71 MiB of `generate` at 30 million against 58 at 5): a Parquet file's
+# footer, with an entry for each page, is kept until the file ends. Ten millions' alone is near a tenth.
 MAX_RATIO = 1.3
 MAX_GENERATE_MIB, MAX_SERVE_MIB, MAX_PULL_MIB = 160, 64, 256
 CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000  # 410 million rows each
