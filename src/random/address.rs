@@ -1,6 +1,6 @@
 //! Where a draw stands: the customer, the item and the purpose that it is for.
 
-use super::philox::{LANES, Lanes, philox, philox_single};
+use super::philox::{LANES, Lanes, RoundKeys, philox, philox_single};
 use rand_core::{TryRng, utils};
 use std::convert::Infallible;
 
@@ -51,8 +51,8 @@ impl Address {
 
     /// The words at [`LANES`] addresses that differ in customer and item alone, by word.
     #[inline(always)]
-    pub fn words_of_lanes(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [[u32; LANES]; 4] {
-        let mixed = Self::mixed_lanes(seed, customers, items, purpose);
+    pub fn words_of_lanes(keys: &RoundKeys, customers: Lanes, items: Lanes, purpose: Purpose) -> [[u32; LANES]; 4] {
+        let mixed = Self::mixed_lanes(keys, customers, items, purpose);
         let mut words = [[0; LANES]; 4];
         for (words, mixed) in words.iter_mut().zip(&mixed) {
             for lane in 0..LANES {
@@ -64,13 +64,13 @@ impl Address {
 
     /// The same words, as they come: each in 64 bits.
     #[inline(always)]
-    pub fn mixed_lanes(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
+    pub fn mixed_lanes(keys: &RoundKeys, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
         let (mut low, mut high) = ([0; LANES], [0; LANES]);
         for lane in 0..LANES {
             low[lane] = customers[lane] & 0xFFFF_FFFF;
             high[lane] = customers[lane] >> 32;
         }
-        philox(seed, [low, high, items, [purpose as u64; LANES]])
+        philox(keys, [low, high, items, [purpose as u64; LANES]])
     }
 }
 

@@ -94,7 +94,7 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
             for (lane, item) in items.iter_mut().enumerate() {
                 *item = (first_item + group * LANES + lane) as u64;
             }
-            let words = Address::words_of_lanes(data_set.seed(), [customer; LANES], items, Purpose::Invoice);
+            let words = Address::words_of_lanes(data_set.round_keys(), [customer; LANES], items, Purpose::Invoice);
             let (dates, status) = (&mut dates[group * GROUP..][..GROUP], &mut status[group * GROUP..][..GROUP]);
             let earliest = signup - jitter + interval * (first + (group * GROUP) as Day);
             for lane in 0..LANES {

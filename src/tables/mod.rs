@@ -24,6 +24,7 @@ pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
 
 use crate::error::{Error, Result};
 use crate::model::{Day, MAX_CUSTOMERS, Model};
+use crate::random::philox::RoundKeys;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use std::sync::Arc;
 pub struct DataSet {
     laws: Arc<Laws>,
     seed: u64,
+    round_keys: Arc<RoundKeys>,
     customers: u64,
 }
 
@@ -51,7 +53,7 @@ impl DataSet {
                 "`customers` is {customers}; it must be a whole number from 1 to {MAX_CUSTOMERS}"
             )));
         }
-        Ok(Self { laws, seed, customers })
+        Ok(Self { laws, seed, round_keys: Arc::new(RoundKeys::new(seed)), customers })
     }
 
     /// The laws that the values follow.
@@ -67,6 +69,11 @@ impl DataSet {
     /// The key of every draw.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What that key is to each round of mixing.
+    fn round_keys(&self) -> &RoundKeys {
+        &self.round_keys
     }
 
     /// How many customers there are; their ids are 1 to this.

@@ -86,7 +86,7 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
                 customers[lane] = found_customers[lane] as u64;
                 items[lane] = (found_ids[lane] - 1 - found_customers[lane] * 1_000) as u64;
             }
-            *words = Address::words_of_lanes(data_set.seed(), customers, *items, Purpose::Ticket);
+            *words = Address::words_of_lanes(data_set.round_keys(), customers, *items, Purpose::Ticket);
         }
         let lanes = unsorted.chunks_exact_mut(LANES).zip(signup_of_row.chunks_exact(LANES));
         for ((keys, signups), (items, words)) in lanes.zip(&words) {
@@ -148,7 +148,7 @@ fn ticket_counts(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Vec<u3
         for (lane, customer) in customers.iter_mut().enumerate() {
             *customer = first + lane as u64;
         }
-        let [words, ..] = Address::words_of_lanes(data_set.seed(), customers, [0; LANES], Purpose::TicketCount);
+        let [words, ..] = Address::words_of_lanes(data_set.round_keys(), customers, [0; LANES], Purpose::TicketCount);
         for (&signup, word) in signups.iter().zip(words) {
             let tenure = days - 1 - signup;
             counts.push(laws.tickets[tenure as usize].value(word) as u32);

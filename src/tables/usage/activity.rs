@@ -19,7 +19,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
 use super::days::{Shares, UsageDays, WHOLE};
-use crate::random::philox::LANES;
+use crate::random::philox::{LANES, Lanes, RoundKeys};
 use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
@@ -82,8 +82,13 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
         let groups = ((days.asked.end - signup) as usize).div_ceil(GROUP) - first_group;
         for place in 0..groups {
             let number = first_group + place;
-            let group = Group { seed: data_set.seed(), customer, signup: signup as usize, number };
-            let draws = group.draws(Purpose::Activity);
+            let group = Group { keys: data_set.round_keys(), customer, signup: signup as usize, number };
+            let mixed = group.mixed(Purpose::Activity);
+            let draws = match_target! {
+                "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
+                    avx512::draws(mixed),
+                _ => draws(mixed),
+            };
             for (bits, shares) in [(&mut logged, Some(&days.surviving)), (&mut existing, days.existing.as_ref())] {
                 let Some(shares) = shares else { continue };
                 let (thresholds, shares_of_days) = group.limits(laws, shares);
@@ -92,7 +97,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
                         avx512::below(&draws, thresholds, shares_of_days),
                     _ => below(&draws, thresholds, shares_of_days),
                 };
-                bits[place] = if has_ties { group.below_exactly(&draws, laws, shares) } else { below };
+                bits[place] = if has_ties { group.below_exactly(draws, laws, shares) } else { below };
             }
         }
         let before = found.ages.len();
@@ -123,8 +128,9 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
 }
 
 /// A group of ages of one customer.
-struct Group {
-    seed: u64,
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    keys: &'a RoundKeys,
     customer: u64,
     /// From the window's first day.
     signup: usize,
@@ -132,24 +138,14 @@ struct Group {
     number: usize,
 }
 
-impl Group {
+impl Group<'_> {
     #[inline(always)]
-    fn draws(&self, purpose: Purpose) -> [u16; GROUP] {
+    fn mixed(&self, purpose: Purpose) -> [Lanes; 4] {
         let mut items = [0; LANES];
         for (lane, item) in items.iter_mut().enumerate() {
             *item = (self.number * LANES + lane) as u64;
         }
-        let [a, b, c, d] = Address::mixed_lanes(self.seed, [self.customer; LANES], items, purpose);
-        let mut bytes = [[[0; 8]; LANES]; 2];
-        for lane in 0..LANES {
-            bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
-            bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
-        }
-        let mut draws = [0; GROUP];
-        for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
-            *draw = u16::from_le_bytes(*bytes);
-        }
-        draws
+        Address::mixed_lanes(self.keys, [self.customer; LANES], items, purpose)
     }
 
     /// The thresholds of its ages, the shares of their days.
@@ -164,8 +160,8 @@ impl Group {
 
     #[cold]
     #[inline(never)]
-    fn below_exactly(&self, draws: &[u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
-        let ties = self.draws(Purpose::ActivityTie);
+    fn below_exactly(self, draws: [u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
+        let ties = self::draws(self.mixed(Purpose::ActivityTie));
         let first_age = self.number * GROUP;
         (0..GROUP).fold(0, |bits, age| {
             let word = u32::from(draws[age]) << 16 | u32::from(ties[age]);
@@ -174,6 +170,21 @@ impl Group {
             bits | u64::from(u64::from(word) < limit) << age
         })
     }
+}
+
+/// The draws of a group, of the words that were mixed for it.
+#[inline(always)]
+fn draws([a, b, c, d]: [Lanes; 4]) -> [u16; GROUP] {
+    let mut bytes = [[[0; 8]; LANES]; 2];
+    for lane in 0..LANES {
+        bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
+        bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
+    }
+    let mut draws = [0; GROUP];
+    for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
+        *draw = u16::from_le_bytes(*bytes);
+    }
+    draws
 }
 
 /// A bit an age, the first the lowest: whether the draw is below its threshold times its share. And whether one of them

@@ -12,7 +12,7 @@
 
 use super::activity::{ActiveDays, GROUP, Run};
 use super::narrow::{CHUNK, NarrowLaw, NarrowLaws, SLOTS};
-use crate::random::philox::LANES;
+use crate::random::philox::{LANES, Lanes};
 use crate::random::{Address, Alias, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
@@ -79,16 +79,19 @@ impl Maker<'_> {
     /// Mixes the words of `customer` at `ages`, by whole lanes, for the rows from `row` on.
     #[inline(always)]
     fn mix(&mut self, customer: u64, ages: &[u16], row: usize) {
-        for (lanes, ages) in ages.as_chunks::<LANES>().0.iter().enumerate() {
+        let keys = self.data_set.round_keys();
+        let [sessions, minutes, events] = &mut self.words;
+        let (sessions, _) = sessions[row..].as_chunks_mut();
+        let (minutes, _) = minutes[row..].as_chunks_mut();
+        let (events, _) = events[row..].as_chunks_mut();
+        let words = sessions.iter_mut().zip(minutes).zip(events);
+        for (ages, ((sessions, minutes), events)) in ages.as_chunks::<LANES>().0.iter().zip(words) {
             let mut items = [0; LANES];
             for (item, &age) in items.iter_mut().zip(ages) {
                 *item = u64::from(age);
             }
-            let seed = self.data_set.seed();
-            let mixed = Address::words_of_lanes(seed, [customer; LANES], items, Purpose::UsageValues);
-            for (words, mixed) in self.words.iter_mut().zip(&mixed) {
-                words[row + lanes * LANES..][..LANES].copy_from_slice(mixed);
-            }
+            [*sessions, *minutes, *events, _] =
+                Address::words_of_lanes(keys, [customer; LANES], items, Purpose::UsageValues);
         }
     }
 
@@ -276,6 +279,18 @@ fn append(column: &mut Option<Vec<i32>>, values: __m512i) {
         let wide: [i32; ROWS / 2] = must_cast(_mm512_cvtepu16_epi32(half));
         column.extend_from_slice(&wide);
     }
+}
+
+/// As [`super::activity::draws`].
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) fn draws([a, b, c, d]: [Lanes; 4]) -> [u16; GROUP] {
+    const UPPER_HALVES: u16 = 0xAAAA;
+    let [a, b, c, d]: [__m512i; 4] = [must_cast(a), must_cast(b), must_cast(c), must_cast(d)];
+    must_cast([
+        _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(a, UPPER_HALVES, b),
+        _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(c, UPPER_HALVES, d),
+    ])
 }
 
 /// As [`super::activity::below`].

@@ -47,7 +47,7 @@ fn plain_values(data_set: &DataSet, active: &ActiveDays, wanted: [bool; 3]) -> [
             for (item, &age) in items.iter_mut().zip(&active.ages[from..from + LANES]) {
                 *item = u64::from(age);
             }
-            *words = Address::words_of_lanes(data_set.seed(), [run.customer; LANES], items, Purpose::UsageValues);
+            *words = Address::words_of_lanes(data_set.round_keys(), [run.customer; LANES], items, Purpose::UsageValues);
         }
         let plan = &laws.plans[usize::from(run.plan)];
         let (sessions_law, minutes_law) = (plan.sessions.drawer(), plan.minutes.drawer());

@@ -8,7 +8,7 @@
 mod battery;
 
 use battery::{Battery, CHUNK, Mixer, PURPOSES, PValue, avalanche};
-use saasgen::random::philox::{LANES, Lanes};
+use saasgen::random::philox::{LANES, Lanes, RoundKeys};
 use saasgen::random::{Address, Purpose};
 use std::array::from_fn;
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// How probable it is that good bits would fail a tier.
 const SIGNIFICANCE: f64 = 1e-6;
 
-const REAL: Mixer = Address::mixed_lanes;
+const REAL: Mixer = |seed, customers, items, of| Address::mixed_lanes(&RoundKeys::new(seed), customers, items, of);
 
 const SEED: u64 = 42;
 
