@@ -6,6 +6,8 @@
 
 mod address;
 mod alias;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
 pub mod laws;
 pub mod philox;
 

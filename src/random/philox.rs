@@ -14,16 +14,16 @@ pub const LANES: usize = 8;
 pub type Lanes = [u64; LANES];
 
 const ROUNDS: usize = 7;
-const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(super) const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEP: [u64; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const WORD: u64 = 0xFFFF_FFFF;
+pub(super) const WORD: u64 = 0xFFFF_FFFF;
 
 /// The keys of all rounds.
 ///
 /// To be made once a seed and read from memory. Where the compiler sees how they come about, it broadcasts each anew for
 /// every counter; and as it then knows that words stay below 2^32, it leaves out the masks that would tell it so once more
 /// where instructions are chosen, and multiplies 64 by 64 bits. Intel's processors take three times as long for that.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct RoundKeys([[u64; 2]; ROUNDS]);
 
 impl RoundKeys {
@@ -35,6 +35,11 @@ impl RoundKeys {
             keys = [(keys[0] + KEY_STEP[0]) & WORD, (keys[1] + KEY_STEP[1]) & WORD];
             of_round
         }))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn rounds(&self) -> [[u64; 2]; ROUNDS] {
+        self.0
     }
 }
 

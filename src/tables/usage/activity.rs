@@ -19,7 +19,7 @@
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
 use super::days::{Shares, UsageDays, WHOLE};
-use crate::random::philox::{LANES, Lanes, RoundKeys};
+use crate::random::philox::{LANES, RoundKeys};
 use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
@@ -66,6 +66,7 @@ pub(super) struct ActiveDays {
 pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
     let window_days = data_set.model().window().days;
     let profiles = Profiles::of(data_set, ids.clone());
+    let keys = *data_set.round_keys();
     let mut found = ActiveDays {
         runs: Vec::with_capacity(profiles.plan.len()),
         ages: Vec::with_capacity(MOST_ROWS_AT_FIRST.min(profiles.plan.len() * 48) + GROUP),
@@ -82,12 +83,11 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
         let groups = ((days.asked.end - signup) as usize).div_ceil(GROUP) - first_group;
         for place in 0..groups {
             let number = first_group + place;
-            let group = Group { keys: data_set.round_keys(), customer, signup: signup as usize, number };
-            let mixed = group.mixed(Purpose::Activity);
+            let group = Group { customer, signup: signup as usize, number };
             let draws = match_target! {
                 "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
-                    avx512::draws(mixed),
-                _ => draws(mixed),
+                    avx512::draws(&keys, customer, number),
+                _ => group.draws(&keys, Purpose::Activity),
             };
             for (bits, shares) in [(&mut logged, Some(&days.surviving)), (&mut existing, days.existing.as_ref())] {
                 let Some(shares) = shares else { continue };
@@ -97,7 +97,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
                         avx512::below(&draws, thresholds, shares_of_days),
                     _ => below(&draws, thresholds, shares_of_days),
                 };
-                bits[place] = if has_ties { group.below_exactly(draws, laws, shares) } else { below };
+                bits[place] = if has_ties { group.below_exactly(data_set, draws, laws, shares) } else { below };
             }
         }
         let before = found.ages.len();
@@ -129,8 +129,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
 
 /// A group of ages of one customer.
 #[derive(Clone, Copy)]
-struct Group<'a> {
-    keys: &'a RoundKeys,
+struct Group {
     customer: u64,
     /// From the window's first day.
     signup: usize,
@@ -138,14 +137,24 @@ struct Group<'a> {
     number: usize,
 }
 
-impl Group<'_> {
+impl Group {
     #[inline(always)]
-    fn mixed(&self, purpose: Purpose) -> [Lanes; 4] {
+    fn draws(&self, keys: &RoundKeys, purpose: Purpose) -> [u16; GROUP] {
         let mut items = [0; LANES];
         for (lane, item) in items.iter_mut().enumerate() {
             *item = (self.number * LANES + lane) as u64;
         }
-        Address::mixed_lanes(self.keys, [self.customer; LANES], items, purpose)
+        let [a, b, c, d] = Address::mixed_lanes(keys, [self.customer; LANES], items, purpose);
+        let mut bytes = [[[0; 8]; LANES]; 2];
+        for lane in 0..LANES {
+            bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
+            bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
+        }
+        let mut draws = [0; GROUP];
+        for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
+            *draw = u16::from_le_bytes(*bytes);
+        }
+        draws
     }
 
     /// The thresholds of its ages, the shares of their days.
@@ -160,8 +169,8 @@ impl Group<'_> {
 
     #[cold]
     #[inline(never)]
-    fn below_exactly(self, draws: [u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
-        let ties = self::draws(self.mixed(Purpose::ActivityTie));
+    fn below_exactly(self, data_set: &DataSet, draws: [u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
+        let ties = self.draws(data_set.round_keys(), Purpose::ActivityTie);
         let first_age = self.number * GROUP;
         (0..GROUP).fold(0, |bits, age| {
             let word = u32::from(draws[age]) << 16 | u32::from(ties[age]);
@@ -170,21 +179,6 @@ impl Group<'_> {
             bits | u64::from(u64::from(word) < limit) << age
         })
     }
-}
-
-/// The draws of a group, of the words that were mixed for it.
-#[inline(always)]
-fn draws([a, b, c, d]: [Lanes; 4]) -> [u16; GROUP] {
-    let mut bytes = [[[0; 8]; LANES]; 2];
-    for lane in 0..LANES {
-        bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
-        bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
-    }
-    let mut draws = [0; GROUP];
-    for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
-        *draw = u16::from_le_bytes(*bytes);
-    }
-    draws
 }
 
 /// A bit an age, the first the lowest: whether the draw is below its threshold times its share. And whether one of them

@@ -12,8 +12,8 @@
 
 use super::activity::{ActiveDays, GROUP, Run};
 use super::narrow::{CHUNK, NarrowLaw, NarrowLaws, SLOTS};
-use crate::random::philox::{LANES, Lanes};
-use crate::random::{Address, Alias, Purpose};
+use crate::random::philox::{LANES, RoundKeys};
+use crate::random::{Alias, Purpose, avx512};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
 use bytemuck::must_cast;
@@ -77,21 +77,21 @@ pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDay
 
 impl Maker<'_> {
     /// Mixes the words of `customer` at `ages`, by whole lanes, for the rows from `row` on.
-    #[inline(always)]
+    #[target_feature(enable = "avx512f")]
+    #[inline]
     fn mix(&mut self, customer: u64, ages: &[u16], row: usize) {
-        let keys = self.data_set.round_keys();
+        let keys = *self.data_set.round_keys();
         let [sessions, minutes, events] = &mut self.words;
-        let (sessions, _) = sessions[row..].as_chunks_mut();
-        let (minutes, _) = minutes[row..].as_chunks_mut();
-        let (events, _) = events[row..].as_chunks_mut();
+        let (sessions, _) = sessions[row..].as_chunks_mut::<LANES>();
+        let (minutes, _) = minutes[row..].as_chunks_mut::<LANES>();
+        let (events, _) = events[row..].as_chunks_mut::<LANES>();
         let words = sessions.iter_mut().zip(minutes).zip(events);
         for (ages, ((sessions, minutes), events)) in ages.as_chunks::<LANES>().0.iter().zip(words) {
-            let mut items = [0; LANES];
-            for (item, &age) in items.iter_mut().zip(ages) {
-                *item = u64::from(age);
+            let ages = _mm512_cvtepu16_epi64(must_cast(*ages));
+            let [a, b, c, _] = avx512::mixed(&keys, customer, ages, Purpose::UsageValues);
+            for (words, mixed) in [(sessions, a), (minutes, b), (events, c)] {
+                *words = must_cast(_mm512_cvtepi64_epi32(mixed));
             }
-            [*sessions, *minutes, *events, _] =
-                Address::words_of_lanes(keys, [customer; LANES], items, Purpose::UsageValues);
         }
     }
 
@@ -281,12 +281,14 @@ fn append(column: &mut Option<Vec<i32>>, values: __m512i) {
     }
 }
 
-/// As [`super::activity::draws`].
+/// The draws of a customer's group of ages, as [`super::activity`] lays them out.
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub(super) fn draws([a, b, c, d]: [Lanes; 4]) -> [u16; GROUP] {
+pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; GROUP] {
     const UPPER_HALVES: u16 = 0xAAAA;
-    let [a, b, c, d]: [__m512i; 4] = [must_cast(a), must_cast(b), must_cast(c), must_cast(d)];
+    const LANE_NUMBERS: [u64; LANES] = [0, 1, 2, 3, 4, 5, 6, 7];
+    let items = _mm512_add_epi64(_mm512_set1_epi64((group * LANES) as i64), must_cast(LANE_NUMBERS));
+    let [a, b, c, d] = avx512::mixed(keys, customer, items, Purpose::Activity);
     must_cast([
         _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(a, UPPER_HALVES, b),
         _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(c, UPPER_HALVES, d),
