@@ -42,8 +42,8 @@ fn upper(lanes: __m512i) -> __m512i {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Address;
     use super::*;
+    use crate::random::Address;
     use bytemuck::must_cast;
     use multiversion::{multiversion, target::match_target};
 

@@ -56,8 +56,8 @@ pub(super) struct ActiveDays {
 /// of its arithmetic is on whole numbers, so the values are too. Loops are plain: closures and array maps are not
 /// compiled for the level.
 ///
-/// All groups of a customer are tested before the first is added, so that the processor mixes the bits of several at a
-/// time.
+/// All groups of a customer are drawn, then tested, then added, each step for all of them: short loops, of which the
+/// processor has several rounds under way at a time.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
@@ -73,6 +73,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
         ..ActiveDays::default()
     };
     let most_groups = (window_days as usize).div_ceil(GROUP);
+    let mut draws = vec![[0; GROUP]; most_groups];
     let (mut logged, mut existing) = (vec![0; most_groups], vec![0; most_groups]);
     for ((customer, plan), signup) in ids.zip(profiles.plan).zip(profiles.signup) {
         if signup >= days.asked.end {
@@ -81,23 +82,32 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
         let laws = &data_set.laws().plans[usize::from(plan)];
         let first_group = days.asked.start.saturating_sub(signup) as usize / GROUP;
         let groups = ((days.asked.end - signup) as usize).div_ceil(GROUP) - first_group;
-        for place in 0..groups {
-            let number = first_group + place;
-            let group = Group { customer, signup: signup as usize, number };
-            let draws = match_target! {
+        let draws = &mut draws[..groups];
+        for (number, draws) in (first_group..).zip(&mut *draws) {
+            *draws = match_target! {
                 "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
                     avx512::draws(&keys, customer, number),
-                _ => group.draws(&keys, Purpose::Activity),
+                _ => self::draws(&keys, customer, number, Purpose::Activity),
             };
-            for (bits, shares) in [(&mut logged, Some(&days.surviving)), (&mut existing, days.existing.as_ref())] {
-                let Some(shares) = shares else { continue };
-                let (thresholds, shares_of_days) = group.limits(laws, shares);
+        }
+        // Both are filled up with zeros by a group and more.
+        let thresholds = &laws.active_upper[first_group * GROUP..].as_chunks().0[..groups];
+        for (bits, shares) in [(&mut logged, Some(&days.surviving)), (&mut existing, days.existing.as_ref())] {
+            let Some(shares) = shares else { continue };
+            let shares_of_days = &shares.upper[signup as usize + first_group * GROUP..].as_chunks().0[..groups];
+            let of_groups = draws.iter().zip(thresholds).zip(shares_of_days).zip(bits).enumerate();
+            for (place, (((draws, thresholds), shares_of_days), bits)) in of_groups {
                 let (below, has_ties) = match_target! {
                     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
-                        avx512::below(&draws, thresholds, shares_of_days),
-                    _ => below(&draws, thresholds, shares_of_days),
+                        avx512::below(draws, thresholds, shares_of_days),
+                    _ => below(draws, thresholds, shares_of_days),
                 };
-                bits[place] = if has_ties { group.below_exactly(data_set, draws, laws, shares) } else { below };
+                *bits = if has_ties {
+                    let group = Group { customer, signup: signup as usize, number: first_group + place };
+                    group.below_exactly(data_set, draws, laws, shares)
+                } else {
+                    below
+                };
             }
         }
         let before = found.ages.len();
@@ -138,39 +148,10 @@ struct Group {
 }
 
 impl Group {
-    #[inline(always)]
-    fn draws(&self, keys: &RoundKeys, purpose: Purpose) -> [u16; GROUP] {
-        let mut items = [0; LANES];
-        for (lane, item) in items.iter_mut().enumerate() {
-            *item = (self.number * LANES + lane) as u64;
-        }
-        let [a, b, c, d] = Address::mixed_lanes(keys, [self.customer; LANES], items, purpose);
-        let mut bytes = [[[0; 8]; LANES]; 2];
-        for lane in 0..LANES {
-            bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
-            bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
-        }
-        let mut draws = [0; GROUP];
-        for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
-            *draw = u16::from_le_bytes(*bytes);
-        }
-        draws
-    }
-
-    /// The thresholds of its ages, the shares of their days.
-    #[inline(always)]
-    fn limits<'a>(&self, laws: &'a PlanLaws, shares: &'a Shares) -> (&'a [u16; GROUP], &'a [u16; GROUP]) {
-        let first_age = self.number * GROUP;
-        // Both are filled up with zeros by a group and more.
-        let (thresholds, _) = laws.active_upper[first_age..].as_chunks();
-        let (shares_of_days, _) = shares.upper[self.signup + first_age..].as_chunks();
-        (&thresholds[0], &shares_of_days[0])
-    }
-
     #[cold]
     #[inline(never)]
-    fn below_exactly(self, data_set: &DataSet, draws: [u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
-        let ties = self.draws(data_set.round_keys(), Purpose::ActivityTie);
+    fn below_exactly(self, data_set: &DataSet, draws: &[u16; GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
+        let ties = self::draws(data_set.round_keys(), self.customer, self.number, Purpose::ActivityTie);
         let first_age = self.number * GROUP;
         (0..GROUP).fold(0, |bits, age| {
             let word = u32::from(draws[age]) << 16 | u32::from(ties[age]);
@@ -179,6 +160,26 @@ impl Group {
             bits | u64::from(u64::from(word) < limit) << age
         })
     }
+}
+
+/// The draws of a customer's group of ages.
+#[inline(always)]
+fn draws(keys: &RoundKeys, customer: u64, group: usize, purpose: Purpose) -> [u16; GROUP] {
+    let mut items = [0; LANES];
+    for (lane, item) in items.iter_mut().enumerate() {
+        *item = (group * LANES + lane) as u64;
+    }
+    let [a, b, c, d] = Address::mixed_lanes(keys, [customer; LANES], items, purpose);
+    let mut bytes = [[[0; 8]; LANES]; 2];
+    for lane in 0..LANES {
+        bytes[0][lane] = (a[lane] | b[lane] << 32).to_le_bytes();
+        bytes[1][lane] = (c[lane] | d[lane] << 32).to_le_bytes();
+    }
+    let mut draws = [0; GROUP];
+    for (draw, bytes) in draws.iter_mut().zip(bytes.as_flattened().as_flattened().as_chunks().0) {
+        *draw = u16::from_le_bytes(*bytes);
+    }
+    draws
 }
 
 /// A bit an age, the first the lowest: whether the draw is below its threshold times its share. And whether one of them

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //!     words       8 rows at a time from Philox            u32 by row, a column each
-//!     halves      H = upper 16 bits, L = lower            two registers of 32 rows
+//!     halves      H = upper 16 bits, L = lower            two registers of 32 rows: of each 32 bits,
+//!                                                         the lower half is row i, the upper row 16 + i
 //!     own         H >> (16 - bits)                        the slot
 //!     rest        (H:L << bits) >> 16                     what is compared with its limit
 //!     value       own where rest < limit, else other      where they tie, the whole word decides
@@ -38,7 +39,7 @@ struct Maker<'a> {
     /// The words of the rows that are worked on, by column.
     words: [Vec<u32>; 3],
     /// Of the rows that are worked on; behind the last, more of no meaning.
-    sessions: Vec<u16>,
+    sessions: Vec<u32>,
     /// Those that are wanted.
     columns: [Option<Vec<i32>>; 3],
 }
@@ -101,21 +102,25 @@ impl Maker<'_> {
     fn draw_by_plan(&mut self, runs: &[Run], made: usize) {
         let [all_sessions, all_minutes, _] = &mut self.columns;
         let mut first = 0;
-        for run in runs {
-            let plan = usize::from(run.plan);
+        for runs in runs.chunk_by(|run, next| run.plan == next.plan) {
+            let (plan, mut rows) = (usize::from(runs[0].plan), 0);
+            for run in runs {
+                rows += run.rows;
+            }
             let PlanLaws { sessions, minutes, .. } = &self.data_set.laws().plans[plan];
-            for row in (first..first + run.rows).step_by(ROWS) {
+            for row in (first..first + rows).step_by(ROWS) {
                 let words = rows_from(&self.words[0], row);
                 let drawn = self.narrow.sessions[plan].draw(&self.narrow.slots, words).settled(words, |_| sessions);
-                self.sessions[row..row + ROWS].copy_from_slice(&must_cast::<_, [u16; ROWS]>(drawn));
+                let drawn = by_row(drawn);
+                self.sessions[row..row + ROWS].copy_from_slice(&drawn);
                 append(all_sessions, drawn);
                 if all_minutes.is_some() {
                     let words = rows_from(&self.words[1], row);
                     let drawn = self.narrow.minutes[plan].draw(&self.narrow.slots, words).settled(words, |_| minutes);
-                    append(all_minutes, drawn);
+                    append(all_minutes, by_row(drawn));
                 }
             }
-            first += run.rows;
+            first += rows;
             for column in [&mut *all_sessions, all_minutes].into_iter().flatten() {
                 column.truncate(made + first);
             }
@@ -133,8 +138,9 @@ impl Maker<'_> {
         let laws = &self.data_set.laws().feature_events;
         for row in (0..rows).step_by(ROWS) {
             let (words, sessions) = (rows_from(&self.words[2], row), rows_from(&self.sessions, row));
-            let drawn = self.narrow.draw_events(must_cast(*sessions), words);
-            append(events, drawn.settled(words, |place| &laws[usize::from(sessions[place])]));
+            let (_, of_rows) = halves(sessions);
+            let drawn = self.narrow.draw_events(of_rows, words).settled(words, |row| &laws[sessions[row] as usize]);
+            append(events, by_row(drawn));
         }
     }
 }
@@ -205,8 +211,9 @@ impl Drawn {
         let mut values: [u16; ROWS] = must_cast(self.values);
         for (place, value) in values.iter_mut().enumerate() {
             if self.ties >> place & 1 == 1 {
+                let row = place / 2 + place % 2 * (ROWS / 2);
                 // Narrow laws have no value that 16 bits don't hold.
-                *value = law(place).value(words[place]) as u16;
+                *value = law(row).value(words[row]) as u16;
             }
         }
         must_cast(values)
@@ -234,19 +241,19 @@ fn choose(own: __m512i, rest: __m512i, limits: __m512i, others: __m512i) -> Draw
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
 fn halves(words: &[u32; ROWS]) -> (__m512i, __m512i) {
-    const LOWER: [u16; ROWS] = {
-        let mut places = [0; ROWS];
-        let mut row = 0;
-        while row < ROWS {
-            places[row] = 2 * row as u16;
-            row += 1;
-        }
-        places
-    };
+    const UPPER: u32 = 0xAAAA_AAAA;
     let [a, b]: [__m512i; 2] = must_cast(*words);
-    let lower: __m512i = must_cast(LOWER);
-    let upper = _mm512_add_epi16(lower, _mm512_set1_epi16(1));
-    (_mm512_permutex2var_epi16(a, upper, b), _mm512_permutex2var_epi16(a, lower, b))
+    (
+        _mm512_mask_blend_epi16(UPPER, _mm512_srli_epi32::<16>(a), b),
+        _mm512_mask_blend_epi16(UPPER, a, _mm512_slli_epi32::<16>(b)),
+    )
+}
+
+/// Values in 16 bits, as [`halves`] lays them out, by row.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn by_row(values: __m512i) -> [u32; ROWS] {
+    must_cast([_mm512_and_si512(values, _mm512_set1_epi32(0xFFFF)), _mm512_srli_epi32::<16>(values)])
 }
 
 /// The entries at the lowest 6 bits of `places`.
@@ -262,22 +269,20 @@ fn look_up(entries: &[u16; CHUNK], places: __m512i) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline(never)]
 fn load(slots: &[u32; SLOTS], places: __m512i) -> (__m512i, __m512i) {
-    let places: [u16; ROWS] = must_cast(places);
+    let places = by_row(places);
     let mut found = [0; ROWS];
     for (found, place) in found.iter_mut().zip(places) {
-        *found = slots[usize::from(place)];
+        *found = slots[(place & 0xFFFF) as usize];
     }
     halves(&found)
 }
 
 /// Adds 32 rows to `column`, if it is wanted.
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f")]
 #[inline]
-fn append(column: &mut Option<Vec<i32>>, values: __m512i) {
-    let Some(column) = column else { return };
-    for half in [_mm512_castsi512_si256(values), _mm512_extracti64x4_epi64::<1>(values)] {
-        let wide: [i32; ROWS / 2] = must_cast(_mm512_cvtepu16_epi32(half));
-        column.extend_from_slice(&wide);
+fn append(column: &mut Option<Vec<i32>>, values: [u32; ROWS]) {
+    if let Some(column) = column {
+        column.extend_from_slice(&must_cast::<_, [i32; ROWS]>(values));
     }
 }
 
