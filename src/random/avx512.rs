@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Copied down, not shifted: shifts and products share an execution port of Intel's processors. And the compiler can't
-//! know a copied word's upper half, so it multiplies 32 by 32 bits, where it else may choose 64 by 64, at three
-//! instructions' cost, for some rounds.
+//! know a copied word's upper half, so it multiplies 32 by 32 bits even where it keeps round keys in registers, as it
+//! can't be made to in plain code. Rows of usage took a tenth longer by that (Intel Xeon, 2.8 GHz).
 
 use super::Purpose;
 use super::philox::{MULTIPLIER, RoundKeys, WORD};

@@ -22,7 +22,8 @@ pub(super) const WORD: u64 = 0xFFFF_FFFF;
 ///
 /// To be made once a seed and read from memory. Where the compiler sees how they come about, it broadcasts each anew for
 /// every counter; and as it then knows that words stay below 2^32, it leaves out the masks that would tell it so once more
-/// where instructions are chosen, and multiplies 64 by 64 bits. Intel's processors take three times as long for that.
+/// where instructions are chosen, and multiplies 64 by 64 bits, which Intel's processors do in three steps. Rows of usage
+/// took a fifth longer so with AVX-512, and a third with AVX2, for the broadcasts (Intel Xeon, 2.8 GHz).
 #[derive(Debug, Clone, Copy)]
 pub struct RoundKeys([[u64; 2]; ROUNDS]);
 
