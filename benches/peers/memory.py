@@ -1,6 +1,6 @@
 """Peak memory of saasgen at ten million customers, over that at a million, and of a server with four large streams.
 
-It must stay flat: fails where a ratio passes 1.3, or a peak its bar.
+It must stay flat: fails where a ratio passes 1.5, or a peak its bar.
 
 usage: memory.py PATH_TO_SAASGEN
 """
@@ -14,8 +14,9 @@ import pyarrow.flight as flight
 # At the default 100,000 there are too few row groups for all to be under way that may be: 89 MiB of `pull` against 105.
 SIZES = (1_000_000, 10_000_000)
 # Writing grows by half a MiB a million customers (71 MiB of `generate` at 30 million against 58 at 5): a Parquet file's
-# footer, with an entry for each page, is kept until the file ends. Ten millions' alone is near a tenth.
-MAX_RATIO = 1.3
+# footer, with an entry for each page, is kept until the file ends. Ten millions' alone is near a tenth; a run of ten times
+# the length also meets a higher peak by chance, and 1.29 was seen. Where rows or pages are kept, it is near ten.
+MAX_RATIO = 1.5
 MAX_GENERATE_MIB, MAX_SERVE_MIB, MAX_PULL_MIB = 160, 64, 256
 CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000  # 410 million rows each
 # What waits for a busy disk or processor adds to a peak, by up to a fifth: the least peaks are compared, the largest held.
