@@ -8,7 +8,6 @@ mod folder;
 mod in_progress;
 mod layout;
 mod manifest;
-mod pages;
 mod properties;
 mod read;
 mod write;

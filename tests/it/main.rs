@@ -23,6 +23,7 @@ mod liars;
 mod limits;
 mod mutants;
 mod observing;
+mod page_claims;
 mod pages;
 mod parts;
 mod program;

@@ -64,7 +64,7 @@ impl Value for i64 {
 
 /// A page of 32-bit values, of which there is one at least, and the least and the largest of them.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2", "x86_64+avx2+bmi1+bmi2"))]
-pub(super) fn page_of_32(values: &[i32]) -> (Vec<u8>, (i32, i32)) {
+pub(in crate::parquet_files) fn page_of_32(values: &[i32]) -> (Vec<u8>, (i32, i32)) {
     page(values)
 }
 

@@ -7,7 +7,7 @@
 //! Numbers are delta-encoded, text and money by dictionary, floats and booleans plain.
 
 mod compress;
-mod delta;
+pub(super) mod delta;
 mod dictionary;
 mod extremes;
 

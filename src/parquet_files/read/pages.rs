@@ -21,14 +21,18 @@ const NEXT_I32: u8 = 0x15;
 /// A file whose pages may be so long decompressed, and no longer, as rows of one row group can make them.
 pub(super) struct Pages {
     file: File,
-    most: u64,
+    most_bytes: u64,
 }
 
 impl Pages {
     /// Of a row group with so many rows.
     pub fn new(file: File, rows: i64) -> Self {
         let of_rows = MAX_BYTES_OF_ROW.saturating_mul(rows.max(0) as u64);
-        Self { file, most: of_rows.saturating_add(MAX_BYTES_OF_FEW).min(MAX_BYTES_OF_ALL) }
+        Self { file, most_bytes: of_rows.saturating_add(MAX_BYTES_OF_FEW).min(MAX_BYTES_OF_ALL) }
+    }
+
+    pub fn most_bytes(&self) -> u64 {
+        self.most_bytes
     }
 }
 
@@ -47,8 +51,8 @@ impl ChunkReader for Pages {
         let refused = |why: String| Err(ParquetError::General(format!("a page's header {why}")));
         match length(read.fill_buf()?) {
             None => refused("does not begin with its type and length".into()),
-            Some(length) if length > self.most => {
-                refused(format!("says it has {length} bytes; its row group's rows have at most {}", self.most))
+            Some(length) if length > self.most_bytes => {
+                refused(format!("says it has {length} bytes; its row group's rows have at most {}", self.most_bytes))
             }
             Some(_) => Ok(read),
         }
@@ -61,18 +65,21 @@ impl ChunkReader for Pages {
 
 /// The second field of a page's header, its length decompressed; `None` where the header doesn't begin as writers
 /// begin it.
-fn length(header: &[u8]) -> Option<u64> {
-    let mut bytes = header.iter().copied();
-    let mut field = || (bytes.next()? == NEXT_I32).then(|| varint(&mut bytes))?;
+fn length(mut header: &[u8]) -> Option<u64> {
+    let mut field = || {
+        header = header.strip_prefix(&[NEXT_I32])?;
+        varint(&mut header)
+    };
     field()?;
     // Zigzag: the last bit is the sign.
     field().map(|length| length >> 1)
 }
 
-fn varint(bytes: &mut impl Iterator<Item = u8>) -> Option<u64> {
+/// The number that `bytes` begins with, seven bits a byte, which is taken off.
+pub(super) fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
-        let byte = bytes.next()?;
+        let byte = *bytes.split_off_first()?;
         number |= u64::from(byte & 0x7F) << shift;
         if byte < 0x80 {
             return Some(number);

@@ -1,17 +1,22 @@
 //! Reads a table's Parquet files, whoever wrote them.
 
-use super::pages::Pages;
+mod lengths;
+mod pages;
+mod row_group;
+
 use crate::batches::{TableSource, unless_damaged};
 use crate::error::{Error, Result};
 use crate::tables::Table;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use pages::Pages;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowGroups};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
+use row_group::HeldRowGroup;
 use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
@@ -124,13 +129,14 @@ impl ParquetTable {
         // Opened anew: row groups are read by several threads, and a cloned handle shares its position.
         let opened = File::open(path).map_err(Error::io("reading", path))?;
         let mask = ProjectionMask::columns(metadata.parquet_schema(), columns.iter().copied());
+        let levels = parquet_to_arrow_field_levels(metadata.parquet_schema(), mask, Some(metadata.schema().fields()));
         let pages = Pages::new(opened, metadata.metadata().row_group(index).num_rows());
-        let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(pages, metadata.clone())
-            .with_projection(mask)
-            .with_row_groups(vec![index])
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(|error| Error::invalid(path, error.to_string()))?;
+        let held = HeldRowGroup::new(pages, Arc::clone(metadata.metadata()), index);
+        let batches = levels.and_then(|levels| {
+            let batch_rows = BATCH_ROWS.min(held.num_rows());
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &held, batch_rows, None)
+        });
+        let batches = batches.map_err(|error| Error::invalid(path, error.to_string()))?;
         let path = path.clone();
         let mut batches = Some(batches);
         Ok(std::iter::from_fn(move || {
