@@ -58,6 +58,7 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
+use wire::Message;
 use wire_service::WireService;
 
 /// How long connections have to close once a server that stops has ended what ran.
@@ -244,27 +245,26 @@ impl Server {
     }
 }
 
-/// What DoGet sends for `scan`, generated as it is read: each message in the pieces that go on the wire, gRPC's prefix
-/// first. For servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
+/// What DoGet sends for `scan`, generated as it is read: each message as it goes on the wire, gRPC's prefix first. For servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
 ///
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
-pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
+pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
     let activity = Arc::<Activity>::default();
     let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
     let open = OpenStream::new(&activity, &Limits::default(), None)?;
     let encoder = wire::Encoder::new(&scan);
     let messages = stream::messages(scan, encoder, pool, open)?;
-    Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
+    Ok(messages.map(|message| message.map(Message::into_bytes)))
 }
 
-/// `batch`, which is of `scan`, as DoGet sends it: in the pieces that go on the wire, and marked with the id of the
-/// first customer after it.
+/// `batch`, which is of `scan`, as DoGet sends it, gRPC's prefix first, marked with the id of the first customer after
+/// it.
 ///
 /// # Errors
 /// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
-pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Vec<Bytes>> {
-    Ok(wire::Encoder::new(scan).batch(batch, next_id, next_id)?.into_pieces().into())
+pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Bytes> {
+    Ok(wire::Encoder::new(scan).batch(batch, next_id, next_id)?.into_bytes())
 }
 
 /// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.

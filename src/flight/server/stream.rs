@@ -141,7 +141,6 @@ mod tests {
     use crate::flight::server::stream_log::{Record, Watched};
     use crate::model::Model;
     use crate::tables::{DataSet, Laws};
-    use bytes::Bytes;
     use std::io::{self, Write};
     use std::sync::Mutex;
     use tokio_util::sync::CancellationToken;
@@ -172,8 +171,8 @@ mod tests {
     ) -> impl Stream<Item = Result<Vec<u8>, Status>> + Unpin {
         let caller = Caller { name: Some("ann".into()), ..Caller::default() };
         let record = Record::new(caller, &scan(), Instant::now(), Arc::clone(activity), CancellationToken::new());
-        let pieces = |message: Message| message.into_pieces().into_iter().flat_map(Bytes::into_iter).collect();
-        Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(pieces))
+        let bytes = |message: Message| message.into_bytes().to_vec();
+        Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(bytes))
     }
 
     #[tokio::test]
