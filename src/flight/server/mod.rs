@@ -286,16 +286,14 @@ pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Re
     Ok(actions::answer(&Flights::of(data_set.clone(), limits), &received)?)
 }
 
-/// Threads of a server: a stream takes two milliseconds of sending to three of generating, and more threads than
-/// processors cost a stream alone a tenth of its speed. Where many wait, all processors generate.
+/// Threads of a server. All processors send; where streams are fewer, two of five have enough to do with that, and the
+/// others generate beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For the runtime that the server is run by.
     pub sending: usize,
     /// Of the server's own.
     pub generating: usize,
-    /// More of those, for when streams wait for them.
-    pub helping: usize,
 }
 
 impl Threads {
@@ -305,13 +303,12 @@ impl Threads {
     }
 
     fn of(processors: usize) -> Self {
-        let sending = (processors * 2 / 5).max(1);
-        let generating = processors.saturating_sub(sending).max(1);
-        Self { sending, generating, helping: processors - generating }
+        let generating = processors - (processors * 2 / 5).max(1);
+        Self { sending: processors, generating: generating.max(1) }
     }
 
     fn pool(self, waiting: Gauge) -> Pool {
-        Pool::new(self.generating, self.helping, waiting)
+        Pool::new(self.generating, self.sending, waiting)
     }
 }
 
@@ -332,8 +329,7 @@ mod tests {
 
     #[test]
     fn threads_share_the_processors() {
-        let threads =
-            [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating, threads.helping));
-        assert_eq!(threads, [(1, 1, 0), (1, 1, 1), (1, 3, 1), (6, 10, 6)]);
+        let threads = [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating));
+        assert_eq!(threads, [(1, 1), (2, 1), (4, 3), (16, 10)]);
     }
 }

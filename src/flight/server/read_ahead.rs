@@ -22,24 +22,26 @@ struct Block {
 
 /// What `make` makes of a scan's blocks, in order; those that have nothing are left out. `make` begins the work, whoever
 /// waits for what it returns, and dropping that takes the work back.
-pub(super) struct ReadAhead<F> {
+pub(super) struct ReadAhead<A, F> {
+    ahead: A,
     make: F,
     cuts: Cuts,
     share: Share,
     blocks: VecDeque<Block>,
-    /// Blocks that may be begun at a time.
-    ahead: usize,
+    /// Whether one was made.
+    is_begun: bool,
 }
 
-impl<F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>>> ReadAhead<F> {
-    /// Of `cuts`, within `share`.
-    pub fn new(cuts: Cuts, share: Share, make: F) -> Self {
-        // The first block has the processors to itself: made beside the next two, it came after up to 10 ms, and now 6.
-        Self { make, cuts, share, blocks: VecDeque::new(), ahead: 1 }
+impl<A: Fn() -> usize, F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>>> ReadAhead<A, F> {
+    /// Of `cuts`, within `share`, at most `ahead` of them at a time.
+    pub fn new(cuts: Cuts, share: Share, ahead: A, make: F) -> Self {
+        Self { ahead, make, cuts, share, blocks: VecDeque::new(), is_begun: false }
     }
 
     fn begin_blocks(&mut self) {
-        while self.blocks.len() < self.ahead {
+        // The first block has the processors to itself: made beside the next two, it came after up to 10 ms, and now 6.
+        let ahead = if self.is_begun { (self.ahead)() } else { 1 };
+        while self.blocks.len() < ahead {
             let held = self.blocks.iter().map(|block| block.grant.parts()).sum();
             let Some(mut grant) = self.share.ask(held, self.cuts.least_parts()) else { return };
             let Some(cut) = self.cuts.take(grant.parts()) else { return };
@@ -49,7 +51,11 @@ impl<F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>>> ReadAhead<F> {
     }
 }
 
-impl<F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>> + Unpin> Stream for ReadAhead<F> {
+impl<A, F> Stream for ReadAhead<A, F>
+where
+    A: Fn() -> usize + Unpin,
+    F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>> + Unpin,
+{
     type Item = Result<Message>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -58,7 +64,7 @@ impl<F: Fn(Cut) -> BoxFuture<'static, Result<Option<Message>>> + Unpin> Stream f
             self.begin_blocks();
             let Some(block) = self.blocks.front_mut() else { return Poll::Ready(None) };
             let message = ready!(block.message.as_mut().poll(cx));
-            self.ahead = READ_AHEAD;
+            self.is_begun = true;
             let Some(Block { grant, .. }) = self.blocks.pop_front() else { return Poll::Ready(None) };
             if let Some(message) = message.transpose() {
                 self.share.handed(grant);

@@ -207,7 +207,7 @@ mod tests {
 
     fn service() -> Service {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
-        Service::new(data_set, Pool::new(2, 0, Gauge::default()), Arc::default(), Drain::default())
+        Service::new(data_set, Pool::new(2, 9, Gauge::default()), Arc::default(), Drain::default())
     }
 
     fn messages(service: &Service, ticket: &Ticket) -> Watched {

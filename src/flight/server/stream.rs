@@ -3,8 +3,8 @@
 use super::Activity;
 use super::budget::Share;
 use super::limits::Limits;
-use super::pool::{Panicked, Pool};
-use super::read_ahead::ReadAhead;
+use super::pool::{Panicked, Pool, caught};
+use super::read_ahead::{READ_AHEAD, ReadAhead};
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
@@ -109,20 +109,28 @@ fn blocks(
 ) -> impl Stream<Item = Result<Message>> {
     let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
     let share = open.share();
+    let few = {
+        let (streams, pool) = (activity.open_streams(), pool.clone());
+        move || pool.is_for_few(*streams.borrow())
+    };
+    let are_few = few.clone();
+    let ahead = move || if few() { READ_AHEAD } else { 1 };
     let make = move |cut: Cut| {
         // Moves the counter into the stream.
         let _ = &open;
         let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), cut.ids.clone());
-        let job = pool.run(move || {
+        let work = move || {
             activity.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
             let message = generate(cut);
             activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
             message
-        });
-        async move { job.await.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked))) }.boxed()
+        };
+        let or_failed =
+            move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
+        if are_few() { pool.run(work).map(or_failed).boxed() } else { async move { or_failed(caught(work)) }.boxed() }
     };
-    ReadAhead::new(cuts, share, make)
+    ReadAhead::new(cuts, share, ahead, make)
 }
 
 /// What a client is told of a panic. Its words are for those who run the server.
@@ -185,7 +193,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, 0, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, 9, activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),
