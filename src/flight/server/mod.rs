@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod airport;
 mod budget;
+mod buffers;
 mod caller;
 mod drain;
 mod flights;
@@ -16,6 +17,7 @@ mod pool;
 mod read_ahead;
 mod refusal;
 mod requests;
+mod rest;
 mod scrape;
 mod service;
 mod status;
@@ -38,6 +40,7 @@ use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use budget::Budget;
+use buffers::Buffers;
 use bytes::Bytes;
 use drain::Drain;
 use flights::Flights;
@@ -51,7 +54,7 @@ use service::Service;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use stream::OpenStream;
 use tokio::sync::watch;
@@ -75,6 +78,8 @@ pub struct Activity {
     /// By the names that tokens have.
     streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
     budget: Arc<Budget>,
+    /// While a stream is open.
+    buffers: Mutex<Weak<Buffers>>,
     metrics: Metrics,
 }
 
@@ -87,6 +92,16 @@ impl Activity {
     /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
     pub fn open_streams(&self) -> watch::Receiver<u64> {
         self.open_streams.subscribe()
+    }
+
+    /// What messages are written in, by all streams that are open.
+    fn buffers(&self) -> Arc<Buffers> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.upgrade().unwrap_or_else(|| {
+            let new = Arc::default();
+            *buffers = Arc::downgrade(&new);
+            new
+        })
     }
 
     /// All that Prometheus is told, as OpenMetrics text.
@@ -121,6 +136,7 @@ pub struct Server {
     access: Arc<Access>,
     service: Service,
     drain_timeout: Duration,
+    give_memory_back: Option<fn()>,
 }
 
 impl Server {
@@ -136,7 +152,7 @@ impl Server {
         let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
         let service = Service::new(data_set, pool, activity, Drain::default());
         let (limits, access) = (Limits::default(), Arc::default());
-        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO })
+        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO, give_memory_back: None })
     }
 
     /// Sets who is let in: everybody, in the open, where it isn't called.
@@ -169,10 +185,12 @@ impl Server {
         self
     }
 
-    /// Sets what each thread that generates calls once it has had nothing to do for half a second, and every ten seconds
-    /// from then on. An allocator that keeps freed memory by thread can give it back to the system there.
+    /// Sets what each thread that generates calls once it has had nothing to do for half a second, and each thread that
+    /// sends once all have had nothing to generate for that long. An allocator that keeps freed memory by thread can give
+    /// it back to the system there.
     pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
         self.service = self.service.with_idle(give_memory_back);
+        self.give_memory_back = Some(give_memory_back);
         self
     }
 
@@ -214,6 +232,13 @@ impl Server {
                 health.clear_service_status(service).await;
             }
         };
+        let activity = self.service.activity();
+        let at_rest = async {
+            match self.give_memory_back {
+                Some(give_back) => rest::give_back_at_rest(&activity, Threads::available().sending, give_back).await,
+                None => std::future::pending().await,
+            }
+        };
         let closed = async {
             drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
@@ -241,6 +266,7 @@ impl Server {
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
+            never = at_rest => match never {},
         }
     }
 }

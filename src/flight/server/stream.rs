@@ -87,7 +87,7 @@ pub(super) fn messages(
     pool: Pool,
     open: OpenStream,
 ) -> Result<impl Stream<Item = Result<Message>>> {
-    let encoder = Arc::new(encoder);
+    let encoder = Arc::new(encoder.with_buffers(open.activity.buffers()));
     let (table, cuts) = (scan.table(), scan.cuts());
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
@@ -185,6 +185,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_generator_that_panics_ends_its_stream_alone_and_is_logged() {
+        // On threads of the pool, since more threads send than there are streams, and on the thread that sends.
+        for sending in [9, 1] {
+            panics_beside_others(sending).await;
+        }
+    }
+
+    async fn panics_beside_others(sending: usize) {
         let log = Log::default();
         let writer = log.clone();
         let subscriber =
@@ -193,7 +200,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, 9, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, sending, activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),
