@@ -5,6 +5,7 @@ mod activity;
 mod avx512;
 mod days;
 mod narrow;
+mod one_day;
 mod values;
 
 pub(super) use activity::GROUP;
@@ -19,7 +20,11 @@ use multiversion::multiversion;
 use std::ops::Range;
 
 pub(super) fn rows(data_set: &DataSet, days: &UsageDays, ids: Range<u64>, columns: ColumnSet) -> Vec<Column> {
-    let active = active_days(data_set, days, ids);
+    let active = if days.asked.len() == 1 && days.existing.is_none() {
+        one_day::active_customers(data_set, days, ids)
+    } else {
+        active_days(data_set, days, ids)
+    };
     let mut made = Vec::with_capacity(6);
     if columns.has(0) {
         made.push(Column::Int64(customer_ids(&active)));
