@@ -9,6 +9,7 @@
 //! under the budget and a least batch for each stream.
 
 use crate::scan::PARTS_OF_BLOCK;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -72,15 +73,15 @@ pub(super) struct Share {
     /// Parts that the reader took, those of the past fading.
     taken: f64,
     taken_at: Option<Instant>,
-    /// What the reader was handed last.
-    handed: Option<Grant>,
+    /// Parts of what the reader was handed last.
+    handed: u64,
 }
 
 impl Share {
     /// That of a new stream in `budget`, which is of so many blocks. Until its reader has shown otherwise, it is slow.
     pub fn new(budget: &Arc<Budget>, blocks: u64) -> Self {
         let total = blocks.saturating_mul(PARTS_OF_BLOCK);
-        Self { budget: Arc::clone(budget), total, taken: 0.0, taken_at: None, handed: None }
+        Self { budget: Arc::clone(budget), total, taken: 0.0, taken_at: None, handed: 0 }
     }
 
     /// What the stream may begin beside the parts that it holds: a full block's parts, or fewer, never under `least`.
@@ -114,16 +115,19 @@ impl Share {
         (self.taken * MOMENT.div_duration_f64(MEMORY)) as u64
     }
 
-    /// The reader is handed what `grant` is for.
-    pub fn handed(&mut self, grant: Grant) {
-        self.handed = Some(grant);
+    /// The reader is handed so many parts.
+    pub fn handed(&mut self, parts: u64) {
+        self.handed = parts;
     }
 
-    /// The reader asks for more: what it was handed last is on the wire.
+    /// The reader asks for more: most of what it was handed last is on the wire.
     pub fn asked(&mut self, now: Instant) {
-        let Some(grant) = self.handed.take() else { return };
+        let parts = mem::take(&mut self.handed);
+        if parts == 0 {
+            return;
+        }
         let passed = self.taken_at.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        self.taken = self.taken * (-passed.div_duration_f64(MEMORY)).exp() + grant.parts as f64;
+        self.taken = self.taken * (-passed.div_duration_f64(MEMORY)).exp() + parts as f64;
         self.taken_at = Some(now);
     }
 }
@@ -157,7 +161,7 @@ mod tests {
         }
 
         fn take(&mut self, grant: Grant, now: Instant) {
-            self.share.handed(grant);
+            self.share.handed(grant.parts());
             self.share.asked(now);
         }
 
@@ -277,12 +281,11 @@ mod tests {
         holder.grants[0].shrink_to(4);
         assert!((budget.held_blocks() - 1.25).abs() < 1e-9);
         let grant = holder.grants.pop().unwrap();
-        holder.share.handed(grant);
-        assert!((budget.held_blocks() - 1.25).abs() < 1e-9, "it is on its way");
+        holder.share.handed(grant.parts());
         holder.share.asked(Instant::now());
+        assert!((budget.held_blocks() - 1.25).abs() < 1e-9, "it is on its way");
+        drop(grant);
         assert!((budget.held_blocks() - 0.25).abs() < 1e-9);
-        let grant = holder.share.ask(holder.held(), LEAST).unwrap();
-        holder.share.handed(grant);
         drop(holder);
         assert_eq!(budget.held.load(Ordering::Relaxed), 0);
     }

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// Messages from this length on are worth keeping; an allocator is quick with shorter ones.
 const LEAST_BYTES: usize = 64 << 10;
 
-/// Lengths of what is kept are multiples of this, so that messages of about one length fit each other's.
-const STEP_BYTES: usize = 64 << 10;
+/// Lengths of what is kept have so many steps to a power of two, so that messages of about one length fit each other's.
+const STEPS: usize = 16;
 
 /// What is kept at most while nobody uses it.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 
 /// What streams have written messages in, for the next.
 #[derive(Debug, Default)]
@@ -33,7 +33,8 @@ impl Buffers {
 
     /// So many bytes, filled by `write`, which is given them with any content.
     pub fn filled(self: &Arc<Self>, bytes: usize, write: impl FnOnce(&mut [u8])) -> Bytes {
-        let mut memory = self.take(bytes).unwrap_or_else(|| vec![0; bytes.next_multiple_of(STEP_BYTES)]);
+        let step = if bytes < LEAST_BYTES { 1 } else { bytes.next_power_of_two() / STEPS };
+        let mut memory = self.take(bytes).unwrap_or_else(|| vec![0; bytes.next_multiple_of(step)]);
         write(&mut memory[..bytes]);
         Bytes::from_owner(Buffer { memory, bytes, home: Arc::downgrade(self) })
     }
@@ -104,7 +105,7 @@ mod tests {
         drop(third);
         assert_eq!(filled(&buffers, BYTES, 5).as_ptr(), of_first);
         assert_eq!(kept, [4; 10][..]);
-        assert!(filled(&buffers, BYTES + STEP_BYTES, 6).iter().all(|&byte| byte == 6));
+        assert!(filled(&buffers, BYTES + BYTES / 8, 6).iter().all(|&byte| byte == 6));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod airport;
 mod budget;
 mod buffers;
 mod caller;
+mod crowd;
 mod drain;
 mod flights;
 mod gate;
@@ -42,6 +43,7 @@ use arrow_flight::{FlightDescriptor, FlightInfo};
 use budget::Budget;
 use buffers::Buffers;
 use bytes::Bytes;
+use crowd::Crowd;
 use drain::Drain;
 use flights::Flights;
 use futures::stream::{Stream, StreamExt};
@@ -235,7 +237,7 @@ impl Server {
         let activity = self.service.activity();
         let at_rest = async {
             match self.give_memory_back {
-                Some(give_back) => rest::give_back_at_rest(&activity, Threads::available().sending, give_back).await,
+                Some(give_back) => rest::give_back_at_rest(&activity, give_back).await,
                 None => std::future::pending().await,
             }
         };
@@ -271,7 +273,8 @@ impl Server {
     }
 }
 
-/// What DoGet sends for `scan`, generated as it is read: each message as it goes on the wire, gRPC's prefix first. For servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
+/// What DoGet sends for `scan`, generated as it is read: each message as it goes on the wire, gRPC's prefix first. For
+/// servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
 ///
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
@@ -334,7 +337,7 @@ impl Threads {
     }
 
     fn pool(self, waiting: Gauge) -> Pool {
-        Pool::new(self.generating, self.sending, waiting)
+        Pool::new(self.generating, Crowd::new(self.sending), waiting)
     }
 }
 

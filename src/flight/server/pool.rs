@@ -1,5 +1,6 @@
-//! The threads that generate, apart from those that answer.
+//! Threads that generate, apart from those that answer.
 
+use super::crowd::Crowd;
 use prometheus_client::metrics::gauge::Gauge;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 type Job = Box<dyn FnOnce() + Send>;
 
 /// How long a thread has nothing to do before it gives memory back.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(50);
 
 /// How long until it does so again: what it made is freed by whoever was the last to hold it, at any time.
 const IDLE_AGAIN: Duration = Duration::from_secs(10);
@@ -27,8 +28,7 @@ pub(super) struct Pool {
     queue: Arc<Open>,
     /// Jobs that no thread has taken yet.
     waiting: Gauge,
-    /// Threads that send.
-    sending: usize,
+    crowd: Arc<Crowd>,
 }
 
 /// A queue whose threads end when this is dropped and what waits is done.
@@ -109,25 +109,24 @@ impl Panicked {
 }
 
 impl Pool {
-    /// A pool of so many threads beside those that send. `waiting` counts its queue.
-    pub fn new(threads: usize, sending: usize, waiting: Gauge) -> Self {
+    /// A pool of so many threads, for streams that are no `crowd`. `waiting` counts its queue.
+    pub fn new(threads: usize, crowd: Crowd, waiting: Gauge) -> Self {
         let queue = Arc::<Queue>::default();
         for _ in 0..threads {
             let queue = Arc::clone(&queue);
             thread::spawn(move || queue.work());
         }
-        Self { queue: Arc::new(Open(queue)), waiting, sending }
+        Self { queue: Arc::new(Open(queue)), waiting, crowd: Arc::new(crowd) }
+    }
+
+    /// Whom the streams that it is for belong to.
+    pub fn crowd(&self) -> &Arc<Crowd> {
+        &self.crowd
     }
 
     /// Sets what each thread calls when it has had nothing to do for a while. Only the first call counts.
     pub fn set_give_back(&self, give_back: fn()) {
         let _ = self.queue.0.give_back.set(give_back);
-    }
-
-    /// Whether so many streams keep all threads that send busy, so that each had better generate by itself what it sends
-    /// next: it is still in the processor's cache then, and nobody has to be woken.
-    pub fn is_for_few(&self, streams: u64) -> bool {
-        streams < self.sending as u64
     }
 
     /// Queues `work`, and returns what waits for it; dropping that takes the job back unless it runs already.
@@ -164,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn results_come_back_and_panics_end_only_their_own_job() {
-        let pool = Pool::new(1, 1, Gauge::default());
+        let pool = Pool::new(1, Crowd::new(1), Gauge::default());
         assert_eq!(pool.run(|| 7).await, Ok(7));
         let panicked = |words: &str| Err(Panicked(words.into()));
         assert_eq!(pool.run(|| -> i32 { panic!("on purpose") }).await, panicked("on purpose"));
@@ -176,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_nobody_waits_for_is_not_begun() {
         let waiting = Gauge::default();
-        let pool = Pool::new(1, 1, waiting.clone());
+        let pool = Pool::new(1, Crowd::new(1), waiting.clone());
         let (release, gate) = mpsc::channel::<()>();
         let (taken, is_taken) = mpsc::channel();
         let blocker = pool.run(move || taken.send(()).map(|()| gate.recv()));
@@ -194,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn threads_that_have_nothing_to_do_give_back() {
         static BY: Mutex<Vec<thread::ThreadId>> = Mutex::new(Vec::new());
-        let pool = Pool::new(2, 1, Gauge::default());
+        let pool = Pool::new(2, Crowd::new(1), Gauge::default());
         pool.set_give_back(|| BY.lock().unwrap().push(thread::current().id()));
         let thread = pool.run(|| thread::current().id()).await.unwrap();
         let end = std::time::Instant::now() + Duration::from_secs(30);
@@ -213,7 +212,7 @@ mod tests {
     async fn threads_end_with_the_pool_when_what_waits_is_done() {
         let (release, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
-        let pool = Pool::new(3, 1, Gauge::default());
+        let pool = Pool::new(3, Crowd::new(1), Gauge::default());
         let queue = Arc::downgrade(&pool.queue.0);
         let results: Vec<_> = (0..10)
             .map(|number| {

@@ -4,6 +4,11 @@ use super::Activity;
 use std::convert::Infallible;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+
+/// How long until memory is given back again: whoever holds a message's last bytes frees it at any time.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// How long nothing is generated before memory is given back.
 const IDLE: Duration = Duration::from_millis(500);
@@ -11,17 +16,18 @@ const IDLE: Duration = Duration::from_millis(500);
 /// How long a thread stays for the others to come. A busy one comes within a block.
 const MEETING: Duration = Duration::from_millis(10);
 
-/// Whenever streams came or went and nothing has been generated for a while, calls `give_back` on each of the `threads`
-/// of the runtime that this runs in: what a thread made and others freed, an allocator keeps for that thread.
-pub(super) async fn give_back_at_rest(activity: &Activity, threads: usize, give_back: fn()) -> Infallible {
+/// Whenever nothing has been generated for a while, calls `give_back` on each thread of the runtime that this runs in,
+/// once streams came or went, else now and then: what a thread made and others freed, an allocator keeps for that thread.
+pub(super) async fn give_back_at_rest(activity: &Activity, give_back: fn()) -> Infallible {
+    let threads = Handle::current().metrics().num_workers();
     let mut streams = activity.open_streams();
     loop {
-        // Fails only where the activity is gone, which is borrowed here.
-        let _ = streams.changed().await;
+        // Either way there may be something to give back.
+        let _ = timeout(AGAIN, streams.changed()).await;
         let mut made = None;
         while made != Some(activity.blocks()) {
             made = Some(activity.blocks());
-            tokio::time::sleep(IDLE).await;
+            sleep(IDLE).await;
         }
         on_each(threads, give_back);
     }
@@ -57,16 +63,16 @@ mod tests {
         let activity = Arc::<Activity>::default();
         let watched = Arc::clone(&activity);
         let rest = tokio::spawn(async move {
-            give_back_at_rest(&watched, 4, || BY.lock().unwrap().push(thread::current().id())).await
+            give_back_at_rest(&watched, || BY.lock().unwrap().push(thread::current().id())).await
         });
-        tokio::time::sleep(2 * IDLE).await;
+        sleep(2 * IDLE).await;
         assert!(BY.lock().unwrap().is_empty(), "nothing came or went");
         activity.open_streams.send_modify(|open| *open += 1);
         let end = std::time::Instant::now() + Duration::from_secs(30);
         // A thread that another test's work keeps is late for one meeting, and in time for another.
         while BY.lock().unwrap().iter().collect::<HashSet<_>>().len() < 4 {
             assert!(std::time::Instant::now() < end, "{:?}", BY.lock().unwrap());
-            tokio::time::sleep(IDLE).await;
+            sleep(IDLE).await;
             activity.open_streams.send_modify(|open| *open += 1);
         }
         rest.abort();

@@ -192,6 +192,7 @@ impl FlightService for Service {
 mod tests {
     use super::*;
     use crate::batches::Batches;
+    use crate::flight::server::crowd::Crowd;
     use crate::flight::server::wire::Message;
     use crate::model::Model;
     use crate::tables::Laws;
@@ -207,7 +208,7 @@ mod tests {
 
     fn service() -> Service {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
-        Service::new(data_set, Pool::new(2, 9, Gauge::default()), Arc::default(), Drain::default())
+        Service::new(data_set, Pool::new(2, Crowd::new(9), Gauge::default()), Arc::default(), Drain::default())
     }
 
     fn messages(service: &Service, ticket: &Ticket) -> Watched {

@@ -4,7 +4,7 @@ use super::Activity;
 use super::budget::Share;
 use super::limits::Limits;
 use super::pool::{Panicked, Pool, caught};
-use super::read_ahead::{READ_AHEAD, ReadAhead};
+use super::read_ahead::{Begun, READ_AHEAD, ReadAhead};
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
+use tokio::task::yield_now;
 
 /// Counts a stream as open while it lives, and as one of its name's.
 pub(super) struct OpenStream {
@@ -109,12 +110,7 @@ fn blocks(
 ) -> impl Stream<Item = Result<Message>> {
     let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
     let share = open.share();
-    let few = {
-        let (streams, pool) = (activity.open_streams(), pool.clone());
-        move || pool.is_for_few(*streams.borrow())
-    };
-    let are_few = few.clone();
-    let ahead = move || if few() { READ_AHEAD } else { 1 };
+    let member = pool.crowd().join();
     let make = move |cut: Cut| {
         // Moves the counter into the stream.
         let _ = &open;
@@ -128,9 +124,16 @@ fn blocks(
         };
         let or_failed =
             move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
-        if are_few() { pool.run(work).map(or_failed).boxed() } else { async move { or_failed(caught(work)) }.boxed() }
+        if member.is_of_many() {
+            // Others come first: the message before this one goes out, and so does what else is ready. A scan of many
+            // blocks without rows would keep the thread for itself.
+            let made = yield_now().map(move |()| or_failed(caught(work)));
+            Begun { message: made.boxed(), ahead: 1 }
+        } else {
+            Begun { message: pool.run(work).map(or_failed).boxed(), ahead: READ_AHEAD }
+        }
     };
-    ReadAhead::new(cuts, share, ahead, make)
+    ReadAhead::new(cuts, share, make)
 }
 
 /// What a client is told of a panic. Its words are for those who run the server.
@@ -146,13 +149,57 @@ fn failed(table: Table, ids: &Range<u64>, Panicked(panic): &Panicked) -> Error {
 mod tests {
     use super::*;
     use crate::flight::server::caller::Caller;
+    use crate::flight::server::crowd::Crowd;
     use crate::flight::server::stream_log::{Record, Watched};
     use crate::model::Model;
     use crate::tables::{DataSet, Laws};
+    use futures::future::poll_fn;
     use std::io::{self, Write};
+    use std::pin::pin;
     use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
     use tokio_util::sync::CancellationToken;
     use tonic::{Code, Status};
+
+    #[tokio::test]
+    async fn a_scan_of_blocks_without_rows_leaves_the_thread_to_others() {
+        let activity = Arc::<Activity>::default();
+        let pool = Pool::new(1, Crowd::new(1), activity.metrics.queue_depth.clone());
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let generate = move |_: Cut| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(None)
+        };
+        let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let mut blocks = pin!(blocks(Table::UsageDaily, scan().cuts(), generate, pool, open));
+        let mut polls = 0;
+        let end = poll_fn(|cx| {
+            polls += 1;
+            blocks.as_mut().poll_next(cx)
+        });
+        assert!(end.await.is_none());
+        assert_eq!(
+            (polls, made.load(Ordering::Relaxed)),
+            (6, 5),
+            "one poll a block, and one to learn that there are no more"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_block_is_held_until_the_last_of_its_bytes_is_gone() {
+        for sending in [9, 1] {
+            let activity = Arc::<Activity>::default();
+            let pool = Pool::new(1, Crowd::new(sending), activity.metrics.queue_depth.clone());
+            let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
+            let messages = messages(scan(), Encoder::new(&scan()), pool, open).unwrap();
+            let mut rest: Vec<_> = messages.map(|message| message.unwrap().into_bytes().slice(7..8)).collect().await;
+            for blocks in (0..5).rev() {
+                rest.pop().unwrap();
+                assert_eq!(activity.budget.held_blocks(), f64::from(blocks));
+            }
+        }
+    }
 
     /// What is logged.
     #[derive(Debug, Clone, Default)]
@@ -200,7 +247,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, sending, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, Crowd::new(sending), activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),

@@ -1,5 +1,5 @@
-//! The service on the wire: DoGet's and DoAction's answers as [`super::wire`] makes them. All other calls go
-//! through tonic as usual, once their request has been looked at.
+//! The service on the wire: DoGet's and DoAction's answers as [`super::wire`] makes them. All other calls go through tonic
+//! as usual, once their request has been looked at.
 
 use super::actions;
 use super::caller::Caller;
