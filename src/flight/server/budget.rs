@@ -5,8 +5,8 @@
 //! (A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
 //! Transactions on Networking 6(2), 1998), and no more than its reader takes in a moment: so slow readers, however many,
 //! leave room for a fast one. What a client buffers unread, some megabytes, is taken fast, so a moment is judged by the
-//! last seconds. A stream that holds nothing may always begin a least batch. Hence what is held stays
-//! under the budget and a least batch for each stream.
+//! last seconds. A stream that has nothing ahead of its reader may always begin a least batch, while its connection still
+//! holds the end of the one before. Hence what is held stays under the budget and two least batches for each stream.
 
 use crate::scan::PARTS_OF_BLOCK;
 use std::mem;

@@ -187,8 +187,8 @@ impl Server {
         self
     }
 
-    /// Sets what each thread that generates calls once it has had nothing to do for half a second, and each thread that
-    /// sends once all have had nothing to generate for that long. An allocator that keeps freed memory by thread can give
+    /// Sets what each thread that only generates calls once it has had nothing to do for a moment, and each thread that
+    /// sends once nothing has been generated for half a second. An allocator that keeps freed memory by thread can give
     /// it back to the system there.
     pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
         self.service = self.service.with_idle(give_memory_back);
