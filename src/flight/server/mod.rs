@@ -284,7 +284,7 @@ pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
     let open = OpenStream::new(&activity, &Limits::default(), None)?;
     let encoder = wire::Encoder::new(&scan);
     let messages = stream::messages(scan, encoder, pool, open)?;
-    Ok(messages.map(|message| message.map(Message::into_bytes)))
+    Ok(messages.map(|message| message.map(whole)))
 }
 
 /// `batch`, which is of `scan`, as DoGet sends it, gRPC's prefix first, marked with the id of the first customer after
@@ -293,7 +293,13 @@ pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
 /// # Errors
 /// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
 pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Bytes> {
-    Ok(wire::Encoder::new(scan).batch(batch, next_id, next_id)?.into_bytes())
+    Ok(whole(wire::Encoder::new(scan).batch(batch, next_id, next_id)?))
+}
+
+/// A message that is not stretched.
+fn whole(message: Message) -> Bytes {
+    let [bytes, _] = message.into_pieces();
+    bytes
 }
 
 /// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.

@@ -239,7 +239,7 @@ mod tests {
 
     /// Reads back a gRPC message as the protobuf message that it is on the wire.
     fn unframed(message: Message) -> FlightData {
-        let mut bytes = message.into_bytes();
+        let [mut bytes, _] = message.into_pieces();
         assert_eq!(bytes.get_u8(), 0, "not compressed");
         assert_eq!(bytes.get_u32() as usize, bytes.len());
         FlightData::decode(bytes).unwrap()

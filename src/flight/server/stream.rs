@@ -193,7 +193,8 @@ mod tests {
             let pool = Pool::new(1, Crowd::new(sending), activity.metrics.queue_depth.clone());
             let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
             let messages = messages(scan(), Encoder::new(&scan()), pool, open).unwrap();
-            let mut rest: Vec<_> = messages.map(|message| message.unwrap().into_bytes().slice(7..8)).collect().await;
+            let mut rest: Vec<_> =
+                messages.map(|message| message.unwrap().into_pieces()[0].slice(7..8)).collect().await;
             for blocks in (0..5).rev() {
                 rest.pop().unwrap();
                 assert_eq!(activity.budget.held_blocks(), f64::from(blocks));
@@ -226,7 +227,7 @@ mod tests {
     ) -> impl Stream<Item = Result<Vec<u8>, Status>> + Unpin {
         let caller = Caller { name: Some("ann".into()), ..Caller::default() };
         let record = Record::new(caller, &scan(), Instant::now(), Arc::clone(activity), CancellationToken::new());
-        let bytes = |message: Message| message.into_bytes().to_vec();
+        let bytes = |message: Message| message.into_pieces().concat();
         Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(bytes))
     }
 

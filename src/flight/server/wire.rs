@@ -40,10 +40,15 @@ const STRETCHED_BLOCK: usize = 3;
 /// Bytes of zeros behind the columns of a stretched block: its message stays far under the 4 MiB that some clients take.
 const STRETCH_BYTES: usize = 1 << 20;
 
+/// Nobody's memory but one for all: readers that stall at a stretched block hold no zeros of their own.
+static ZEROS: [u8; STRETCH_BYTES] = [0; STRETCH_BYTES];
+
 /// A gRPC message, as it is sent.
 #[derive(Debug)]
 pub(super) struct Message {
     bytes: Bytes,
+    /// Behind it, if it is stretched.
+    zeros: Bytes,
     /// Of the table, none in most kinds of messages.
     rows: u64,
 }
@@ -56,7 +61,7 @@ impl Message {
         bytes.put_u8(0);
         bytes.put_u32(u32::try_from(length).map_err(internal)?);
         message.encode(&mut bytes).map_err(internal)?;
-        Ok(Self { bytes: bytes.freeze(), rows: 0 })
+        Ok(Self { bytes: bytes.freeze(), zeros: Bytes::new(), rows: 0 })
     }
 
     /// Rows of the table that it holds.
@@ -64,9 +69,9 @@ impl Message {
         self.rows
     }
 
-    /// It, gRPC's prefix first.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// Its length on the wire.
+    pub fn length(&self) -> u64 {
+        self.bytes.len() as u64 + self.zeros.len() as u64
     }
 
     /// Keeps `what` for as long as its bytes are held by anybody.
@@ -74,9 +79,9 @@ impl Message {
         Self { bytes: Bytes::from_owner(Holding { bytes: self.bytes, _what: what }), ..self }
     }
 
-    /// It, gRPC's prefix first.
-    pub fn into_bytes(self) -> Bytes {
-        self.bytes
+    /// It, gRPC's prefix first; then the zeros that it is stretched by, none in most messages.
+    pub fn into_pieces(self) -> [Bytes; 2] {
+        [self.bytes, self.zeros]
     }
 }
 
@@ -188,8 +193,9 @@ struct IpcMessage {
     kind: MessageHeader,
     header: Bytes,
     body: VecDeque<Bytes>,
-    /// With what it is stretched by.
     body_bytes: usize,
+    /// Behind the body's buffers, as part of it.
+    zeros: Bytes,
 }
 
 impl IpcMessage {
@@ -203,7 +209,7 @@ impl IpcMessage {
         let header = joined(take(segments, header_bytes)?);
         let message = root_as_message(&header).map_err(internal)?;
         let (kind, body_bytes) = (message.header_type(), message.bodyLength() as usize);
-        Ok(Self { kind, body: take(segments, body_bytes)?, body_bytes, header })
+        Ok(Self { kind, body: take(segments, body_bytes)?, body_bytes, header, zeros: Bytes::new() })
     }
 
     /// Lengthens the body by zeros that no buffer covers.
@@ -211,7 +217,8 @@ impl IpcMessage {
         let message = root_as_message(&self.header).map_err(internal)?;
         let table = message._tab;
         let place = table.loc() + usize::from(table.vtable().get(MessageTable::VT_BODYLENGTH));
-        self.body_bytes += STRETCH_BYTES;
+        self.zeros = Bytes::from_static(&ZEROS);
+        self.body_bytes += self.zeros.len();
         let mut header = BytesMut::from(&self.header[..]);
         header[place..][..8].copy_from_slice(&(self.body_bytes as i64).to_le_bytes());
         self.header = header.freeze();
@@ -231,7 +238,7 @@ impl IpcMessage {
             + field_bytes(DATA_BODY, self.body_bytes);
         let length = u32::try_from(message_bytes).map_err(internal)?;
 
-        let bytes = buffers.filled(PREFIX_BYTES + message_bytes, |mut rest| {
+        let bytes = buffers.filled(PREFIX_BYTES + message_bytes - self.zeros.len(), |mut rest| {
             rest.put_u8(0);
             rest.put_u32(length);
             for (tag, field) in [(DATA_HEADER, &self.header[..]), (APP_METADATA, app_metadata)] {
@@ -247,10 +254,9 @@ impl IpcMessage {
                 for part in &self.body {
                     rest.put_slice(part);
                 }
-                rest.fill(0);
             }
         });
-        Ok(Message { bytes, rows: 0 })
+        Ok(Message { bytes, zeros: self.zeros, rows: 0 })
     }
 }
 
@@ -295,18 +301,17 @@ mod tests {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
         let scan = Scan::whole(&data_set, Table::UsageDaily).for_ids(1_000..5_001);
         let batches = Batches::new(scan.clone());
-        // Written where others' bytes lay.
-        let buffers = Arc::<Buffers>::default();
-        drop(buffers.filled(2 << 20, |buffer| buffer.fill(7)));
-        let stretching = Encoder::new(&scan).with_buffers(buffers).stretching(&scan);
-        let plain = Encoder::new(&scan);
+        let (plain, stretching) = (Encoder::new(&scan), Encoder::new(&scan).stretching(&scan));
         let stretched: Vec<_> = scan
             .blocks()
             .map(|ids| {
                 let batch = batches.batch(ids.clone()).unwrap();
                 let [plain, sent] = [&plain, &stretching].map(|encoder| {
-                    let message = encoder.batch(&batch, ids.end, ids.end).unwrap().into_bytes();
-                    FlightData::decode(message.slice(PREFIX_BYTES..)).unwrap()
+                    let message = encoder.batch(&batch, ids.end, ids.end).unwrap();
+                    let length = message.length() as usize;
+                    let bytes = message.into_pieces().concat();
+                    assert_eq!(bytes.len(), length);
+                    FlightData::decode(&bytes[PREFIX_BYTES..]).unwrap()
                 });
                 let header = root_as_message(&sent.data_header).unwrap();
                 assert_eq!(header.bodyLength() as usize, sent.data_body.len());
@@ -328,7 +333,8 @@ mod tests {
         let batch = Batches::new(scan.clone()).batch(1..2_001).unwrap();
         let message = Encoder::new(&scan).batch(&batch, 2_001, 2_001).unwrap();
         assert_eq!(message.rows(), batch.num_rows() as u64);
-        let bytes = message.into_bytes();
+        let [bytes, zeros] = message.into_pieces();
+        assert!(zeros.is_empty());
         assert_eq!(
             bytes[..PREFIX_BYTES],
             [&[0], &(bytes.len() as u32 - PREFIX_BYTES as u32).to_be_bytes()[..]].concat()

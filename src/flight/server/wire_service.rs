@@ -18,6 +18,7 @@ use http_body::{Body as HttpBody, Frame};
 use http_body_util::Full;
 use std::any::Any;
 use std::convert::Infallible;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -27,9 +28,11 @@ use tonic::server::NamedService;
 use tonic::{Code, Status};
 use tower_service::Service as TowerService;
 
-/// The body of DoGet's answer: each message as a data frame, then the status as trailers.
+/// The body of DoGet's answer: each message as a data frame, or two, then the status as trailers.
 struct WireBody<S> {
     messages: Option<Pin<Box<S>>>,
+    /// The rest of the last message.
+    rest: Bytes,
 }
 
 impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
@@ -37,9 +40,16 @@ impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.rest)))));
+        }
         let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
         let status = match std::task::ready!(messages.as_mut().poll_next(cx)) {
-            Some(Ok(message)) => return Poll::Ready(Some(Ok(Frame::data(message.into_bytes())))),
+            Some(Ok(message)) => {
+                let [bytes, rest] = message.into_pieces();
+                self.rest = rest;
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
             Some(Err(status)) => status,
             None => Status::new(Code::Ok, ""),
         };
@@ -140,7 +150,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Refusal {
 }
 
 fn response(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> http::Response<Body> {
-    let body = WireBody { messages: Some(Box::pin(messages)) };
+    let body = WireBody { messages: Some(Box::pin(messages)), rest: Bytes::new() };
     let mut response = http::Response::new(Body::new(body));
     let grpc = http::HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
