@@ -5,11 +5,10 @@
 //! (A. K. Choudhury and E. L. Hahne, "Dynamic queue length thresholds for shared-memory packet switches", IEEE/ACM
 //! Transactions on Networking 6(2), 1998), and no more than its reader takes in a moment: so slow readers, however many,
 //! leave room for a fast one. What a client buffers unread, some megabytes, is taken fast, so a moment is judged by the
-//! last seconds. A stream that has nothing ahead of its reader may always begin a least batch, while its connection still
-//! holds the end of the one before. Hence what is held stays under the budget and two least batches for each stream.
+//! last seconds. A stream that holds nothing may always begin a least batch. Hence what is held stays
+//! under the budget and a least batch for each stream.
 
 use crate::scan::PARTS_OF_BLOCK;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -73,15 +72,15 @@ pub(super) struct Share {
     /// Parts that the reader took, those of the past fading.
     taken: f64,
     taken_at: Option<Instant>,
-    /// Parts of what the reader was handed last.
-    handed: u64,
+    /// What the reader was handed last.
+    handed: Option<Grant>,
 }
 
 impl Share {
     /// That of a new stream in `budget`, which is of so many blocks. Until its reader has shown otherwise, it is slow.
     pub fn new(budget: &Arc<Budget>, blocks: u64) -> Self {
         let total = blocks.saturating_mul(PARTS_OF_BLOCK);
-        Self { budget: Arc::clone(budget), total, taken: 0.0, taken_at: None, handed: 0 }
+        Self { budget: Arc::clone(budget), total, taken: 0.0, taken_at: None, handed: None }
     }
 
     /// What the stream may begin beside the parts that it holds: a full block's parts, or fewer, never under `least`.
@@ -115,19 +114,17 @@ impl Share {
         (self.taken * MOMENT.div_duration_f64(MEMORY)) as u64
     }
 
-    /// The reader is handed so many parts.
-    pub fn handed(&mut self, parts: u64) {
-        self.handed = parts;
+    /// The reader is handed what `grant` is for.
+    pub fn handed(&mut self, grant: Grant) {
+        self.handed = Some(grant);
     }
 
-    /// The reader asks for more: most of what it was handed last is on the wire.
+    /// The reader asks for more: what it was handed last is on the wire, but for some of a batch at most, which its
+    /// connection still holds: h2 takes no more above 400 KB.
     pub fn asked(&mut self, now: Instant) {
-        let parts = mem::take(&mut self.handed);
-        if parts == 0 {
-            return;
-        }
+        let Some(grant) = self.handed.take() else { return };
         let passed = self.taken_at.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
-        self.taken = self.taken * (-passed.div_duration_f64(MEMORY)).exp() + parts as f64;
+        self.taken = self.taken * (-passed.div_duration_f64(MEMORY)).exp() + grant.parts as f64;
         self.taken_at = Some(now);
     }
 }
@@ -161,7 +158,7 @@ mod tests {
         }
 
         fn take(&mut self, grant: Grant, now: Instant) {
-            self.share.handed(grant.parts());
+            self.share.handed(grant);
             self.share.asked(now);
         }
 
@@ -281,11 +278,12 @@ mod tests {
         holder.grants[0].shrink_to(4);
         assert!((budget.held_blocks() - 1.25).abs() < 1e-9);
         let grant = holder.grants.pop().unwrap();
-        holder.share.handed(grant.parts());
-        holder.share.asked(Instant::now());
+        holder.share.handed(grant);
         assert!((budget.held_blocks() - 1.25).abs() < 1e-9, "it is on its way");
-        drop(grant);
+        holder.share.asked(Instant::now());
         assert!((budget.held_blocks() - 0.25).abs() < 1e-9);
+        let grant = holder.share.ask(holder.held(), LEAST).unwrap();
+        holder.share.handed(grant);
         drop(holder);
         assert_eq!(budget.held.load(Ordering::Relaxed), 0);
     }

@@ -5,12 +5,13 @@
 //! still in the processor's cache when it is sent, nobody has to be woken, and no thread competes with those that send.
 //! 16 pyarrow clients read an eighth faster so, on two processors that they share with the server.
 
+use crate::scan::PARTS_OF_BLOCK;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Blocks that are remembered for each thread that sends: with two threads, 16, which one fast reader takes in 5 ms.
-const REMEMBERED: usize = 8;
+const REMEMBERED: u64 = 8;
 
 /// The streams that asked for the last blocks.
 #[derive(Debug)]
@@ -21,10 +22,29 @@ pub(super) struct Crowd {
     recent: Mutex<Recent>,
 }
 
+/// In parts of a block.
 #[derive(Debug, Default)]
 struct Recent {
-    streams: VecDeque<u64>,
-    blocks_of_stream: HashMap<u64, usize>,
+    /// By stream, in order.
+    asked: VecDeque<(u64, u64)>,
+    of_all: u64,
+    of_streams: HashMap<u64, u64>,
+    /// Streams that asked for a full block or more. Others, slow or served in small parts, keep no thread busy.
+    busy: usize,
+}
+
+impl Recent {
+    /// Sets what `stream` has asked for to what `change` makes of it.
+    fn change(&mut self, stream: u64, change: impl FnOnce(u64) -> u64) {
+        let before = self.of_streams.get(&stream).copied().unwrap_or_default();
+        let after = change(before);
+        self.busy = self.busy + usize::from(after >= PARTS_OF_BLOCK) - usize::from(before >= PARTS_OF_BLOCK);
+        if after == 0 {
+            self.of_streams.remove(&stream);
+        } else {
+            self.of_streams.insert(stream, after);
+        }
+    }
 }
 
 impl Crowd {
@@ -51,29 +71,26 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// It asks for a block: whether as many streams as there are threads did lately. Those that stall or are slow don't
-    /// count for long.
-    pub fn is_of_many(&self) -> bool {
+    /// It asks for so many parts of a block: whether as many streams as there are threads asked for a block lately.
+    pub fn is_of_many(&self, parts: u64) -> bool {
         let mut recent = self.crowd.recent();
-        let Recent { streams, blocks_of_stream } = &mut *recent;
-        streams.push_back(self.stream);
-        *blocks_of_stream.entry(self.stream).or_default() += 1;
-        if streams.len() > REMEMBERED * self.crowd.threads
-            && let Some(oldest) = streams.pop_front()
-            && let Some(blocks) = blocks_of_stream.get_mut(&oldest)
+        recent.asked.push_back((self.stream, parts));
+        recent.of_all += parts;
+        recent.change(self.stream, |asked| asked + parts);
+        while recent.of_all > REMEMBERED * self.crowd.threads as u64 * PARTS_OF_BLOCK
+            && let Some((stream, parts)) = recent.asked.pop_front()
         {
-            *blocks -= 1;
-            if *blocks == 0 {
-                blocks_of_stream.remove(&oldest);
-            }
+            recent.of_all -= parts;
+            // One that has ended has nothing left.
+            recent.change(stream, |asked| asked.saturating_sub(parts));
         }
-        blocks_of_stream.len() >= self.crowd.threads
+        recent.busy >= self.crowd.threads
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.crowd.recent().blocks_of_stream.remove(&self.stream);
+        self.crowd.recent().change(self.stream, |_| 0);
     }
 }
 
@@ -81,30 +98,43 @@ impl Drop for Member {
 mod tests {
     use super::*;
 
+    const BLOCK: u64 = PARTS_OF_BLOCK;
+
     #[test]
-    fn streams_are_many_while_as_many_ask_as_there_are_threads() {
+    fn streams_are_many_while_as_many_ask_for_blocks_as_there_are_threads() {
         let crowd = Arc::new(Crowd::new(3));
         let [a, b, c] = [(); 3].map(|()| crowd.join());
-        assert!(!a.is_of_many() && !b.is_of_many() && !a.is_of_many());
-        assert!(c.is_of_many() && a.is_of_many() && b.is_of_many());
+        assert!(!a.is_of_many(BLOCK) && !b.is_of_many(BLOCK) && !a.is_of_many(BLOCK));
+        assert!(!c.is_of_many(BLOCK - 1) && c.is_of_many(1) && a.is_of_many(BLOCK) && b.is_of_many(BLOCK));
         // One has stalled.
         for _ in 0..REMEMBERED * 3 {
-            a.is_of_many();
-            b.is_of_many();
+            a.is_of_many(BLOCK);
+            b.is_of_many(BLOCK);
         }
-        assert!(!a.is_of_many() && !b.is_of_many());
+        assert!(!a.is_of_many(BLOCK) && !b.is_of_many(BLOCK));
         // One has ended.
-        assert!(c.is_of_many());
+        assert!(c.is_of_many(BLOCK));
         drop(b);
-        assert!(!c.is_of_many() && !a.is_of_many());
+        assert!(!c.is_of_many(BLOCK) && !a.is_of_many(BLOCK));
         let all: Vec<_> = (0..3).map(|_| crowd.join()).collect();
-        drop(all);
+        assert!(all.iter().all(|one| !one.is_of_many(1)), "each takes little");
+        drop((a, c, all));
         let recent = crowd.recent();
-        assert!(recent.streams.len() <= REMEMBERED * 3 && recent.blocks_of_stream.len() == 2);
+        assert!(recent.of_all <= REMEMBERED * 3 * BLOCK && recent.of_streams.is_empty() && recent.busy == 0);
+    }
+
+    #[test]
+    fn one_fast_reader_among_slow_ones_is_alone() {
+        let crowd = Arc::new(Crowd::new(2));
+        let fast = crowd.join();
+        let slow: Vec<_> = (0..1_000).map(|_| crowd.join()).collect();
+        for _ in 0..3 {
+            assert!(slow.iter().all(|slow| !fast.is_of_many(BLOCK) && !slow.is_of_many(1)));
+        }
     }
 
     #[test]
     fn on_one_processor_any_stream_is_of_many() {
-        assert!(Arc::new(Crowd::new(1)).join().is_of_many());
+        assert!(Arc::new(Crowd::new(1)).join().is_of_many(BLOCK));
     }
 }

@@ -61,8 +61,8 @@ impl<F: Fn(Cut) -> Begun + Unpin> Stream for ReadAhead<F> {
             self.ahead = block.ahead;
             let Some((_, grant)) = self.blocks.pop_front() else { return Poll::Ready(None) };
             if let Some(message) = message.transpose() {
-                self.share.handed(grant.parts());
-                return Poll::Ready(Some(message.map(|message| message.holding(grant))));
+                self.share.handed(grant);
+                return Poll::Ready(Some(message));
             }
         }
     }

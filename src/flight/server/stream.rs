@@ -115,6 +115,7 @@ fn blocks(
         // Moves the counter into the stream.
         let _ = &open;
         let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), cut.ids.clone());
+        let cut_parts = cut.parts;
         let work = move || {
             activity.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
@@ -124,7 +125,7 @@ fn blocks(
         };
         let or_failed =
             move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
-        if member.is_of_many() {
+        if member.is_of_many(cut_parts) {
             // Others come first: the message before this one goes out, and so does what else is ready. A scan of many
             // blocks without rows would keep the thread for itself.
             let made = yield_now().map(move |()| or_failed(caught(work)));
@@ -184,22 +185,6 @@ mod tests {
             (6, 5),
             "one poll a block, and one to learn that there are no more"
         );
-    }
-
-    #[tokio::test]
-    async fn a_block_is_held_until_the_last_of_its_bytes_is_gone() {
-        for sending in [9, 1] {
-            let activity = Arc::<Activity>::default();
-            let pool = Pool::new(1, Crowd::new(sending), activity.metrics.queue_depth.clone());
-            let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
-            let messages = messages(scan(), Encoder::new(&scan()), pool, open).unwrap();
-            let mut rest: Vec<_> =
-                messages.map(|message| message.unwrap().into_pieces()[0].slice(7..8)).collect().await;
-            for blocks in (0..5).rev() {
-                rest.pop().unwrap();
-                assert_eq!(activity.budget.held_blocks(), f64::from(blocks));
-            }
-        }
     }
 
     /// What is logged.

@@ -74,25 +74,9 @@ impl Message {
         self.bytes.len() as u64 + self.zeros.len() as u64
     }
 
-    /// Keeps `what` for as long as its bytes are held by anybody.
-    pub fn holding(self, what: impl Send + 'static) -> Self {
-        Self { bytes: Bytes::from_owner(Holding { bytes: self.bytes, _what: what }), ..self }
-    }
-
     /// It, gRPC's prefix first; then the zeros that it is stretched by, none in most messages.
     pub fn into_pieces(self) -> [Bytes; 2] {
         [self.bytes, self.zeros]
-    }
-}
-
-struct Holding<T> {
-    bytes: Bytes,
-    _what: T,
-}
-
-impl<T> AsRef<[u8]> for Holding<T> {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
