@@ -188,7 +188,7 @@ impl Server {
     }
 
     /// Sets what each thread that only generates calls once it has had nothing to do for a moment, and each thread that
-    /// sends once nothing has been generated for half a second. An allocator that keeps freed memory by thread can give
+    /// sends when a stream has ended, twice a second at most. An allocator that keeps freed memory by thread can give
     /// it back to the system there.
     pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
         self.service = self.service.with_idle(give_memory_back);

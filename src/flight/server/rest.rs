@@ -10,26 +10,25 @@ use tokio::time::{sleep, timeout};
 /// How long until memory is given back again: whoever holds a message's last bytes frees it at any time.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// How long nothing is generated before memory is given back.
-const IDLE: Duration = Duration::from_millis(500);
+/// How long at least from one time to the next.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long a thread stays for the others to come. A busy one comes within a block.
 const MEETING: Duration = Duration::from_millis(10);
 
-/// Whenever nothing has been generated for a while, calls `give_back` on each thread of the runtime that this runs in,
-/// once streams came or went, else now and then: what a thread made and others freed, an allocator keeps for that thread.
+/// Whenever a stream has ended, and now and then, calls `give_back` on each thread of the runtime that this runs in: what
+/// a thread made and others freed, an allocator keeps for that thread. Where one of many streams is left, others generate.
 pub(super) async fn give_back_at_rest(activity: &Activity, give_back: fn()) -> Infallible {
     let threads = Handle::current().metrics().num_workers();
     let mut streams = activity.open_streams();
+    let mut open = *streams.borrow_and_update();
     loop {
-        // Either way there may be something to give back.
-        let _ = timeout(AGAIN, streams.changed()).await;
-        let mut made = None;
-        while made != Some(activity.blocks()) {
-            made = Some(activity.blocks());
-            sleep(IDLE).await;
+        let is_late = timeout(AGAIN, streams.changed()).await.is_err();
+        let before = std::mem::replace(&mut open, *streams.borrow_and_update());
+        if is_late || open < before {
+            on_each(threads, give_back);
+            sleep(PAUSE).await;
         }
-        on_each(threads, give_back);
     }
 }
 
@@ -59,21 +58,21 @@ mod tests {
     static BY: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn each_thread_gives_back_once_nothing_is_generated() {
+    async fn each_thread_gives_back_once_a_stream_has_ended() {
         let activity = Arc::<Activity>::default();
         let watched = Arc::clone(&activity);
+        activity.open_streams.send_modify(|open| *open += 2);
         let rest = tokio::spawn(async move {
             give_back_at_rest(&watched, || BY.lock().unwrap().push(thread::current().id())).await
         });
-        sleep(2 * IDLE).await;
-        assert!(BY.lock().unwrap().is_empty(), "nothing came or went");
-        activity.open_streams.send_modify(|open| *open += 1);
         let end = std::time::Instant::now() + Duration::from_secs(30);
         // A thread that another test's work keeps is late for one meeting, and in time for another.
         while BY.lock().unwrap().iter().collect::<HashSet<_>>().len() < 4 {
             assert!(std::time::Instant::now() < end, "{:?}", BY.lock().unwrap());
-            sleep(IDLE).await;
             activity.open_streams.send_modify(|open| *open += 1);
+            sleep(PAUSE / 10).await;
+            activity.open_streams.send_modify(|open| *open -= 1);
+            sleep(PAUSE / 10).await;
         }
         rest.abort();
     }
