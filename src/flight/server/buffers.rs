@@ -17,7 +17,7 @@ const LEAST_BYTES: usize = 64 << 10;
 const STEPS: usize = 16;
 
 /// What is kept at most while nobody uses it.
-const KEPT: usize = 4;
+const KEPT: usize = 16;
 
 /// What streams have written messages in, for the next.
 #[derive(Debug, Default)]

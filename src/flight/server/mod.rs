@@ -321,8 +321,8 @@ pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Re
     Ok(actions::answer(&Flights::of(data_set.clone(), limits), &received)?)
 }
 
-/// Threads of a server. All processors send; where streams are fewer, two of five have enough to do with that, and the
-/// others generate beside them.
+/// Threads of a server. All processors send; where streams are not many, sending leaves three of five free, and as many
+/// threads generate beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For the runtime that the server is run by.
