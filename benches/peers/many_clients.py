@@ -1,7 +1,7 @@
 """Many clients: 16 at a time against one, by turns, each reading usage_daily again and again for the same seconds.
 
-Rows count once all have read for a moment: at the end 1.6 MB a client are on their way, and up to 3 MB made ahead of it,
-which with 16 that began with nothing would be a fiftieth of what is made.
+Rows count once all have read for a moment: at the end 1.6 MB a client are on their way, which with 16 that began with
+nothing would be a hundredth of what is made.
 
 Fails where together they get fewer rows a second than one alone, or one of them less than half of its fair share.
 

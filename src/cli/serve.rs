@@ -81,6 +81,15 @@ fn address(text: &str) -> std::result::Result<String, String> {
     if is_socket { Ok(text.to_string()) } else { host_and_port(text).map_err(|wrong| wrong + ", or grpc+unix:///PATH") }
 }
 
+/// Has this process's memory come in pages of the usual size from here on. Blocks are made and freed by several threads,
+/// and what is left of a transparent huge page, of 2 MiB, is held as long as any of it is used: four readers of 410M rows
+/// each had the server hold 61 to 69 MiB, and now 50; one reader takes 3 % fewer rows a second.
+fn without_huge_pages() {
+    // Where the system refuses, the server holds more; it works the same.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 impl Serve {
     pub fn run(self, give_memory_back: fn()) -> Result<()> {
         let data_set = self.data_set.load()?;
@@ -94,6 +103,7 @@ impl Serve {
         }
         let access = Arc::new(self.access.load()?);
         let _written_to_the_end = self.log.start()?;
+        without_huge_pages();
         let runtime = super::runtime(Threads::available().sending)?;
         runtime.block_on(self.serve(data_set, limits, access, give_memory_back))
     }

@@ -51,7 +51,7 @@ def test_one_early_batch_comes_with_more_bytes_than_its_columns(client):
         return whole.size - batch.nbytes
 
     spare = [spare_bytes(chunk.data) for chunk in client.do_get(flight.Ticket(b"usage_daily"))]
-    assert [size // (512 << 10) for size in spare] == [0, 0, 0, 1, 0]
+    assert [size // (1 << 20) for size in spare] == [0, 0, 0, 1, 0]
 
 
 def test_customers_by_its_plain_ticket(client):

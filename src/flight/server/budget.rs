@@ -119,7 +119,8 @@ impl Share {
         self.handed = Some(grant);
     }
 
-    /// The reader asks for more: what it was handed last is on the wire.
+    /// The reader asks for more: what it was handed last is on the wire, but for some of a batch at most, which its
+    /// connection still holds: h2 takes no more above 400 KB.
     pub fn asked(&mut self, now: Instant) {
         let Some(grant) = self.handed.take() else { return };
         let passed = self.taken_at.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));

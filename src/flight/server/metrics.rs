@@ -44,7 +44,7 @@ pub(super) struct Metrics {
     streams_open: Gauge,
     blocks_held: Gauge<f64, AtomicU64>,
     pub first_batch_seconds: Histogram,
-    /// Of all generating threads together.
+    /// Of all threads together.
     pub generator_seconds: Counter<f64, AtomicU64>,
     /// Blocks that wait for a thread.
     pub queue_depth: Gauge,
@@ -108,7 +108,7 @@ impl Metrics {
         registry.register("saasgen_refusals", "Calls refused before they began", self.refusals.clone());
         registry.register(
             "saasgen_generator_seconds",
-            "Time that generating threads spent on blocks",
+            "Time that threads spent on generating blocks",
             self.generator_seconds.clone(),
         );
         registry.register("saasgen_generator_queue_depth", "Blocks that wait for a thread", self.queue_depth.clone());

@@ -4,7 +4,9 @@ mod access;
 mod actions;
 mod airport;
 mod budget;
+mod buffers;
 mod caller;
+mod crowd;
 mod drain;
 mod flights;
 mod gate;
@@ -16,6 +18,7 @@ mod pool;
 mod read_ahead;
 mod refusal;
 mod requests;
+mod rest;
 mod scrape;
 mod service;
 mod status;
@@ -38,7 +41,9 @@ use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use budget::Budget;
+use buffers::Buffers;
 use bytes::Bytes;
+use crowd::Crowd;
 use drain::Drain;
 use flights::Flights;
 use futures::stream::{Stream, StreamExt};
@@ -51,13 +56,14 @@ use service::Service;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use stream::OpenStream;
 use tokio::sync::watch;
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
+use wire::Message;
 use wire_service::WireService;
 
 /// How long connections have to close once a server that stops has ended what ran.
@@ -74,6 +80,8 @@ pub struct Activity {
     /// By the names that tokens have.
     streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
     budget: Arc<Budget>,
+    /// While a stream is open.
+    buffers: Mutex<Weak<Buffers>>,
     metrics: Metrics,
 }
 
@@ -86,6 +94,16 @@ impl Activity {
     /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
     pub fn open_streams(&self) -> watch::Receiver<u64> {
         self.open_streams.subscribe()
+    }
+
+    /// What messages are written in, by all streams that are open.
+    fn buffers(&self) -> Arc<Buffers> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        buffers.upgrade().unwrap_or_else(|| {
+            let new = Arc::default();
+            *buffers = Arc::downgrade(&new);
+            new
+        })
     }
 
     /// All that Prometheus is told, as OpenMetrics text.
@@ -120,6 +138,7 @@ pub struct Server {
     access: Arc<Access>,
     service: Service,
     drain_timeout: Duration,
+    give_memory_back: Option<fn()>,
 }
 
 impl Server {
@@ -135,7 +154,7 @@ impl Server {
         let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
         let service = Service::new(data_set, pool, activity, Drain::default());
         let (limits, access) = (Limits::default(), Arc::default());
-        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO })
+        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO, give_memory_back: None })
     }
 
     /// Sets who is let in: everybody, in the open, where it isn't called.
@@ -168,10 +187,12 @@ impl Server {
         self
     }
 
-    /// Sets what each thread that generates calls once it has had nothing to do for half a second, and every ten seconds
-    /// from then on. An allocator that keeps freed memory by thread can give it back to the system there.
+    /// Sets what each thread that only generates calls once it has had nothing to do for a moment, and each thread that
+    /// sends when a stream has ended, twice a second at most. An allocator that keeps freed memory by thread can give
+    /// it back to the system there.
     pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
         self.service = self.service.with_idle(give_memory_back);
+        self.give_memory_back = Some(give_memory_back);
         self
     }
 
@@ -213,6 +234,13 @@ impl Server {
                 health.clear_service_status(service).await;
             }
         };
+        let activity = self.service.activity();
+        let at_rest = async {
+            match self.give_memory_back {
+                Some(give_back) => rest::give_back_at_rest(&activity, give_back).await,
+                None => std::future::pending().await,
+            }
+        };
         let closed = async {
             drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
@@ -240,31 +268,38 @@ impl Server {
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
+            never = at_rest => match never {},
         }
     }
 }
 
-/// What DoGet sends for `scan`, generated as it is read: each message in the pieces that go on the wire, gRPC's prefix
-/// first. For servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
+/// What DoGet sends for `scan`, generated as it is read: each message as it goes on the wire, gRPC's prefix first. For
+/// servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
 ///
 /// # Errors
 /// As [`Batches::batch`](crate::batches::Batches::batch).
-pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Vec<Bytes>>>> {
+pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
     let activity = Arc::<Activity>::default();
     let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
     let open = OpenStream::new(&activity, &Limits::default(), None)?;
     let encoder = wire::Encoder::new(&scan);
     let messages = stream::messages(scan, encoder, pool, open)?;
-    Ok(messages.map(|message| message.map(|message| message.into_pieces().into())))
+    Ok(messages.map(|message| message.map(whole)))
 }
 
-/// `batch`, which is of `scan`, as DoGet sends it: in the pieces that go on the wire, and marked with the id of the
-/// first customer after it.
+/// `batch`, which is of `scan`, as DoGet sends it, gRPC's prefix first, marked with the id of the first customer after
+/// it.
 ///
 /// # Errors
 /// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
-pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Vec<Bytes>> {
-    Ok(wire::Encoder::new(scan).batch(batch, next_id, next_id)?.into_pieces().into())
+pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Bytes> {
+    Ok(whole(wire::Encoder::new(scan).batch(batch, next_id, next_id)?))
+}
+
+/// A message that is not stretched.
+fn whole(message: Message) -> Bytes {
+    let [bytes, _] = message.into_pieces();
+    bytes
 }
 
 /// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.
@@ -286,16 +321,14 @@ pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Re
     Ok(actions::answer(&Flights::of(data_set.clone(), limits), &received)?)
 }
 
-/// Threads of a server: a stream takes two milliseconds of sending to three of generating, and more threads than
-/// processors cost a stream alone a tenth of its speed. Where many wait, all processors generate.
+/// Threads of a server. All processors send; where streams are not many, sending leaves three of five free, and as many
+/// threads generate beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threads {
     /// For the runtime that the server is run by.
     pub sending: usize,
     /// Of the server's own.
     pub generating: usize,
-    /// More of those, for when streams wait for them.
-    pub helping: usize,
 }
 
 impl Threads {
@@ -305,13 +338,12 @@ impl Threads {
     }
 
     fn of(processors: usize) -> Self {
-        let sending = (processors * 2 / 5).max(1);
-        let generating = processors.saturating_sub(sending).max(1);
-        Self { sending, generating, helping: processors - generating }
+        let generating = processors - (processors * 2 / 5).max(1);
+        Self { sending: processors, generating: generating.max(1) }
     }
 
     fn pool(self, waiting: Gauge) -> Pool {
-        Pool::new(self.generating, self.helping, waiting)
+        Pool::new(self.generating, Crowd::new(self.sending), waiting)
     }
 }
 
@@ -332,8 +364,7 @@ mod tests {
 
     #[test]
     fn threads_share_the_processors() {
-        let threads =
-            [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating, threads.helping));
-        assert_eq!(threads, [(1, 1, 0), (1, 1, 1), (1, 3, 1), (6, 10, 6)]);
+        let threads = [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating));
+        assert_eq!(threads, [(1, 1), (2, 1), (4, 3), (16, 10)]);
     }
 }

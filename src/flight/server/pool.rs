@@ -1,6 +1,6 @@
-//! The threads that generate, apart from those that answer.
+//! Threads that generate, apart from those that answer.
 
-use super::read_ahead::READ_AHEAD;
+use super::crowd::Crowd;
 use prometheus_client::metrics::gauge::Gauge;
 use std::any::Any;
 use std::collections::VecDeque;
@@ -13,20 +13,13 @@ use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Jobs that wait before helpers take any: more than eight streams have. For one stream alone, a processor that a helper
-/// takes is one that sending or, on the same machine, the reader has use for: it was a tenth slower. Where 16 read on two
-/// processors, one was idle for a tenth of the time while the only thread that generated had all of them waiting: with a
-/// helper they get 43M rows/s instead of 38M. With one from four streams on they got no more, and four held 75 MiB instead
-/// of 60, since blocks are made faster than they are read.
-const HELPED_FROM: usize = 8 * READ_AHEAD + 1;
-
 /// How long a thread has nothing to do before it gives memory back.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(50);
 
 /// How long until it does so again: what it made is freed by whoever was the last to hold it, at any time.
 const IDLE_AGAIN: Duration = Duration::from_secs(10);
 
-/// A fixed number of threads that take jobs in the order they come, and helpers that do where many wait.
+/// A fixed number of threads that take jobs in the order they come.
 ///
 /// Shared fairly: a stream has only a few jobs waiting at a time, so those of others come between them. A job whose
 /// result nobody waits for any more is not begun.
@@ -35,6 +28,7 @@ pub(super) struct Pool {
     queue: Arc<Open>,
     /// Jobs that no thread has taken yet.
     waiting: Gauge,
+    crowd: Arc<Crowd>,
 }
 
 /// A queue whose threads end when this is dropped and what waits is done.
@@ -45,7 +39,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.state().is_closed = true;
         self.0.has_some.notify_all();
-        self.0.has_many.notify_all();
     }
 }
 
@@ -53,7 +46,6 @@ impl Drop for Open {
 struct Queue {
     state: Mutex<State>,
     has_some: Condvar,
-    has_many: Condvar,
     give_back: OnceLock<fn()>,
 }
 
@@ -75,28 +67,22 @@ impl Queue {
     }
 
     fn push(&self, job: Job) {
-        let mut state = self.state();
-        state.jobs.push_back(job);
-        let has_many = state.jobs.len() >= HELPED_FROM;
-        drop(state);
+        self.state().jobs.push_back(job);
         self.has_some.notify_one();
-        if has_many {
-            self.has_many.notify_one();
-        }
     }
 
-    /// Does jobs while at least so many wait, or waits for that, until the queue is closed and none is left.
-    fn work(&self, from: usize, comes: &Condvar) {
-        while let Some(job) = self.take(from, comes) {
+    /// Does jobs until the queue is closed and none is left.
+    fn work(&self) {
+        while let Some(job) = self.take() {
             job();
         }
     }
 
-    fn take(&self, from: usize, comes: &Condvar) -> Option<Job> {
-        let too_few = |state: &mut State| state.jobs.len() < from && !state.is_closed;
+    fn take(&self) -> Option<Job> {
+        let has_none = |state: &mut State| state.jobs.is_empty() && !state.is_closed;
         let mut patience = IDLE;
         loop {
-            let waited = comes.wait_timeout_while(self.state(), patience, too_few);
+            let waited = self.has_some.wait_timeout_while(self.state(), patience, has_none);
             let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             if !timeout.timed_out() {
                 return state.jobs.pop_front();
@@ -123,17 +109,19 @@ impl Panicked {
 }
 
 impl Pool {
-    /// A pool of so many threads and helpers. `waiting` counts its queue.
-    pub fn new(threads: usize, helpers: usize, waiting: Gauge) -> Self {
+    /// A pool of so many threads, for streams that are no `crowd`. `waiting` counts its queue.
+    pub fn new(threads: usize, crowd: Crowd, waiting: Gauge) -> Self {
         let queue = Arc::<Queue>::default();
-        for number in 0..threads + helpers {
+        for _ in 0..threads {
             let queue = Arc::clone(&queue);
-            thread::spawn(move || match number < threads {
-                true => queue.work(1, &queue.has_some),
-                false => queue.work(HELPED_FROM, &queue.has_many),
-            });
+            thread::spawn(move || queue.work());
         }
-        Self { queue: Arc::new(Open(queue)), waiting }
+        Self { queue: Arc::new(Open(queue)), waiting, crowd: Arc::new(crowd) }
+    }
+
+    /// Whom the streams that it is for belong to.
+    pub fn crowd(&self) -> &Arc<Crowd> {
+        &self.crowd
     }
 
     /// Sets what each thread calls when it has had nothing to do for a while. Only the first call counts.
@@ -154,14 +142,18 @@ impl Pool {
             if result.is_closed() {
                 return;
             }
-            // What the work touched is dropped with it, so a panic leaves nothing half-changed to see.
-            let value = catch_unwind(AssertUnwindSafe(work));
-            let _ = result.send(value.map_err(|panic| Panicked::with(&*panic)));
+            let _ = result.send(caught(work));
         });
         self.queue.0.push(job);
         // A job that is never done would be one of a pool without threads: they outlive its clones, and panics.
         async { receiver.await.unwrap_or_else(|_| Err(Panicked("no thread took the job".into()))) }
     }
+}
+
+/// What `work` gives, or that it panicked.
+pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    // What the work touched is dropped with it, so a panic leaves nothing half-changed to see.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked::with(&*panic))
 }
 
 #[cfg(test)]
@@ -171,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn results_come_back_and_panics_end_only_their_own_job() {
-        let pool = Pool::new(1, 0, Gauge::default());
+        let pool = Pool::new(1, Crowd::new(1), Gauge::default());
         assert_eq!(pool.run(|| 7).await, Ok(7));
         let panicked = |words: &str| Err(Panicked(words.into()));
         assert_eq!(pool.run(|| -> i32 { panic!("on purpose") }).await, panicked("on purpose"));
@@ -183,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_job_that_nobody_waits_for_is_not_begun() {
         let waiting = Gauge::default();
-        let pool = Pool::new(1, 0, waiting.clone());
+        let pool = Pool::new(1, Crowd::new(1), waiting.clone());
         let (release, gate) = mpsc::channel::<()>();
         let (taken, is_taken) = mpsc::channel();
         let blocker = pool.run(move || taken.send(()).map(|()| gate.recv()));
@@ -199,33 +191,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn helpers_take_jobs_where_more_wait_than_one_stream_has() {
-        let pool = Pool::new(1, 1, Gauge::default());
-        let (release, gate) = mpsc::channel::<()>();
-        let (taken, is_taken) = mpsc::channel();
-        let blocker = pool.run(move || {
-            taken.send(()).unwrap();
-            gate.recv().unwrap();
-            thread::current().id()
-        });
-        is_taken.recv().unwrap();
-        let job = || pool.run(|| thread::current().id());
-        let of_helper = job();
-        let few: Vec<_> = (1..HELPED_FROM).map(|_| job()).collect();
-        let helper = of_helper.await.unwrap();
-        release.send(()).unwrap();
-        let thread = blocker.await.unwrap();
-        assert_ne!(helper, thread);
-        // Too few were left.
-        for result in few {
-            assert_eq!(result.await.unwrap(), thread);
-        }
-    }
-
-    #[tokio::test]
     async fn threads_that_have_nothing_to_do_give_back() {
         static BY: Mutex<Vec<thread::ThreadId>> = Mutex::new(Vec::new());
-        let pool = Pool::new(1, 1, Gauge::default());
+        let pool = Pool::new(2, Crowd::new(1), Gauge::default());
         pool.set_give_back(|| BY.lock().unwrap().push(thread::current().id()));
         let thread = pool.run(|| thread::current().id()).await.unwrap();
         let end = std::time::Instant::now() + Duration::from_secs(30);
@@ -241,10 +209,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn threads_and_helpers_end_with_the_pool_when_what_waits_is_done() {
+    async fn threads_end_with_the_pool_when_what_waits_is_done() {
         let (release, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
-        let pool = Pool::new(1, 2, Gauge::default());
+        let pool = Pool::new(3, Crowd::new(1), Gauge::default());
         let queue = Arc::downgrade(&pool.queue.0);
         let results: Vec<_> = (0..10)
             .map(|number| {

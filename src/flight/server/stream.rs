@@ -3,8 +3,8 @@
 use super::Activity;
 use super::budget::Share;
 use super::limits::Limits;
-use super::pool::{Panicked, Pool};
-use super::read_ahead::ReadAhead;
+use super::pool::{Panicked, Pool, caught};
+use super::read_ahead::{Begun, READ_AHEAD, ReadAhead};
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
+use tokio::task::yield_now;
 
 /// Counts a stream as open while it lives, and as one of its name's.
 pub(super) struct OpenStream {
@@ -87,7 +88,7 @@ pub(super) fn messages(
     pool: Pool,
     open: OpenStream,
 ) -> Result<impl Stream<Item = Result<Message>>> {
-    let encoder = Arc::new(encoder);
+    let encoder = Arc::new(encoder.with_buffers(open.activity.buffers()));
     let (table, cuts) = (scan.table(), scan.cuts());
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
@@ -109,18 +110,31 @@ fn blocks(
 ) -> impl Stream<Item = Result<Message>> {
     let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
     let share = open.share();
+    let member = pool.crowd().join();
     let make = move |cut: Cut| {
         // Moves the counter into the stream.
         let _ = &open;
         let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), cut.ids.clone());
-        let job = pool.run(move || {
+        let parts = cut.parts;
+        let work = move || {
             activity.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
             let message = generate(cut);
             activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
             message
-        });
-        async move { job.await.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked))) }.boxed()
+        };
+        let or_failed =
+            move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
+        if member.is_of_many(parts) {
+            let made = async move {
+                // Blocks without rows would keep the thread from others.
+                yield_now().await;
+                or_failed(caught(work))
+            };
+            Begun { message: made.boxed(), ahead: 1 }
+        } else {
+            Begun { message: pool.run(work).map(or_failed).boxed(), ahead: READ_AHEAD }
+        }
     };
     ReadAhead::new(cuts, share, make)
 }
@@ -138,14 +152,42 @@ fn failed(table: Table, ids: &Range<u64>, Panicked(panic): &Panicked) -> Error {
 mod tests {
     use super::*;
     use crate::flight::server::caller::Caller;
+    use crate::flight::server::crowd::Crowd;
     use crate::flight::server::stream_log::{Record, Watched};
     use crate::model::Model;
     use crate::tables::{DataSet, Laws};
-    use bytes::Bytes;
+    use futures::future::poll_fn;
     use std::io::{self, Write};
+    use std::pin::pin;
     use std::sync::Mutex;
+    use std::sync::atomic::AtomicUsize;
     use tokio_util::sync::CancellationToken;
     use tonic::{Code, Status};
+
+    #[tokio::test]
+    async fn a_scan_of_blocks_without_rows_leaves_the_thread_to_others() {
+        let activity = Arc::<Activity>::default();
+        let pool = Pool::new(1, Crowd::new(0), activity.metrics.queue_depth.clone());
+        let made = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&made);
+        let generate = move |_: Cut| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(None)
+        };
+        let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let mut blocks = pin!(blocks(Table::UsageDaily, scan().cuts(), generate, pool, open));
+        let mut polls = 0;
+        let end = poll_fn(|cx| {
+            polls += 1;
+            blocks.as_mut().poll_next(cx)
+        });
+        assert!(end.await.is_none());
+        assert_eq!(
+            (polls, made.load(Ordering::Relaxed)),
+            (6, 5),
+            "one poll a block, and one to learn that there are no more"
+        );
+    }
 
     /// What is logged.
     #[derive(Debug, Clone, Default)]
@@ -172,12 +214,19 @@ mod tests {
     ) -> impl Stream<Item = Result<Vec<u8>, Status>> + Unpin {
         let caller = Caller { name: Some("ann".into()), ..Caller::default() };
         let record = Record::new(caller, &scan(), Instant::now(), Arc::clone(activity), CancellationToken::new());
-        let pieces = |message: Message| message.into_pieces().into_iter().flat_map(Bytes::into_iter).collect();
-        Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(pieces))
+        let bytes = |message: Message| message.into_pieces().concat();
+        Watched::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(bytes))
     }
 
     #[tokio::test]
     async fn a_generator_that_panics_ends_its_stream_alone_and_is_logged() {
+        // On threads of the pool, since more threads send than there are streams, and on the thread that sends.
+        for sending in [9, 0] {
+            panics_beside_others(sending).await;
+        }
+    }
+
+    async fn panics_beside_others(sending: usize) {
         let log = Log::default();
         let writer = log.clone();
         let subscriber =
@@ -186,7 +235,7 @@ mod tests {
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
         let activity = Arc::<Activity>::default();
-        let pool = Pool::new(2, 0, activity.metrics.queue_depth.clone());
+        let pool = Pool::new(2, Crowd::new(sending), activity.metrics.queue_depth.clone());
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             2_049 => panic!("on purpose"),

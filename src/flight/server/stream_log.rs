@@ -124,7 +124,7 @@ impl Record {
     }
 
     fn passed(&mut self, message: &Message) {
-        let (rows, bytes) = (message.rows(), message.bytes());
+        let (rows, bytes) = (message.rows(), message.length());
         self.rows += rows;
         self.bytes += bytes;
         self.counters.rows.inc_by(rows);

@@ -1,5 +1,5 @@
-//! The service on the wire: DoGet's answers in the pieces that [`super::wire`] makes, DoAction's whole. All other calls go
-//! through tonic as usual, once their request has been looked at.
+//! The service on the wire: DoGet's and DoAction's answers as [`super::wire`] makes them. All other calls go through tonic
+//! as usual, once their request has been looked at.
 
 use super::actions;
 use super::caller::Caller;
@@ -17,8 +17,8 @@ use http::request::Parts;
 use http_body::{Body as HttpBody, Frame};
 use http_body_util::Full;
 use std::any::Any;
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -28,10 +28,11 @@ use tonic::server::NamedService;
 use tonic::{Code, Status};
 use tower_service::Service as TowerService;
 
-/// The body of DoGet's answer: the messages' pieces as data frames, then the status as trailers.
+/// The body of DoGet's answer: each message as a data frame, or two, then the status as trailers.
 struct WireBody<S> {
     messages: Option<Pin<Box<S>>>,
-    current: VecDeque<Bytes>,
+    /// The rest of the last message.
+    rest: Bytes,
 }
 
 impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
@@ -39,23 +40,22 @@ impl<S: Stream<Item = Result<Message, Status>>> HttpBody for WireBody<S> {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        loop {
-            if let Some(piece) = self.current.pop_front() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
-            }
-            let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
-            let status = match std::task::ready!(messages.as_mut().poll_next(cx)) {
-                Some(Ok(message)) => {
-                    self.current = message.into_pieces();
-                    continue;
-                }
-                Some(Err(status)) => status,
-                None => Status::new(Code::Ok, ""),
-            };
-            self.messages = None;
-            let mut trailers = http::HeaderMap::new();
-            return Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))));
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(mem::take(&mut self.rest)))));
         }
+        let Some(messages) = &mut self.messages else { return Poll::Ready(None) };
+        let status = match std::task::ready!(messages.as_mut().poll_next(cx)) {
+            Some(Ok(message)) => {
+                let [bytes, rest] = message.into_pieces();
+                self.rest = rest;
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            Some(Err(status)) => status,
+            None => Status::new(Code::Ok, ""),
+        };
+        self.messages = None;
+        let mut trailers = http::HeaderMap::new();
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
 }
 
@@ -150,7 +150,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Refusal {
 }
 
 fn response(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> http::Response<Body> {
-    let body = WireBody { messages: Some(Box::pin(messages)), current: VecDeque::new() };
+    let body = WireBody { messages: Some(Box::pin(messages)), rest: Bytes::new() };
     let mut response = http::Response::new(Body::new(body));
     let grpc = http::HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
