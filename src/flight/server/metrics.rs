@@ -44,6 +44,8 @@ pub(super) struct Metrics {
     streams_open: Gauge,
     blocks_held: Gauge<f64, AtomicU64>,
     pub first_batch_seconds: Histogram,
+    /// Batches that were made for another stream.
+    pub shared_batches: Counter,
     /// Of all threads together.
     pub generator_seconds: Counter<f64, AtomicU64>,
     /// Blocks that wait for a thread.
@@ -69,6 +71,7 @@ impl Default for Metrics {
             streams_open: Gauge::default(),
             blocks_held: Gauge::default(),
             first_batch_seconds: Histogram::new(FIRST_BATCH_SECONDS),
+            shared_batches: Counter::default(),
             generator_seconds: Counter::default(),
             queue_depth: Gauge::default(),
         };
@@ -106,6 +109,11 @@ impl Metrics {
             self.first_batch_seconds.clone(),
         );
         registry.register("saasgen_refusals", "Calls refused before they began", self.refusals.clone());
+        registry.register(
+            "saasgen_shared_batches",
+            "Batches handed to a connection that were generated for another stream of the same rows",
+            self.shared_batches.clone(),
+        );
         registry.register(
             "saasgen_generator_seconds",
             "Time that threads spent on generating blocks",

@@ -21,6 +21,7 @@ mod requests;
 mod rest;
 mod scrape;
 mod service;
+mod shared_scans;
 mod status;
 mod stream;
 mod stream_log;
@@ -53,6 +54,7 @@ use metrics::Metrics;
 use pool::Pool;
 use prometheus_client::metrics::gauge::Gauge;
 use service::Service;
+use shared_scans::SharedScans;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,8 +82,9 @@ pub struct Activity {
     /// By the names that tokens have.
     streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
     budget: Arc<Budget>,
-    /// While a stream is open.
+    /// While a stream is open, as what follows.
     buffers: Mutex<Weak<Buffers>>,
+    shared_scans: Mutex<Weak<SharedScans>>,
     metrics: Metrics,
 }
 
@@ -98,12 +101,12 @@ impl Activity {
 
     /// What messages are written in, by all streams that are open.
     fn buffers(&self) -> Arc<Buffers> {
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        buffers.upgrade().unwrap_or_else(|| {
-            let new = Arc::default();
-            *buffers = Arc::downgrade(&new);
-            new
-        })
+        of_open_streams(&self.buffers)
+    }
+
+    /// What the streams that are open read.
+    fn shared_scans(&self) -> Arc<SharedScans> {
+        of_open_streams(&self.shared_scans)
     }
 
     /// All that Prometheus is told, as OpenMetrics text.
@@ -116,6 +119,16 @@ impl Activity {
             .text(open, self.budget.held_blocks())
             .map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
     }
+}
+
+/// What the streams that are open have in common: a new one for the first of them.
+fn of_open_streams<T: Default>(common: &Mutex<Weak<T>>) -> Arc<T> {
+    let mut common = common.lock().unwrap_or_else(PoisonError::into_inner);
+    common.upgrade().unwrap_or_else(|| {
+        let new = Arc::default();
+        *common = Arc::downgrade(&new);
+        new
+    })
 }
 
 /// A server that listens but does not answer yet.

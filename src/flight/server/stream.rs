@@ -5,10 +5,11 @@ use super::budget::Share;
 use super::limits::Limits;
 use super::pool::{Panicked, Pool, caught};
 use super::read_ahead::{Begun, READ_AHEAD, ReadAhead};
+use super::shared_scans::{Reader, ScanKey};
 use super::wire::{Encoder, Message};
 use crate::batches::Batches;
 use crate::error::{Error, Result};
-use crate::scan::{Cut, Cuts, Scan};
+use crate::scan::{Cut, Cuts, PARTS_OF_BLOCK, Scan};
 use crate::tables::Table;
 use futures::FutureExt as _;
 use futures::stream::{self, Stream, StreamExt};
@@ -90,13 +91,15 @@ pub(super) fn messages(
 ) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(encoder.with_buffers(open.activity.buffers()));
     let (table, cuts) = (scan.table(), scan.cuts());
+    let key = ScanKey { request: scan.to_request(), is_stretched: encoder.is_stretching() };
+    let reader = open.activity.shared_scans().join(key);
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
     let generate = move |cut: Cut| {
         let batch = batches.batch(cut.ids.clone())?;
         if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, cut.ids.end, cut.block_end).map(Some) }
     };
-    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, cuts, generate, pool, open)))
+    Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, cuts, generate, reader, pool, open)))
 }
 
 /// What `generate` makes of each of `cuts`, in order; those that have nothing are left out. Where it panics, the
@@ -105,31 +108,44 @@ fn blocks(
     table: Table,
     cuts: Cuts,
     generate: impl Fn(Cut) -> Result<Option<Message>> + Send + Sync + 'static,
+    reader: Reader,
     pool: Pool,
     open: OpenStream,
 ) -> impl Stream<Item = Result<Message>> {
-    let (activity, generate) = (Arc::clone(&open.activity), Arc::new(generate));
+    let (activity, generate, reader) = (Arc::clone(&open.activity), Arc::new(generate), Arc::new(reader));
     let share = open.share();
     let member = pool.crowd().join();
     let make = move |cut: Cut| {
         // Moves the counter into the stream.
         let _ = &open;
-        let (activity, generate, of) = (Arc::clone(&activity), Arc::clone(&generate), cut.ids.clone());
-        let parts = cut.parts;
+        let (ids, is_full) = (cut.ids.clone(), cut.parts == PARTS_OF_BLOCK);
+        let is_of_many = member.is_of_many(cut.parts);
+        let (work_of, generate) = (Arc::clone(&activity), Arc::clone(&generate));
         let work = move || {
-            activity.blocks.fetch_add(1, Ordering::Relaxed);
+            work_of.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
             let message = generate(cut);
-            activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
+            work_of.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
             message
         };
+        let of = ids.clone();
         let or_failed =
             move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
-        if member.is_of_many(parts) {
+        if !(is_of_many && is_full) {
+            reader.leave();
+        }
+        if is_of_many {
+            let (reader, activity) = (Arc::clone(&reader), Arc::clone(&activity));
             let made = async move {
                 // Blocks without rows would keep the thread from others.
                 yield_now().await;
-                or_failed(caught(work))
+                let make = || or_failed(caught(work));
+                if !is_full {
+                    return make();
+                }
+                let (message, is_shared) = reader.message(&ids, make).await?;
+                activity.metrics.shared_batches.inc_by(u64::from(is_shared));
+                Ok(message)
             };
             Begun { message: made.boxed(), ahead: 1 }
         } else {
@@ -155,8 +171,10 @@ mod tests {
     use crate::flight::server::crowd::Crowd;
     use crate::flight::server::stream_log::{Record, Watched};
     use crate::model::Model;
+    use crate::scan::ScanRequest;
     use crate::tables::{DataSet, Laws};
-    use futures::future::poll_fn;
+    use futures::TryStreamExt as _;
+    use futures::future::{poll_fn, try_join_all};
     use std::io::{self, Write};
     use std::pin::pin;
     use std::sync::Mutex;
@@ -175,7 +193,8 @@ mod tests {
             Ok(None)
         };
         let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
-        let mut blocks = pin!(blocks(Table::UsageDaily, scan().cuts(), generate, pool, open));
+        let reader = reader(&activity);
+        let mut blocks = pin!(blocks(Table::UsageDaily, scan().cuts(), generate, reader, pool, open));
         let mut polls = 0;
         let end = poll_fn(|cx| {
             polls += 1;
@@ -187,6 +206,30 @@ mod tests {
             (6, 5),
             "one poll a block, and one to learn that there are no more"
         );
+    }
+
+    /// Time stands still while they work, so that none is thought to have stalled.
+    #[tokio::test(start_paused = true)]
+    async fn streams_of_one_scan_share_what_is_made_and_get_what_each_gets_alone() {
+        let activity = Arc::<Activity>::default();
+        let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let read = |streams: usize, sending| {
+            let pool = Pool::new(1, Crowd::new(sending), activity.metrics.queue_depth.clone());
+            let other = scan().for_ids(1..4_000);
+            let all = (0..streams).map(|_| messages(scan(), Encoder::new(&scan()), pool.clone(), open()));
+            let all = all.chain([messages(other.clone(), Encoder::new(&other), pool.clone(), open())]);
+            let all =
+                all.map(|messages| messages.unwrap().map_ok(|message| message.into_pieces().concat()).try_collect());
+            try_join_all(all.collect::<Vec<_>>())
+        };
+        let alone: Vec<Vec<Vec<u8>>> = read(1, 9).await.unwrap();
+        assert_eq!(activity.blocks(), 5 + 4);
+        let beside: Vec<Vec<Vec<u8>>> = read(20, 0).await.unwrap();
+        assert!(beside[..20].iter().all(|read| *read == alone[0]) && beside[20] == alone[1]);
+        // The first is made by each, which knows of no others yet, and so is the last, which is no full block.
+        assert_eq!(activity.blocks(), 5 + 4 + (20 + 3 + 20) + 4);
+        let metrics = activity.to_open_metrics().unwrap();
+        assert!(metrics.contains("saasgen_shared_batches_total 57\n"), "{metrics}");
     }
 
     /// What is logged.
@@ -206,6 +249,11 @@ mod tests {
     fn scan() -> Scan {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
         Scan::whole(&data_set, Table::UsageDaily)
+    }
+
+    /// That of a stream of its own.
+    fn reader(activity: &Arc<Activity>) -> Reader {
+        activity.shared_scans().join(ScanKey { request: ScanRequest::default(), is_stretched: false })
     }
 
     fn watched(
@@ -242,7 +290,7 @@ mod tests {
             _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
         let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
-        let panics = blocks(Table::UsageDaily, scan().cuts(), generate, pool.clone(), open());
+        let panics = blocks(Table::UsageDaily, scan().cuts(), generate, reader(&activity), pool.clone(), open());
         let others = messages(scan(), Encoder::new(&scan()), pool, open()).unwrap();
         let (mut panics, mut others) = (watched(panics, &activity), watched(others, &activity));
         // Both are under way, by turns on the same threads.

@@ -123,6 +123,11 @@ impl Encoder {
         Self { stretched_end: scan.blocks().nth(STRETCHED_BLOCK).map(|ids| ids.end), ..self }
     }
 
+    /// Whether one block is sent with zeros behind its columns.
+    pub fn is_stretching(&self) -> bool {
+        self.stretched_end.is_some()
+    }
+
     /// The schema, and the dictionaries of `empty`, a batch without rows.
     pub fn head(&self, empty: &RecordBatch) -> Result<Vec<Message>> {
         let messages = self.ipc_messages(empty)?;
