@@ -174,7 +174,7 @@ mod tests {
     use crate::scan::ScanRequest;
     use crate::tables::{DataSet, Laws};
     use futures::TryStreamExt as _;
-    use futures::future::{poll_fn, try_join_all};
+    use futures::future::{join_all, poll_fn, try_join_all};
     use std::io::{self, Write};
     use std::pin::pin;
     use std::sync::Mutex;
@@ -213,23 +213,44 @@ mod tests {
     async fn streams_of_one_scan_share_what_is_made_and_get_what_each_gets_alone() {
         let activity = Arc::<Activity>::default();
         let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let part = scan().for_ids(1..4_000);
         let read = |streams: usize, sending| {
             let pool = Pool::new(1, Crowd::new(sending), activity.metrics.queue_depth.clone());
-            let other = scan().for_ids(1..4_000);
-            let all = (0..streams).map(|_| messages(scan(), Encoder::new(&scan()), pool.clone(), open()));
-            let all = all.chain([messages(other.clone(), Encoder::new(&other), pool.clone(), open())]);
-            let all =
-                all.map(|messages| messages.unwrap().map_ok(|message| message.into_pieces().concat()).try_collect());
-            try_join_all(all.collect::<Vec<_>>())
+            let plain = (0..streams).map(|_| (scan(), Encoder::new(&scan())));
+            let others = [(part.clone(), Encoder::new(&part)), (scan(), Encoder::new(&scan()).stretching(&scan()))];
+            let all = plain.chain(others).map(|(scan, encoder)| messages(scan, encoder, pool.clone(), open()).unwrap());
+            let bytes = |message: Message| message.into_pieces().concat();
+            try_join_all(all.map(|messages| messages.map_ok(bytes).try_collect()).collect::<Vec<_>>())
         };
         let alone: Vec<Vec<Vec<u8>>> = read(1, 9).await.unwrap();
-        assert_eq!(activity.blocks(), 5 + 4);
+        assert_eq!(activity.blocks(), 5 + 4 + 5);
         let beside: Vec<Vec<Vec<u8>>> = read(20, 0).await.unwrap();
-        assert!(beside[..20].iter().all(|read| *read == alone[0]) && beside[20] == alone[1]);
+        assert!(beside[..20].iter().all(|read| *read == alone[0]) && beside[20..] == alone[1..]);
         // The first is made by each, which knows of no others yet, and so is the last, which is no full block.
-        assert_eq!(activity.blocks(), 5 + 4 + (20 + 3 + 20) + 4);
+        assert_eq!(activity.blocks(), 5 + 4 + 5 + (20 + 3 + 20) + 4 + 5);
         let metrics = activity.to_open_metrics().unwrap();
         assert!(metrics.contains("saasgen_shared_batches_total 57\n"), "{metrics}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_for_streams_that_are_no_longer_many() {
+        let activity = Arc::<Activity>::default();
+        let pool = Pool::new(1, Crowd::new(1), activity.metrics.queue_depth.clone());
+        let open = || OpenStream::new(&activity, &Limits::default(), None).unwrap();
+        let one = || messages(scan(), Encoder::new(&scan()), pool.clone(), open()).unwrap().boxed();
+        let mut all: Vec<_> = (0..6).map(|_| one()).collect();
+        // The schema and two blocks each, then one of them two more.
+        for _ in 0..3 {
+            join_all(all.iter_mut().map(|one| one.next())).await;
+        }
+        let shared = activity.shared_scans();
+        all[0].next().await;
+        all[0].next().await;
+        assert_eq!(shared.kept(), 2);
+        drop(all.drain(..4));
+        assert_eq!(shared.kept(), 2);
+        join_all(all.iter_mut().map(|one| one.next())).await;
+        assert_eq!(shared.kept(), 0);
     }
 
     /// What is logged.
