@@ -92,7 +92,7 @@ pub(super) fn messages(
     let encoder = Arc::new(encoder.with_buffers(open.activity.buffers()));
     let (table, cuts) = (scan.table(), scan.cuts());
     let key = ScanKey { request: scan.to_request(), is_stretched: encoder.is_stretching() };
-    let reader = open.activity.shared_scans().join(key);
+    let reader = open.activity.shared_scans().join(key, open.blocks);
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
     let generate = move |cut: Cut| {
@@ -144,7 +144,7 @@ fn blocks(
                     return make();
                 }
                 let (message, is_shared) = reader.message(&ids, make).await?;
-                activity.metrics.shared_batches.inc_by(u64::from(is_shared));
+                activity.metrics.shared_batches.inc_by(u64::from(is_shared && message.is_some()));
                 Ok(message)
             };
             Begun { message: made.boxed(), ahead: 1 }
@@ -274,7 +274,7 @@ mod tests {
 
     /// That of a stream of its own.
     fn reader(activity: &Arc<Activity>) -> Reader {
-        activity.shared_scans().join(ScanKey { request: ScanRequest::default(), is_stretched: false })
+        activity.shared_scans().join(ScanKey { request: ScanRequest::default(), is_stretched: false }, 128)
     }
 
     fn watched(
