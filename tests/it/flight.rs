@@ -4,6 +4,8 @@ use crate::fixture::{Fixture, soon};
 use crate::support::{concat, data_set, rows, scan, whole};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::error::FlightError;
 use arrow_flight::{Action, Criteria, FlightDescriptor, FlightInfo, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
@@ -67,6 +69,35 @@ async fn keys_give_the_same_rows_and_schema_everywhere() {
         let is_dictionary = schema_read.fields().iter().any(|field| *field.data_type() == text_type);
         assert_eq!(is_dictionary, text.contains("dictionary"), "{text}");
         assert!(schema_read.fields().iter().all(|field| !field.is_nullable()));
+    }
+    server.stop().await;
+}
+
+/// So many that each is sent what others had made, where that is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_side_by_side_get_what_each_asked_for() {
+    const TICKETS: [&str; 4] = [
+        "usage_daily?columns=date",
+        "usage_daily?columns=date&seed=7",
+        "usage_daily?columns=date&compression=lz4",
+        "usage_daily?columns=date&first_id=3000",
+    ];
+    let data_set = data_set(42, 20_000);
+    let server = Fixture::start(data_set.clone()).await;
+    let read = |ticket| {
+        let mut client = server.client.clone();
+        tokio::spawn(async move {
+            let data = client.do_get(Ticket::new(ticket)).await.unwrap().into_inner().map_err(FlightError::from);
+            FlightRecordBatchStream::new_from_flight_data(data).try_collect::<Vec<_>>().await.unwrap()
+        })
+    };
+    // More than four for each thread that sends.
+    let count = 4 * tokio::runtime::Handle::current().metrics().num_workers() + 8;
+    let all: Vec<_> = (0..count).map(|reader| (reader, read(TICKETS[reader % TICKETS.len()]))).collect();
+    let expected = TICKETS.map(|ticket| Batches::new(scan(&data_set, ticket)).iter().map(Result::unwrap).collect());
+    let expected: [Vec<RecordBatch>; 4] = expected;
+    for (reader, read) in all {
+        assert!(read.await.unwrap() == expected[reader % TICKETS.len()], "{reader}");
     }
     server.stop().await;
 }
