@@ -6,7 +6,8 @@
 //! Transactions on Networking 6(2), 1998), and no more than its reader takes in a moment: so slow readers, however many,
 //! leave room for a fast one. What a client buffers unread, some megabytes, is taken fast, so a moment is judged by the
 //! last seconds. A stream that holds nothing may always begin a least batch. Hence what is held stays
-//! under the budget and a least batch for each stream.
+//! under the budget and a least batch for each stream; what [`super::shared_scans`] keeps of it, once sent, is an eighth
+//! more at most.
 
 use crate::scan::PARTS_OF_BLOCK;
 use std::sync::Arc;

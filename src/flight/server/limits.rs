@@ -18,7 +18,8 @@ pub struct Limits {
     /// DoGet streams open at a time of one name, where tokens give names.
     pub streams_of_name: u64,
     /// Blocks, of about a megabyte, that all streams hold together. Where more than half of them are held, batches are
-    /// parts of blocks, and those of slow readers are the smallest; none is refused.
+    /// parts of blocks, and those of slow readers are the smallest; none is refused. An eighth more is kept for streams of
+    /// the same rows.
     pub blocks: u64,
     /// Customers of a data set that a request may name.
     pub customers: u64,
