@@ -120,12 +120,12 @@ fn blocks(
         let _ = &open;
         let (ids, is_full) = (cut.ids.clone(), cut.parts == PARTS_OF_BLOCK);
         let is_of_many = member.is_of_many(cut.parts);
-        let (work_of, generate) = (Arc::clone(&activity), Arc::clone(&generate));
+        let (counted, generate) = (Arc::clone(&activity), Arc::clone(&generate));
         let work = move || {
-            work_of.blocks.fetch_add(1, Ordering::Relaxed);
+            counted.blocks.fetch_add(1, Ordering::Relaxed);
             let start = Instant::now();
             let message = generate(cut);
-            work_of.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
+            counted.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
             message
         };
         let of = ids.clone();
