@@ -185,6 +185,7 @@ async fn metrics_are_what_was_read_and_refused() {
         ("saasgen_refusals_total{cause=\"unknown_table\"}", 1.0),
         ("saasgen_refusals_total{cause=\"misuse\"}", 2.0),
         ("saasgen_refusals_total{cause=\"too_large\"}", 0.0),
+        ("saasgen_shared_batches_total", 0.0),
     ] {
         assert_eq!(now[name], value, "{name}");
     }
