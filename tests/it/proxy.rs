@@ -1,5 +1,6 @@
 //! A TCP proxy that does to connections what networks do, at chosen bytes.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,7 +30,7 @@ pub enum Fault {
 /// Where connections go, what is to befall them, and what did.
 #[derive(Default)]
 struct State {
-    /// Connections are reset where there is none.
+    /// Where there is none, connections are reset at their first call.
     upstream: Mutex<Option<SocketAddr>>,
     /// By the place in all that the servers send, counted over all connections; the last comes first.
     faults: Mutex<Vec<(u64, Fault)>>,
@@ -76,7 +77,7 @@ impl Proxy {
         *self.state.upstream.lock().unwrap() = Some(upstream);
     }
 
-    /// New connections are reset.
+    /// New connections are reset at their first call.
     pub fn refuse(&self) {
         *self.state.upstream.lock().unwrap() = None;
     }
@@ -119,7 +120,11 @@ async fn connect(mut client: TcpStream, state: Arc<State>) {
         Some(upstream) => TcpStream::connect(upstream).await.ok(),
         None => None,
     };
-    let Some(mut server) = server else { return reset(client) };
+    let Some(mut server) = server else {
+        // A connection that breaks before it is used is opened again, as often as that happens; what tests count are tries.
+        let _ = called(&mut client).await;
+        return reset(client);
+    };
     let (mut client_reads, client_writes) = client.split();
     let (server_reads, mut server_writes) = server.split();
     let is_reset = tokio::select! {
@@ -128,6 +133,21 @@ async fn connect(mut client: TcpStream, state: Arc<State>) {
     };
     if is_reset {
         reset(client);
+    }
+}
+
+/// Reads what a client of HTTP/2 sends, up to the first of its calls.
+async fn called(client: &mut TcpStream) -> io::Result<()> {
+    const PREFACE_BYTES: usize = 24;
+    const HEADERS: u8 = 1;
+    client.read_exact(&mut [0; PREFACE_BYTES]).await?;
+    loop {
+        let mut header = [0; 9];
+        client.read_exact(&mut header).await?;
+        if header[3] == HEADERS {
+            return Ok(());
+        }
+        client.read_exact(&mut vec![0; payload_bytes(&header)]).await?;
     }
 }
 
@@ -180,6 +200,11 @@ fn next_fault(state: &State, end: u64) -> Option<(u64, Fault)> {
     if is_due { faults.pop() } else { None }
 }
 
+/// Of a frame of HTTP/2, by its header.
+fn payload_bytes(header: &[u8]) -> usize {
+    usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2])
+}
+
 /// Follows the frames of HTTP/2, to corrupt their headers.
 #[derive(Default)]
 struct Frames {
@@ -211,8 +236,7 @@ impl Frames {
             }
             at += 1;
             if self.header.len() == 9 {
-                self.payload =
-                    usize::from(self.header[0]) << 16 | usize::from(self.header[1]) << 8 | usize::from(self.header[2]);
+                self.payload = payload_bytes(&self.header);
                 self.header.clear();
             }
         }
