@@ -20,6 +20,11 @@ import pyarrow.flight as flight
 
 CLIENTS, LEAD_SECONDS, SECONDS, TURNS, TRIES = 16, 0.5, 4, 5, 2
 MIN_TOGETHER, MIN_SHARE = 1.0, 0.5
+TICKETS = {
+    "one client": ["usage_daily"],
+    f"{CLIENTS} of the same rows": ["usage_daily"] * CLIENTS,
+    f"{CLIENTS} of other rows each": [f"usage_daily?seed={seed}" for seed in range(CLIENTS)],
+}
 
 
 def client_main(uri, ticket):
@@ -53,13 +58,6 @@ def rows_of_each(uri, tickets):
     rows = [int(client.communicate()[0]) for client in clients]
     assert not any(client.returncode for client in clients)
     return rows
-
-
-TICKETS = {
-    "one client": ["usage_daily"],
-    f"{CLIENTS} of the same rows": ["usage_daily"] * CLIENTS,
-    f"{CLIENTS} of other rows each": [f"usage_daily?seed={seed}" for seed in range(CLIENTS)],
-}
 
 
 def holds(uri):
