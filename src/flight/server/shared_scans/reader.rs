@@ -116,9 +116,8 @@ impl Reader {
             return Step::Take(message);
         }
         // Of those behind, the last takes longest.
-        let last = state.behind(scan, ids, CLOSE..LOST, now).min_by_key(|place| place.next_id);
-        if let Some(last) = last
-            && !patience.is_zero()
+        if !patience.is_zero()
+            && let Some(last) = state.behind(scan, ids, CLOSE..LOST, now).min_by_key(|place| place.next_id)
         {
             let has_moved = Arc::clone(&last.has_moved).notified_owned();
             return Step::WaitForOthers(has_moved, patience.min(last.stalled_in(now)));
