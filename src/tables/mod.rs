@@ -12,12 +12,13 @@ mod identity;
 mod laws;
 mod profiles;
 mod retention;
+mod room;
 mod schema;
 mod support;
 mod usage;
 
 pub use bounds::Bounds;
-pub use generator::Generator;
+pub use generator::{Found, Generator};
 pub use identity::{Identity, WindowDates};
 pub use laws::{Laws, active_probability, mean_tickets, minutes_limits};
 pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
@@ -153,4 +154,15 @@ pub enum Column {
     Float64(Vec<f64>),
     /// Truth values.
     Boolean(Vec<bool>),
+}
+
+/// Memory for the values of one column, whatever it holds.
+#[derive(Debug)]
+pub enum ColumnMut<'a> {
+    /// Of a [`Column::Int64`].
+    Int64(&'a mut [i64]),
+    /// Of a [`Column::Int32`].
+    Int32(&'a mut [i32]),
+    /// Of a [`Column::Date`].
+    Date(&'a mut [i32]),
 }

@@ -34,7 +34,7 @@ pub(in crate::tables) const GROUP: usize = 8 * LANES;
 const MOST_ROWS_AT_FIRST: usize = 1 << 16;
 
 /// The active days of one customer, as they follow each other in the block's `ages`.
-pub(super) struct Run {
+pub(in crate::tables) struct Run {
     pub customer: u64,
     pub plan: u8,
     pub signup: u32,
@@ -43,7 +43,7 @@ pub(super) struct Run {
 
 /// The active days of a block of customers.
 #[derive(Default)]
-pub(super) struct ActiveDays {
+pub(in crate::tables) struct ActiveDays {
     pub runs: Vec<Run>,
     pub rows: usize,
     /// Age in days of each row; then at least [`LANES`] more entries, of no meaning.

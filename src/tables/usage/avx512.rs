@@ -17,6 +17,7 @@ use crate::random::philox::{LANES, RoundKeys};
 use crate::random::{Alias, Purpose, avx512};
 use crate::tables::DataSet;
 use crate::tables::laws::PlanLaws;
+use crate::tables::room::Room;
 use bytemuck::must_cast;
 use std::arch::x86_64::*;
 
@@ -32,8 +33,8 @@ struct Drawn {
     ties: u32,
 }
 
-/// What makes the columns, and what is made of them so far.
-struct Maker<'a> {
+/// What makes the columns, and where they go.
+struct Maker<'a, R> {
     data_set: &'a DataSet,
     narrow: &'a NarrowLaws,
     /// The words of the rows that are worked on, by column.
@@ -41,19 +42,24 @@ struct Maker<'a> {
     /// Of the rows that are worked on; behind the last, more of no meaning.
     sessions: Vec<u32>,
     /// Those that are wanted.
-    columns: [Option<Vec<i32>>; 3],
+    columns: &'a mut [Option<R>; 3],
 }
 
-/// Sessions, minutes and events of all rows; empty where they aren't wanted.
+/// Puts sessions, minutes and events of all rows, as far as they are wanted.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi1,bmi2,popcnt,lzcnt")]
-pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDays, wanted: [bool; 3]) -> [Vec<i32>; 3] {
+pub(super) fn values<R: Room<i32>>(
+    data_set: &DataSet,
+    narrow: &NarrowLaws,
+    active: &ActiveDays,
+    wanted: &mut [Option<R>; 3],
+) {
     let most_rows = ROWS_AT_A_TIME + data_set.model().window().days as usize + ROWS;
     let mut maker = Maker {
         data_set,
         narrow,
         words: [(); 3].map(|()| vec![0; most_rows]),
         sessions: vec![0; most_rows],
-        columns: wanted.map(|wanted| wanted.then(|| Vec::with_capacity(active.rows + ROWS))),
+        columns: wanted,
     };
     let (mut runs, mut made) = (&active.runs[..], 0);
     while !runs.is_empty() {
@@ -70,13 +76,12 @@ pub(super) fn values(data_set: &DataSet, narrow: &NarrowLaws, active: &ActiveDay
         maker.draw_by_sessions(rows);
         (runs, made) = (&runs[count..], made + rows);
         for column in maker.columns.iter_mut().flatten() {
-            column.truncate(made);
+            column.cut(made);
         }
     }
-    maker.columns.map(Option::unwrap_or_default)
 }
 
-impl Maker<'_> {
+impl<R: Room<i32>> Maker<'_, R> {
     /// Mixes the words of `customer` at `ages`, by whole lanes, for the rows from `row` on.
     #[target_feature(enable = "avx512f")]
     #[inline]
@@ -100,7 +105,7 @@ impl Maker<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw_by_plan(&mut self, runs: &[Run], made: usize) {
-        let [all_sessions, all_minutes, _] = &mut self.columns;
+        let [all_sessions, all_minutes, _] = &mut *self.columns;
         let mut first = 0;
         for runs in runs.chunk_by(|run, next| run.plan == next.plan) {
             let (plan, mut rows) = (usize::from(runs[0].plan), 0);
@@ -122,7 +127,7 @@ impl Maker<'_> {
             }
             first += rows;
             for column in [&mut *all_sessions, all_minutes].into_iter().flatten() {
-                column.truncate(made + first);
+                column.cut(made + first);
             }
         }
     }
@@ -280,9 +285,9 @@ fn load(slots: &[u32; SLOTS], places: __m512i) -> (__m512i, __m512i) {
 /// Adds 32 rows to `column`, if it is wanted.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn append(column: &mut Option<Vec<i32>>, values: [u32; ROWS]) {
+fn append(column: &mut Option<impl Room<i32>>, values: [u32; ROWS]) {
     if let Some(column) = column {
-        column.extend_from_slice(&must_cast::<_, [i32; ROWS]>(values));
+        column.put(&must_cast::<_, [i32; ROWS]>(values));
     }
 }
 

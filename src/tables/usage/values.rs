@@ -5,10 +5,11 @@ use super::activity::ActiveDays;
 use super::avx512;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose};
-use crate::tables::{Column, ColumnSet, DataSet};
+use crate::tables::DataSet;
+use crate::tables::room::Room;
 use multiversion::{multiversion, target::match_target};
 
-/// The columns of sessions, usage minutes and feature events, as far as they are wanted.
+/// Puts sessions, usage minutes and feature events, as far as they are wanted.
 ///
 /// Where there is AVX-512 with VBMI2, its own kernel makes them: 3.2 ns a row (one core of an AMD EPYC 9004), and 4.3
 /// by the plain one.
@@ -17,26 +18,21 @@ use multiversion::{multiversion, target::match_target};
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
-pub(super) fn values(data_set: &DataSet, active: &ActiveDays, columns: ColumnSet) -> Vec<Column> {
-    let wanted = [2, 3, 4].map(|index| columns.has(index));
-    let columns = match_target! {
+pub(super) fn values<R: Room<i32>>(data_set: &DataSet, active: &ActiveDays, wanted: &mut [Option<R>; 3]) {
+    match_target! {
         "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => match &data_set.laws().narrow {
             Some(narrow) => avx512::values(data_set, narrow, active, wanted),
             None => plain_values(data_set, active, wanted),
         },
         _ => plain_values(data_set, active, wanted),
-    };
-    let columns = columns.into_iter().zip(wanted);
-    columns.filter(|&(_, wanted)| wanted).map(|(column, _)| Column::Int32(column)).collect()
+    }
 }
 
 /// All words of a customer are mixed before the first is looked up, so that the processor mixes several rows' at a time.
 #[inline(always)]
-fn plain_values(data_set: &DataSet, active: &ActiveDays, wanted: [bool; 3]) -> [Vec<i32>; 3] {
+fn plain_values<R: Room<i32>>(data_set: &DataSet, active: &ActiveDays, wanted: &mut [Option<R>; 3]) {
     let laws = data_set.laws();
-    // Rows are made by whole lanes, and cut after each customer.
-    let [mut sessions, mut minutes, mut events] =
-        wanted.map(|wanted| if wanted { Vec::with_capacity(active.rows + LANES) } else { Vec::new() });
+    let [sessions, minutes, events] = wanted;
     let most_rows = data_set.model().window().days as usize;
     let mut words = vec![[[0; LANES]; 4]; most_rows.div_ceil(LANES)];
     let mut start = 0;
@@ -56,28 +52,28 @@ fn plain_values(data_set: &DataSet, active: &ActiveDays, wanted: [bool; 3]) -> [
             for (value, &word) in drawn.iter_mut().zip(sessions_words) {
                 *value = sessions_law.value(word);
             }
-            if wanted[0] {
-                sessions.extend_from_slice(&drawn);
+            if let Some(sessions) = sessions {
+                sessions.put(&drawn);
             }
-            if wanted[1] {
+            if let Some(minutes) = minutes {
                 for (value, &word) in others.iter_mut().zip(minutes_words) {
                     *value = minutes_law.value(word);
                 }
-                minutes.extend_from_slice(&others);
+                minutes.put(&others);
             }
-            if wanted[2] {
+            if let Some(events) = events {
                 for (value, (&word, &sessions)) in others.iter_mut().zip(events_words.iter().zip(&drawn)) {
                     *value = laws.feature_events[sessions as usize].value(word);
                 }
-                events.extend_from_slice(&others);
+                events.put(&others);
             }
         }
         start += run.rows;
-        sessions.truncate(start);
-        minutes.truncate(start);
-        events.truncate(start);
+        // Rows are made by whole lanes.
+        for column in [&mut *sessions, minutes, events].into_iter().flatten() {
+            column.cut(start);
+        }
     }
-    [sessions, minutes, events]
 }
 
 #[cfg(test)]
@@ -109,11 +105,19 @@ mod tests {
             let days = UsageDays::truth(&data_set, &data_set.model().window().range());
             for ids in [1..2_001, 7..8, 3..3] {
                 let active = active_days(&data_set, &days, ids);
-                let [sessions, minutes, events] = plain_values(&data_set, &active, [true; 3]).map(Column::Int32);
-                let all = values(&data_set, &active, ColumnSet::from_iter([2, 3, 4]));
-                assert!(all == [sessions.clone(), minutes, events.clone()], "{overlay}");
-                assert!(values(&data_set, &active, ColumnSet::from_iter([2])) == [sessions], "{overlay}");
-                assert!(values(&data_set, &active, ColumnSet::from_iter([4])) == [events], "{overlay}");
+                let mut plain = [(); 3].map(|()| Some(Vec::new()));
+                plain_values(&data_set, &active, &mut plain);
+                let mut all = [(); 3].map(|()| Some(Vec::new()));
+                values(&data_set, &active, &mut all);
+                assert!(all == plain, "{overlay}");
+                for wanted in [0, 1, 2] {
+                    let mut one: [Option<Vec<_>>; 3] = [None, None, None];
+                    one[wanted] = Some(Vec::new());
+                    values(&data_set, &active, &mut one);
+                    let mut expected = [None, None, None];
+                    expected[wanted] = plain[wanted].clone();
+                    assert!(one == expected, "{overlay}");
+                }
             }
         }
     }
