@@ -1,12 +1,13 @@
 //! Plain columns to Arrow arrays. Numbers are wrapped, not copied; text is written out from its names.
 
 use crate::scan::{Scan, Strings};
-use crate::tables::{Column, Kind};
+use crate::tables::{Column, ColumnMut, Kind};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array,
     Int64Array, StringArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer};
+use bytemuck::try_cast_slice_mut;
 use std::sync::Arc;
 
 /// Turns the values of one column into an array.
@@ -49,6 +50,16 @@ impl Encoder {
             }
             _ => return None,
         })
+    }
+
+    /// `bytes` as memory for the values of the column. `None` where it doesn't suit them.
+    pub fn slots<'a>(&self, bytes: &'a mut [u8]) -> Option<ColumnMut<'a>> {
+        match self {
+            Self::Plain(Kind::Int64) => try_cast_slice_mut(bytes).ok().map(ColumnMut::Int64),
+            Self::Plain(Kind::Int32) => try_cast_slice_mut(bytes).ok().map(ColumnMut::Int32),
+            Self::Plain(Kind::Date) => try_cast_slice_mut(bytes).ok().map(ColumnMut::Date),
+            _ => None,
+        }
     }
 
     /// So many rows of a column that nobody reads: zeros, empty text, the first name of a dictionary.

@@ -3,11 +3,13 @@
 mod content_hash;
 mod convert;
 mod damage;
+mod rows;
 mod schema;
 mod source;
 
 pub use content_hash::ContentHash;
 pub(crate) use damage::unless_damaged;
+pub(crate) use rows::Rows;
 pub use schema::{schema, schema_of};
 pub use source::{ScanSource, TableSource};
 
@@ -72,7 +74,23 @@ impl Batches {
     /// # Errors
     /// [`Error::Internal`] where the columns don't fit the schema, which is a fault of this program.
     pub fn batch(&self, ids: Range<u64>) -> Result<RecordBatch> {
-        let columns = self.generator.rows(ids);
+        self.batch_of(self.generator.rows(ids))
+    }
+
+    /// The same rows, before they are a batch.
+    ///
+    /// # Errors
+    /// As [`Self::batch`].
+    pub(crate) fn rows(&self, ids: Range<u64>) -> Result<Rows<'_>> {
+        let are_all_read = self.encoders.iter().all(|(position, _)| position.is_some());
+        if are_all_read && let Some(found) = self.generator.find(ids.clone()) {
+            return Ok(Rows::Found { batches: self, found });
+        }
+        self.batch(ids).map(Rows::Made)
+    }
+
+    /// The batch of what was generated.
+    fn batch_of(&self, columns: Vec<Column>) -> Result<RecordBatch> {
         let rows = columns.first().map_or(0, Column::len);
         let mut columns: Vec<_> = columns.into_iter().map(Some).collect();
         let arrays = self
@@ -85,10 +103,14 @@ impl Batches {
                     }
                     None => encoder.without_values(rows),
                 };
-                array.ok_or_else(|| Error::Internal(format!("{} lacks a column", self.scan.table().name())))
+                array.ok_or_else(|| self.misfit())
             })
             .collect::<Result<_>>()?;
         RecordBatch::try_new(self.schema(), arrays).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    fn misfit(&self) -> Error {
+        Error::Internal(format!("columns of {} don't fit its schema", self.scan.table().name()))
     }
 
     /// The batches in order, those without rows left out.

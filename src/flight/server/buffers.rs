@@ -6,8 +6,10 @@
 //!
 //! Mappings of its own instead of the allocator's memory, which has huge pages, cost a tenth of one reader's speed.
 
+use crate::error::Result;
 use bytes::Bytes;
 use std::mem;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Messages from this length on are worth keeping; an allocator is quick with shorter ones.
@@ -15,6 +17,9 @@ const LEAST_BYTES: usize = 64 << 10;
 
 /// Lengths of what is kept have so many steps to a power of two, so that messages of about one length fit each other's.
 const STEPS: usize = 16;
+
+/// What IPC aligns the buffers of a body to, a line of the processor's cache.
+const ALIGNMENT: usize = 64;
 
 /// What is kept at most while nobody uses it.
 const KEPT: usize = 16;
@@ -31,12 +36,23 @@ impl Buffers {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// So many bytes, filled by `write`, which is given them with any content.
-    pub fn filled(self: &Arc<Self>, bytes: usize, write: impl FnOnce(&mut [u8])) -> Bytes {
-        let step = if bytes < LEAST_BYTES { 1 } else { bytes.next_power_of_two() / STEPS };
-        let mut memory = self.take(bytes).unwrap_or_else(|| vec![0; bytes.next_multiple_of(step)]);
-        write(&mut memory[..bytes]);
-        Bytes::from_owner(Buffer { memory, bytes, home: Arc::downgrade(self) })
+    /// So many bytes, filled by `write`, which is given them with any content. Those from `head` on are aligned.
+    ///
+    /// # Errors
+    /// That of `write`.
+    pub fn filled(
+        self: &Arc<Self>,
+        bytes: usize,
+        head: usize,
+        write: impl FnOnce(&mut [u8]) -> Result<()>,
+    ) -> Result<Bytes> {
+        let least = bytes + ALIGNMENT;
+        let step = if bytes < LEAST_BYTES { 1 } else { least.next_power_of_two() / STEPS };
+        let memory = self.take(least).unwrap_or_else(|| vec![0; least.next_multiple_of(step)]);
+        let start = (memory.as_ptr().addr() + head).next_multiple_of(ALIGNMENT) - head - memory.as_ptr().addr();
+        let mut buffer = Buffer { memory, bytes: start..start + bytes, home: Arc::downgrade(self) };
+        write(&mut buffer.memory[start..start + bytes])?;
+        Ok(Bytes::from_owner(buffer))
     }
 
     /// The one used last among those of about this length.
@@ -59,19 +75,19 @@ impl Buffers {
 /// A message's memory, which goes home when dropped.
 struct Buffer {
     memory: Vec<u8>,
-    bytes: usize,
+    bytes: Range<usize>,
     home: Weak<Buffers>,
 }
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        &self.memory[..self.bytes]
+        &self.memory[self.bytes.clone()]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Some(home) = self.home.upgrade().filter(|_| self.bytes >= LEAST_BYTES) {
+        if let Some(home) = self.home.upgrade().filter(|_| self.bytes.len() >= LEAST_BYTES) {
             home.keep(mem::take(&mut self.memory));
         }
     }
@@ -84,7 +100,14 @@ mod tests {
     const BYTES: usize = 1_000_000;
 
     fn filled(buffers: &Arc<Buffers>, bytes: usize, with: u8) -> Bytes {
-        buffers.filled(bytes, |buffer| buffer.fill(with))
+        const HEAD: usize = 9;
+        let filled = buffers.filled(bytes, HEAD, |buffer| {
+            buffer.fill(with);
+            Ok(())
+        });
+        let filled = filled.unwrap();
+        assert_eq!((filled[HEAD..].as_ptr().addr() % ALIGNMENT, filled.len()), (0, bytes));
+        filled
     }
 
     #[test]

@@ -96,8 +96,8 @@ pub(super) fn messages(
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
     let generate = move |cut: Cut| {
-        let batch = batches.batch(cut.ids.clone())?;
-        if batch.num_rows() == 0 { Ok(None) } else { encoder.batch(&batch, cut.ids.end, cut.block_end).map(Some) }
+        let rows = batches.rows(cut.ids.clone())?;
+        if rows.count() == 0 { Ok(None) } else { encoder.rows(rows, cut.ids.end, cut.block_end).map(Some) }
     };
     Ok(stream::iter(head.into_iter().map(Ok)).chain(blocks(table, cuts, generate, reader, pool, open)))
 }
