@@ -5,6 +5,7 @@
 //! still in the processor's cache when it is sent, nobody has to be woken, and no thread competes with those that send.
 //! 16 pyarrow clients read an eighth faster so, on two processors that they share with the server.
 
+use super::turns::Turns;
 use crate::scan::PARTS_OF_BLOCK;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ pub(super) struct Crowd {
     threads: usize,
     next_stream: AtomicU64,
     recent: Mutex<Recent>,
+    turns: Turns,
 }
 
 /// In parts of a block.
@@ -38,8 +40,8 @@ struct Recent {
 }
 
 impl Recent {
-    /// Sets what `stream` has asked for to what `change` makes of it.
-    fn change(&mut self, stream: u64, change: impl FnOnce(u64) -> u64) {
+    /// Sets what `stream` has asked for to what `change` makes of it; what it was before.
+    fn change(&mut self, stream: u64, change: impl FnOnce(u64) -> u64) -> u64 {
         let before = self.of_streams.get(&stream).copied().unwrap_or_default();
         let after = change(before);
         self.busy = self.busy + usize::from(after >= PARTS_OF_BLOCK) - usize::from(before >= PARTS_OF_BLOCK);
@@ -48,13 +50,20 @@ impl Recent {
         } else {
             self.of_streams.insert(stream, after);
         }
+        before
     }
 }
 
 impl Crowd {
     /// Around so many threads that send.
     pub fn new(threads: usize) -> Self {
-        Self { threads, next_stream: AtomicU64::default(), recent: Mutex::default() }
+        let turns = Turns::new(threads);
+        Self { threads, next_stream: AtomicU64::default(), recent: Mutex::default(), turns }
+    }
+
+    /// Those of streams that are many.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// One more stream.
@@ -74,13 +83,22 @@ pub(super) struct Member {
     stream: u64,
 }
 
+/// What a stream is that asks for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// One of few.
+    OfFew,
+    /// One of many that asked for blocks lately, as it did itself or not.
+    OfMany { is_fast: bool },
+}
+
 impl Member {
-    /// It asks for so many parts of a block: whether many streams asked for a block lately.
-    pub fn is_of_many(&self, parts: u64) -> bool {
+    /// It asks for so many parts of a block.
+    pub fn ask(&self, parts: u64) -> Asks {
         let mut recent = self.crowd.recent();
         recent.asked.push_back((self.stream, parts));
         recent.of_all += parts;
-        recent.change(self.stream, |asked| asked + parts);
+        let before = recent.change(self.stream, |asked| asked + parts);
         while recent.of_all > REMEMBERED * self.crowd.threads as u64 * PARTS_OF_BLOCK
             && let Some((stream, parts)) = recent.asked.pop_front()
         {
@@ -88,7 +106,11 @@ impl Member {
             // One that has ended has nothing left.
             recent.change(stream, |asked| asked.saturating_sub(parts));
         }
-        recent.busy >= MANY * self.crowd.threads
+        if recent.busy >= MANY * self.crowd.threads {
+            Asks::OfMany { is_fast: before >= PARTS_OF_BLOCK }
+        } else {
+            Asks::OfFew
+        }
     }
 }
 
@@ -104,27 +126,45 @@ mod tests {
 
     const BLOCK: u64 = PARTS_OF_BLOCK;
 
+    fn is_of_many(member: &Member, parts: u64) -> bool {
+        member.ask(parts) != Asks::OfFew
+    }
+
     #[test]
     fn streams_are_many_while_as_many_ask_for_blocks() {
         let crowd = Arc::new(Crowd::new(2));
         let mut all: Vec<_> = (0..2 * MANY).map(|_| crowd.join()).collect();
         let last = all.pop().unwrap();
-        assert!(all.iter().all(|one| !one.is_of_many(BLOCK)) && all.iter().all(|one| !one.is_of_many(BLOCK)));
-        assert!(!last.is_of_many(BLOCK - 1) && last.is_of_many(1) && all[0].is_of_many(BLOCK));
+        assert!(all.iter().all(|one| !is_of_many(one, BLOCK)) && all.iter().all(|one| !is_of_many(one, BLOCK)));
+        assert!(!is_of_many(&last, BLOCK - 1) && is_of_many(&last, 1) && is_of_many(&all[0], BLOCK));
         // One has stalled.
         for _ in 0..REMEMBERED * 2 {
             for one in &all {
-                one.is_of_many(BLOCK);
+                is_of_many(one, BLOCK);
             }
         }
-        assert!(!all[0].is_of_many(BLOCK));
+        assert!(!is_of_many(&all[0], BLOCK));
         // One has ended.
-        assert!(last.is_of_many(BLOCK));
+        assert!(is_of_many(&last, BLOCK));
         drop(all.pop());
-        assert!(!last.is_of_many(BLOCK));
+        assert!(!is_of_many(&last, BLOCK));
         drop((all, last));
         let recent = crowd.recent();
         assert!(recent.of_all <= REMEMBERED * 2 * BLOCK && recent.of_streams.is_empty() && recent.busy == 0);
+    }
+
+    #[test]
+    fn who_asked_for_a_block_lately_is_fast() {
+        let crowd = Arc::new(Crowd::new(1));
+        let others: Vec<_> = (0..MANY).map(|_| crowd.join()).collect();
+        let ask_others =
+            || others.iter().for_each(|other| assert_ne!(other.ask(BLOCK), Asks::OfMany { is_fast: false }));
+        ask_others();
+        let one = crowd.join();
+        let asks = [BLOCK - 1, 1, 1].map(|parts| one.ask(parts));
+        assert_eq!(asks, [false, false, true].map(|is_fast| Asks::OfMany { is_fast }));
+        (0..REMEMBERED).for_each(|_| ask_others());
+        assert_eq!(one.ask(BLOCK), Asks::OfMany { is_fast: false });
     }
 
     #[test]
@@ -133,7 +173,7 @@ mod tests {
         let fast = crowd.join();
         let slow: Vec<_> = (0..1_000).map(|_| crowd.join()).collect();
         for _ in 0..3 {
-            assert!(slow.iter().all(|slow| !fast.is_of_many(BLOCK) && !slow.is_of_many(1)));
+            assert!(slow.iter().all(|slow| !is_of_many(&fast, BLOCK) && !is_of_many(slow, 1)));
         }
     }
 }

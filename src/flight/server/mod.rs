@@ -27,6 +27,7 @@ mod stream;
 mod stream_log;
 pub(super) mod tls;
 mod tokens;
+mod turns;
 mod wire;
 mod wire_service;
 

@@ -2,6 +2,7 @@
 
 use super::Activity;
 use super::budget::Share;
+use super::crowd::Asks;
 use super::limits::Limits;
 use super::pool::{Panicked, Pool, caught};
 use super::read_ahead::{Begun, READ_AHEAD, ReadAhead};
@@ -91,7 +92,7 @@ pub(super) fn messages(
 ) -> Result<impl Stream<Item = Result<Message>>> {
     let encoder = Arc::new(encoder.with_buffers(open.activity.buffers()));
     let (table, cuts) = (scan.table(), scan.cuts());
-    let key = ScanKey { request: scan.to_request(), is_stretched: encoder.is_stretching() };
+    let key = Arc::new(ScanKey { request: scan.to_request(), is_stretched: encoder.is_stretching() });
     let reader = open.activity.shared_scans().join(key, open.blocks);
     let batches = Arc::new(Batches::new(scan));
     let head = encoder.head(&batches.batch(1..1)?)?;
@@ -114,12 +115,13 @@ fn blocks(
 ) -> impl Stream<Item = Result<Message>> {
     let (activity, generate, reader) = (Arc::clone(&open.activity), Arc::new(generate), Arc::new(reader));
     let share = open.share();
-    let member = pool.crowd().join();
+    let crowd = Arc::clone(pool.crowd());
+    let member = crowd.join();
     let make = move |cut: Cut| {
         // Moves the counter into the stream.
         let _ = &open;
         let (ids, is_full) = (cut.ids.clone(), cut.parts == PARTS_OF_BLOCK);
-        let is_of_many = member.is_of_many(cut.parts);
+        let asks = member.ask(cut.parts);
         let (counted, generate) = (Arc::clone(&activity), Arc::clone(&generate));
         let work = move || {
             counted.blocks.fetch_add(1, Ordering::Relaxed);
@@ -131,17 +133,20 @@ fn blocks(
         let of = ids.clone();
         let or_failed =
             move |made: Result<_, Panicked>| made.unwrap_or_else(|panicked| Err(failed(table, &of, &panicked)));
-        if !(is_of_many && is_full) {
+        if asks == Asks::OfFew || !is_full {
             reader.leave();
         }
-        if is_of_many {
-            let (reader, activity) = (Arc::clone(&reader), Arc::clone(&activity));
+        if let Asks::OfMany { is_fast } = asks {
+            let (crowd, reader, activity) = (Arc::clone(&crowd), Arc::clone(&reader), Arc::clone(&activity));
             let made = async move {
                 // Blocks without rows would keep the thread from others.
                 yield_now().await;
                 let make = || or_failed(caught(work));
                 if !is_full {
                     return make();
+                }
+                if is_fast {
+                    crowd.turns().wait(reader.scan()).await;
                 }
                 let (message, is_shared) = reader.message(&ids, make).await?;
                 activity.metrics.shared_batches.inc_by(u64::from(is_shared && message.is_some()));
@@ -179,6 +184,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::Mutex;
     use std::sync::atomic::AtomicUsize;
+    use tokio::time::{Duration, timeout};
     use tokio_util::sync::CancellationToken;
     use tonic::{Code, Status};
 
@@ -233,6 +239,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn many_streams_are_served_by_turns_and_those_of_one_scan_together() {
+        let activity = Arc::<Activity>::default();
+        let pool = Pool::new(1, Crowd::new(1), activity.metrics.queue_depth.clone());
+        let mut all = Vec::new();
+        for seed in [1, 1, 2, 3, 4, 5] {
+            let data_set = scan().data_set().with(seed, 5_000).unwrap();
+            let scan = Scan::whole(&data_set, Table::UsageDaily);
+            let open = OpenStream::new(&activity, &Limits::default(), None).unwrap();
+            all.push(messages(scan.clone(), Encoder::new(&scan), pool.clone(), open).unwrap().boxed());
+        }
+        // The schema, and a block each, before they are known to be fast.
+        for _ in 0..2 {
+            join_all(all.iter_mut().map(|one| one.next())).await;
+        }
+        // Soon enough for nobody to lose a turn.
+        let soon = |one| timeout(Duration::from_millis(1), StreamExt::next(one)).map(|next| next.is_ok());
+        let are_served = join_all(all.iter_mut().map(soon)).await;
+        assert_eq!(are_served, [true, true, true, false, false, false]);
+        // All come to their ends.
+        let rest = join_all(all.into_iter().map(|one| one.count())).await;
+        assert_eq!(rest, [3, 3, 3, 4, 4, 4]);
+        assert_eq!(*activity.open_streams().borrow(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nothing_is_kept_for_streams_that_are_no_longer_many() {
         let activity = Arc::<Activity>::default();
         let pool = Pool::new(1, Crowd::new(1), activity.metrics.queue_depth.clone());
@@ -274,7 +305,7 @@ mod tests {
 
     /// That of a stream of its own.
     fn reader(activity: &Arc<Activity>) -> Reader {
-        activity.shared_scans().join(ScanKey { request: ScanRequest::default(), is_stretched: false }, 128)
+        activity.shared_scans().join(Arc::new(ScanKey { request: ScanRequest::default(), is_stretched: false }), 128)
     }
 
     fn watched(

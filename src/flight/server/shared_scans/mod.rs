@@ -71,7 +71,7 @@ impl SharedScans {
     }
 
     /// One more stream that reads `scan`, where all streams may hold so many blocks.
-    pub fn join(self: Arc<Self>, scan: ScanKey, blocks: u64) -> Reader {
+    pub fn join(self: Arc<Self>, scan: Arc<ScanKey>, blocks: u64) -> Reader {
         let reader = self.next_reader.fetch_add(1, Ordering::Relaxed);
         Reader::new(self, scan, reader, blocks)
     }
@@ -104,7 +104,9 @@ mod tests {
 
     fn readers_of(scans: &Arc<SharedScans>, table: &str, is_stretched: bool) -> [Reader; 3] {
         let request = ScanRequest { table: table.into(), ..ScanRequest::default() };
-        std::array::from_fn(|_| Arc::clone(scans).join(ScanKey { request: request.clone(), is_stretched }, BLOCKS))
+        std::array::from_fn(|_| {
+            Arc::clone(scans).join(Arc::new(ScanKey { request: request.clone(), is_stretched }), BLOCKS)
+        })
     }
 
     fn readers() -> (Arc<SharedScans>, [Reader; 3]) {

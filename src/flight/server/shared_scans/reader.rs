@@ -58,9 +58,14 @@ impl Drop for Promise<'_> {
 
 impl Reader {
     /// Number so many of those of `scans`, where all streams may hold so many blocks.
-    pub fn new(scans: Arc<SharedScans>, scan: ScanKey, number: u64, blocks: u64) -> Self {
+    pub fn new(scans: Arc<SharedScans>, scan: Arc<ScanKey>, number: u64, blocks: u64) -> Self {
         let most_kept = usize::try_from(blocks / KEPT_OF_HELD).unwrap_or(usize::MAX);
-        Self { scans, scan: Arc::new(scan), number, most_kept }
+        Self { scans, scan, number, most_kept }
+    }
+
+    /// What it reads.
+    pub fn scan(&self) -> &Arc<ScanKey> {
+        &self.scan
     }
 
     /// By which it is told from others.
