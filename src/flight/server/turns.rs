@@ -190,9 +190,9 @@ mod tests {
             assert!(is_served(turns.wait(&a)) && !is_served(of_c.as_mut()));
         }
         assert!(is_served(turns.wait(&a)));
-        // Its turn is over.
+        assert!(is_served(of_c.as_mut()) && !is_served(of_d.as_mut()));
         let mut of_a = pin!(turns.wait(&a));
-        assert!(!is_served(of_a.as_mut()) && !is_served(of_d.as_mut()) && is_served(of_c.as_mut()));
+        assert!(!is_served(of_a.as_mut()));
         assert_eq!(blocks_of(&turns, &b), BLOCKS - 1);
         assert!(!is_served(of_a.as_mut()) && is_served(of_d.as_mut()));
         assert_eq!(blocks_of(&turns, &c), BLOCKS - 1);
@@ -235,10 +235,10 @@ mod tests {
         turns.wait(&c).await;
         assert_eq!(begin.elapsed(), 10 * SILENCE, "it is b's that it has");
         // Two wait; the first leaves, and nobody is left to end the turns but the second.
-        let (of_b, mut of_d) = (Box::pin(turns.wait(&b)), pin!(turns.wait(&d)));
-        let mut of_b = of_b;
+        let (mut of_b, mut of_d) = (Box::pin(turns.wait(&b)), pin!(turns.wait(&d)));
         assert!(!is_served(of_b.as_mut()) && !is_served(of_d.as_mut()));
         drop(of_b);
+        assert_eq!(turns.state().waiting.len(), 1);
         of_d.await;
         assert!((SILENCE..=3 * SILENCE).contains(&(begin.elapsed() - 10 * SILENCE)), "{:?}", begin.elapsed());
         assert!(turns.state().waiting.is_empty() && turns.state().turns.len() <= 2);
