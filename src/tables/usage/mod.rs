@@ -20,9 +20,6 @@ use activity::active_days;
 use multiversion::multiversion;
 use std::ops::Range;
 
-/// The most values that a kernel puts into a column at a time.
-const MOST_LANES: usize = 4 * LANES;
-
 /// The active days of the customers in `ids`.
 pub(super) fn find(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
     if days.asked.len() == 1 && days.existing.is_none() {
@@ -34,13 +31,14 @@ pub(super) fn find(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> Act
 
 /// The wanted columns of what is `active`, in the table's order.
 pub(super) fn columns(data_set: &DataSet, active: ActiveDays, wanted: ColumnSet) -> Vec<Column> {
-    fn room<T>(active: &ActiveDays, is_wanted: bool) -> Option<Vec<T>> {
-        is_wanted.then(|| Vec::with_capacity(active.rows + MOST_LANES))
+    /// For values that are put so many at a time.
+    fn room<T>(active: &ActiveDays, is_wanted: bool, lanes: usize) -> Option<Vec<T>> {
+        is_wanted.then(|| Vec::with_capacity(active.rows + lanes))
     }
     let mut rooms = Rooms {
-        customer_ids: room(&active, wanted.has(0)),
-        dates: room(&active, wanted.has(1)),
-        values: [2, 3, 4].map(|index| room(&active, wanted.has(index))),
+        customer_ids: room(&active, wanted.has(0), LANES),
+        dates: room(&active, wanted.has(1), LANES),
+        values: [2, 3, 4].map(|index| room(&active, wanted.has(index), values::MOST_LANES)),
     };
     rooms.fill(data_set, &active);
     let values = rooms.values.into_iter().flatten().map(Column::Int32);

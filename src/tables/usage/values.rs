@@ -9,6 +9,9 @@ use crate::tables::DataSet;
 use crate::tables::room::Room;
 use multiversion::{multiversion, target::match_target};
 
+/// The most values that are put into a column at a time.
+pub(super) const MOST_LANES: usize = 4 * LANES;
+
 /// Puts sessions, usage minutes and feature events, as far as they are wanted.
 ///
 /// Where there is AVX-512 with VBMI2, its own kernel makes them: 3.2 ns a row (one core of an AMD EPYC 9004), and 4.3
