@@ -89,7 +89,7 @@ pub(super) struct Member {
 pub(super) enum Asks {
     /// One of few.
     OfFew,
-    /// One of many that asked for blocks lately, as it did itself or not.
+    /// One of many that asked for blocks lately; a fast one where it did so itself, before this.
     OfMany { is_fast: bool },
 }
 

@@ -95,8 +95,8 @@ impl Encoder {
         };
         let options = IpcWriteOptions::default();
         Self {
-            // Refused only for metadata older than V5.
             is_compressing: compression.is_some(),
+            // Refused only for metadata older than V5.
             options: options.clone().try_with_compression(compression).unwrap_or(options),
             airport_ids: scan.is_airport().then(|| scan.ids()),
             stretched_end: None,
@@ -128,7 +128,7 @@ impl Encoder {
     pub fn head(&self, empty: &RecordBatch) -> Result<Vec<Message>> {
         let messages = IpcMessage::all_of(empty, &self.options)?;
         let head = messages.into_iter().filter(|message| message.kind != MessageHeader::RecordBatch);
-        head.map(|message| self.copied(message, &[])).collect()
+        head.map(|message| self.copied(&message, &[])).collect()
     }
 
     /// What [`Self::batch`] makes of the batch of `rows`. Their columns are made in the message if they can be.
@@ -139,11 +139,13 @@ impl Encoder {
         }
     }
 
-    /// The message of `rows`, made in place; `None` where they have no columns of plain numbers.
+    /// The message of `rows`, made in place; `None` where they are compressed, or not all columns are numbers.
     fn in_place(&self, rows: &Rows<'_>, next_id: u64, block_end: u64) -> Result<Option<Message>> {
         let Rows::Found { batches, found } = rows else { return Ok(None) };
-        let zeros = ipc::zeros(batches.schema(), found.rows()).filter(|_| !self.is_compressing);
-        let Some(zeros) = zeros else { return Ok(None) };
+        if self.is_compressing {
+            return Ok(None);
+        }
+        let Some(zeros) = ipc::zeros(batches.schema(), found.rows()) else { return Ok(None) };
         let ipc = self.ipc_batch(&zeros, next_id)?;
         let places = ipc.buffers()?;
         let message = self.message(&ipc, &self.mark(next_id, block_end)?, |body| {
@@ -156,7 +158,7 @@ impl Encoder {
     /// The rows of `batch`, marked with the first customer after it, and with that after its block where it is a part of
     /// one. Dictionaries have gone before, in the head.
     pub fn batch(&self, batch: &RecordBatch, next_id: u64, block_end: u64) -> Result<Message> {
-        let message = self.copied(self.ipc_batch(batch, next_id)?, &self.mark(next_id, block_end)?)?;
+        let message = self.copied(&self.ipc_batch(batch, next_id)?, &self.mark(next_id, block_end)?)?;
         Ok(Message { rows: batch.num_rows() as u64, ..message })
     }
 
@@ -179,8 +181,8 @@ impl Encoder {
         Ok(message)
     }
 
-    fn copied(&self, ipc: IpcMessage, app_metadata: &[u8]) -> Result<Message> {
-        self.message(&ipc, app_metadata, |mut body| {
+    fn copied(&self, ipc: &IpcMessage, app_metadata: &[u8]) -> Result<Message> {
+        self.message(ipc, app_metadata, |mut body| {
             for piece in &ipc.body {
                 body.put_slice(piece);
             }
