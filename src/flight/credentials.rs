@@ -1,7 +1,7 @@
 //! What a client trusts, and what it proves itself with.
 
 use super::location::Location;
-use super::server::tls;
+use super::server::connections::tls;
 use crate::error::{Error, Result};
 use std::fmt;
 use std::fs;
