@@ -1,8 +1,8 @@
 """ADBC: reads tables with the Flight SQL driver, without SQL.
 
-The driver reads partitions. A partition is a serialized FlightInfo with one endpoint. It comes from the server, or is built
-by hand around a ticket, as here. Its schema must be exactly the schema that the server sends. The driver takes grpc:// and
-grpc+tcp:// addresses.
+The driver reads partitions. A partition is a serialized FlightInfo with one endpoint. It comes from the server, or is
+built by hand around a ticket, as here. Its schema must be exactly the schema that the server sends. The driver takes
+grpc:// and grpc+tcp:// addresses.
 
 usage: python examples/adbc_partition.py [URI]      (default grpc://localhost:8815)
 needs: pip install adbc-driver-flightsql adbc-driver-manager pyarrow

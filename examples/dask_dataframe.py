@@ -13,7 +13,7 @@ import pyarrow.flight as flight
 
 
 def read_ticket(uris, ticket):
-    """Reads a partition from the first replica that answers. ArrowDtype keeps dates, decimals and integers as they are."""
+    """Reads a partition from the first replica that answers. ArrowDtype keeps dates and decimals as they are."""
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:
             with flight.connect(uri) as client:

@@ -38,7 +38,7 @@ class FlightDatasource(Datasource):
 
 
 def read_part(uris, ticket):
-    """Yields the rows of a ticket. If a replica fails, the next one continues: with the same rows, but other batches."""
+    """Yields the rows of a ticket. If a replica fails, the next one continues with the same rows in other batches."""
     done = 0
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:

@@ -4,8 +4,8 @@ The driver asks once for the parts of a scan. Each part becomes a task, which re
 Filters on customer_id and on the table's date become part of the ticket, so the server generates only matching rows.
 If a replica is unavailable, the next one takes over, even in the middle of a stream: every replica sends the same rows.
 
-Spark pickles the class by reference, so executors need this file. `register` sends it with addPyFile. Executors also need
-pyarrow and the driver's version of Python: set PYSPARK_PYTHON.
+Spark pickles the class by reference, so executors need this file. `register` sends it with addPyFile. Executors also
+need pyarrow and the driver's version of Python: set PYSPARK_PYTHON.
 
 usage: python examples/spark_source.py [URI[,URI..]]      (default grpc://localhost:8815)
 needs: pip install pyspark pyarrow      and Java 17

@@ -66,7 +66,7 @@ def test_adbc_reads_tickets_and_partitions(server, raw):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """Records each DoGet of a scan: the keys of the ticket, the number of batches read, and whether it was cancelled."""
+    """Records each DoGet of a scan: the keys of its ticket, how many batches were read, whether it was cancelled."""
     asked = []
 
     class Reader:

@@ -162,7 +162,7 @@ impl Page {
             return code.to_string();
         }
         let server = self.server.as_ref().expect("the page starts no server before this block");
-        code.replace(ADDRESS, server.uri.strip_prefix("grpc://").unwrap())
+        code.replace(ADDRESS, server.uri.split_once("://").unwrap().1)
     }
 
     /// Runs a command in the page's folder, with the program and the Python packages on the path.
@@ -288,6 +288,18 @@ fn links_lead_somewhere() {
             let is_there =
                 anchor.is_empty() || anchors(&fs::read_to_string(target).unwrap()).iter().any(|a| a == anchor);
             assert!(is_there, "{page}: {link}");
+        }
+    }
+}
+
+#[test]
+fn paths_in_the_text_exist() {
+    for page in PAGES {
+        // Every second piece is code.
+        for code in read(page).split('`').skip(1).step_by(2) {
+            if ["src/", "tests/", "benches/"].iter().any(|folder| code.starts_with(folder)) && !code.contains(' ') {
+                assert!(project().join(code).exists(), "{page}: {code}");
+            }
         }
     }
 }
