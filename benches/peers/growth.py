@@ -1,6 +1,6 @@
-"""Growth: rows a second of usage_daily at 1,000,000 customers over those at 100,000, as Parquet files and over Flight.
+"""Compares rows of usage_daily a second at 1,000,000 customers and at 100,000, in files and over Flight.
 
-Fails where a median ratio is under 0.9.
+Fails if a median ratio is under 0.9.
 
 usage: growth.py PATH_TO_SAASGEN
 """
@@ -18,9 +18,10 @@ MIN_RATIO = 0.9
 
 
 def generate_rate(saasgen, customers):
-    """Customers a second; each has as many rows at every size."""
+    """Returns customers a second. A customer has as many rows on average at every size."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [saasgen, "generate", "--quiet", "--tables", "usage_daily", "--customers", str(customers), "--out", folder]
+        command = [saasgen, "generate", "--quiet", "--tables", "usage_daily", "--customers", str(customers),
+                   "--out", folder]
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return customers / (time.perf_counter() - start)
@@ -34,7 +35,7 @@ def flight_rate(client, customers):
 
 
 def holds(name, rate):
-    """Small and large in turn, so that a machine that drifts slows both."""
+    """Whether the ratio is within the bar. Small and large alternate, so a machine that becomes slower slows both."""
     pairs = [(rate(SMALL), rate(LARGE)) for _ in range(ROUNDS)]
     ratio = statistics.median(large / small for small, large in pairs)
     print(f"{name}: rows/s at {LARGE:,} customers over {SMALL:,}: ratio {ratio:.2f} (bar {MIN_RATIO})")
@@ -43,7 +44,8 @@ def holds(name, rate):
 
 def main():
     saasgen = sys.argv[1]
-    server = subprocess.Popen([saasgen, "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"], stdout=subprocess.PIPE, text=True)
+    command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         client = flight.connect(server.stdout.readline().strip())
         flight_rate(client, SMALL)
@@ -51,7 +53,7 @@ def main():
             ("generate", lambda customers: generate_rate(saasgen, customers)),
             ("Flight, one client", lambda customers: flight_rate(client, customers)),
         )
-        # Others on the machine can slow one try, but hardly three in a row.
+        # Other work on the machine can slow one try, but hardly three in a row.
         held = all(any(holds(*measure) for _ in range(TRIES)) for measure in measures)
     finally:
         server.terminate()

@@ -1,7 +1,7 @@
-"""A server under load: many slow readers, clients that leave in mid-stream, and a mix of both with refusals.
+"""Measures a server under load: many slow readers, clients that leave in mid-stream, and a mix of calls.
 
-Fails where memory passes its bar or grows, where the fast reader is slowed too much, where descriptors or streams stay
-behind, or where a call fails that should not.
+Fails if memory passes its bar or grows, if slow readers slow a fast one too much, if the server keeps descriptors,
+threads or streams, or if a valid call fails.
 
 usage: load.py PATH_TO_SAASGEN [SECONDS_OF_MIX [slow|hoarding|leavers|mix]]
 """
@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 SLOW_READERS, SLOW_PROCESSES, PAUSE = 1_000, 4, 1.0
-# Of one process: more, and its clients come up with the begin of HTTP/2 too late for the server.
-OPENING_AT_A_TIME = 10
+# Connections that one process opens at the same time. With more, it sends HTTP/2 prefaces too late for the server.
+OPENING_TOGETHER = 10
 FILL_SECONDS = 30
 MAX_MIB, MIN_SPEED = 512, 0.5
-LEAVERS, LEAVERS_AT_A_TIME = 10_000, 20
+LEAVERS, LEAVING_TOGETHER = 10_000, 20
 WAVES, MAX_GROWTH_MIB = 10, 8
 FAST_SECONDS, FAST_RUNS = 6, 3
 CUSTOMERS = 10_000_000
@@ -33,21 +33,21 @@ MIX = ("usage_daily", "customers", "billing?from=2024-01-01&to=2024-01-31", "sup
 
 class Server:
     def __init__(self, saasgen):
-        command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--customers", str(CUSTOMERS),
-                   "--max-connections", "20000", "--drain-timeout", "0"]
+        command = [saasgen, "serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
+                   "--customers", str(CUSTOMERS), "--max-connections", "20000", "--drain-timeout", "0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.uri = self.process.stdout.readline().strip()
         line = next(line for line in self.process.stderr if "metrics at " in line)
         self.metrics = line.split("metrics at ")[1].split()[0]
-        # A line a stream is read away, or the log would fill its pipe.
+        # The log has a line for each stream. A thread discards them, or they would fill the pipe.
         threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
 
     def mib(self, field="VmRSS"):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith(field)) / 1024
 
-    def mib_at_rest(self):
-        """Once it has given back what it can, which it begins half a second after its last block."""
+    def idle_mib(self):
+        """Returns the memory once it no longer falls. The server begins to return memory 50 ms after its last block."""
         before = float("inf")
         while (now := self.mib()) < before:
             before = now
@@ -66,8 +66,11 @@ class Server:
         return int(next(line for line in lines if line.startswith("saasgen_streams_open ")).split()[1])
 
     def settle(self, descriptors):
-        """Waits until what clients left is cleared away, and returns what is open then. Asking opens a connection, which
-        may still be seen a moment later: what counts is the look that found all closed."""
+        """Waits until the server has closed all streams and connections, and returns the open streams and descriptors.
+
+        Reading the metrics opens a connection that may still be open for a moment, so this returns the numbers that it
+        has compared.
+        """
         end = time.monotonic() + 30
         while True:
             streams, after = self.open_streams(), self.descriptors()
@@ -90,14 +93,16 @@ def serving(saasgen):
 
 
 def connect(uri, hoards=True):
-    """A connection of its own: clients of one process otherwise share one. One that `hoards`, as gRPC's do unless told
-    otherwise, takes some 4 MB that nobody has asked for, as fast as they come."""
+    """Opens a connection for one client. By default the clients of a process share one.
+
+    A client that `hoards`, which is gRPC's default, reads about 4 MB ahead as fast as they come.
+    """
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", int(hoards))]
     return flight.connect(uri, generic_options=options)
 
 
 def rows_per_second(uri):
-    """Of one reader alone in its process: the median of some runs."""
+    """Returns the median speed of one reader, which has a process to itself."""
     command = [sys.executable, __file__, "--fast", uri]
     runs = [subprocess.run(command, check=True, stdout=subprocess.PIPE) for _ in range(FAST_RUNS)]
     return statistics.median(int(run.stdout) for run in runs)
@@ -113,8 +118,8 @@ def fast_main(uri):
 
 
 def slow_main(uri, readers, hoards):
-    """Reads a batch a second from each of so many streams, until its input ends."""
-    opening = threading.Semaphore(OPENING_AT_A_TIME)
+    """Reads a batch a second from each of `readers` streams, until the standard input ends."""
+    opening = threading.Semaphore(OPENING_TOGETHER)
 
     def read():
         stream = connect(uri, hoards).do_get(flight.Ticket(b"usage_daily"))
@@ -127,7 +132,7 @@ def slow_main(uri, readers, hoards):
     for _ in range(readers):
         opening.acquire()
         threading.Thread(target=read, daemon=True).start()
-    for _ in range(OPENING_AT_A_TIME):
+    for _ in range(OPENING_TOGETHER):
         opening.acquire()
     print("ready", flush=True)
     sys.stdin.read()
@@ -136,7 +141,7 @@ def slow_main(uri, readers, hoards):
 
 @contextlib.contextmanager
 def slowly_read(server, hoards):
-    """While so many read a batch a second each."""
+    """Keeps `SLOW_READERS` clients open that read a batch a second each."""
     command = [sys.executable, __file__, "--slow", server.uri, str(SLOW_READERS // SLOW_PROCESSES), str(int(hoards))]
     readers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                for _ in range(SLOW_PROCESSES)]
@@ -156,31 +161,34 @@ def slow_readers(saasgen, hoards):
     with serving(saasgen) as server:
         before = rows_per_second(server.uri)
         with slowly_read(server, hoards):
-            # Clients fill what they read ahead into as fast as anybody reads, and are slow from then on.
+            # Clients that hoard are as fast as any until their buffers are full, and slow from then on.
             time.sleep(FILL_SECONDS if hoards else 0)
             among = rows_per_second(server.uri)
         peak = server.mib("VmHWM")
         server.settle(float("inf"))
-        # Machines drift.
+        # The mean of before and after, because the speed of a machine drifts.
         alone = (before + rows_per_second(server.uri)) / 2
-    print(f"{SLOW_READERS} slow readers{' whose clients read ahead' if hoards else ''}: peak {peak:.0f} MiB (bar {MAX_MIB}); "
-          f"a fast reader gets {among / 1e6:.1f}M rows/s, {among / alone:.2f} of what it gets alone (bar {MIN_SPEED})",
-          flush=True)
+    print(f"{SLOW_READERS} slow readers{' whose clients read ahead' if hoards else ''}: "
+          f"peak {peak:.0f} MiB (bar {MAX_MIB}); a fast reader gets {among / 1e6:.1f}M rows/s, "
+          f"{among / alone:.2f} of its speed alone (bar {MIN_SPEED})", flush=True)
     return peak <= MAX_MIB and among >= MIN_SPEED * alone
 
 
-def holds(what, server, load):
-    """Whether a server that clears itself after each wave of load is as it was. Of its memory at rest, the least after
-    the later waves counts against the least after the earlier ones: one differs from the next by a MiB or two."""
-    descriptors, threads, at_rest = server.descriptors(), server.threads(), []
+def holds(name, server, load):
+    """Whether the server is as before after several waves of `load`.
+
+    The idle memory after one wave differs from that after the next by a MiB or two. So this compares the least memory
+    after the later waves with the least memory after the earlier ones.
+    """
+    descriptors, threads, idle_mib = server.descriptors(), server.threads(), []
     for wave in range(WAVES):
         load(wave)
         streams, after = server.settle(descriptors)
-        at_rest.append(server.mib_at_rest())
+        idle_mib.append(server.idle_mib())
     more_descriptors, more_threads = after - descriptors, server.threads() - threads
-    growth = min(at_rest[WAVES // 2:]) - min(at_rest[:WAVES // 2])
-    print(f"{what}: {streams} streams open, {more_descriptors} descriptors and {more_threads} threads more than before, "
-          f"{growth:+.1f} MiB (bar {MAX_GROWTH_MIB})", flush=True)
+    growth = min(idle_mib[WAVES // 2:]) - min(idle_mib[:WAVES // 2])
+    print(f"{name}: {streams} streams open, {more_descriptors} descriptors and {more_threads} threads more "
+          f"than before, {growth:+.1f} MiB (bar {MAX_GROWTH_MIB})", flush=True)
     return streams == 0 and more_descriptors <= 0 and more_threads == 0 and growth <= MAX_GROWTH_MIB
 
 
@@ -196,8 +204,8 @@ def leave(uri, count, seed):
 
 
 def leave_main(uri, count, seed):
-    each = count // LEAVERS_AT_A_TIME
-    threads = [threading.Thread(target=leave, args=(uri, each, seed + number)) for number in range(LEAVERS_AT_A_TIME)]
+    each = count // LEAVING_TOGETHER
+    threads = [threading.Thread(target=leave, args=(uri, each, seed + number)) for number in range(LEAVING_TOGETHER)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -206,7 +214,8 @@ def leave_main(uri, count, seed):
 
 def leavers(saasgen):
     def load(wave):
-        subprocess.run([sys.executable, __file__, "--leave", server.uri, str(LEAVERS // WAVES), str(100 * wave)], check=True)
+        command = [sys.executable, __file__, "--leave", server.uri, str(LEAVERS // WAVES), str(100 * wave)]
+        subprocess.run(command, check=True)
 
     with serving(saasgen) as server:
         return holds(f"{LEAVERS} clients left in mid-stream", server, load)
@@ -228,7 +237,7 @@ def mix_main(uri, seconds, seed):
             client.get_flight_info(flight.FlightDescriptor.for_path("usage_daily"))
             try:
                 client.do_get(flight.Ticket(b"nothing")).read_chunk()
-                raise SystemExit("a table that there isn't was given")
+                raise SystemExit("the server gave a table that does not exist")
             except pa.ArrowKeyError:
                 calls += 1
     print(calls, rows)

@@ -1,6 +1,6 @@
-"""Peak memory of saasgen at ten million customers, over that at a million, and of a server with four large streams.
+"""Compares the peak memory at ten million customers with that at a million. Measures a server with four large streams.
 
-It must stay flat: fails where a ratio passes 1.5, or a peak its bar.
+Fails if a ratio passes 1.5, or a peak its bar.
 
 usage: memory.py PATH_TO_SAASGEN
 """
@@ -11,19 +11,20 @@ import tempfile
 
 import pyarrow.flight as flight
 
-# At the default 100,000 there are too few row groups for all to be under way that may be: 89 MiB of `pull` against 105.
+# The default of 100,000 customers has too few row groups to fill the pipeline: `pull` takes 89 MiB there, 105 MiB here.
 SIZES = (1_000_000, 10_000_000)
-# Writing grows by half a MiB a million customers (71 MiB of `generate` at 30 million against 58 at 5): a Parquet file's
-# footer, with an entry for each page, is kept until the file ends. Ten millions' alone is near a tenth; a run of ten times
-# the length also meets a higher peak by chance, and 1.29 was seen. Where rows or pages are kept, it is near ten.
+# The footer of a Parquet file has an entry for each page, and stays in memory until the file ends. So writing takes half
+# a MiB more for each million customers: `generate` has 58 MiB at 5 million, 71 MiB at 30 million. The footer for ten
+# million adds about a tenth. A run of ten times the length also has a higher peak by chance. The highest ratio seen is
+# 1.29. A program that kept rows or pages has a ratio near ten.
 MAX_RATIO = 1.5
 MAX_GENERATE_MIB, MAX_SERVE_MIB, MAX_PULL_MIB = 160, 64, 256
-CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000  # 410 million rows each
-# What waits for a busy disk or processor adds to a peak, by up to a fifth: the least peaks are compared, the largest held.
+# Each client reads 410 million rows.
+CLIENTS, CUSTOMERS_OF_CLIENT = 4, 10_000_000
+# A busy disk or processor adds up to a fifth to a peak. So the ratio is that of the smallest peaks. The bar is for all.
 ROUNDS = 3
 
-
-# The system counts a child's peak from that of whoever started it on: a small interpreter has to, not this one.
+# Linux counts a child's peak from the memory of its parent on. So a small interpreter starts the command, not this one.
 PEAK_OF_COMMAND = """
 import os, subprocess, sys
 _, status, usage = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
@@ -33,10 +34,11 @@ print(usage.ru_maxrss)
 
 
 def writing_mib(saasgen, *args):
-    """Of a command that writes usage_daily."""
+    """Returns the peak of a command that writes usage_daily."""
     with tempfile.TemporaryDirectory() as folder:
         command = [saasgen, *args, "--quiet", "--tables", "usage_daily", "--out", folder]
-        answer = subprocess.run([sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command], check=True, stdout=subprocess.PIPE)
+        command = [sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command]
+        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         return int(answer.stdout) / 1024
 
 
@@ -56,13 +58,13 @@ def generate_mib(saasgen, customers):
 
 
 def pull_mib(saasgen, customers):
-    """Of a client that reads four endpoints at a time."""
+    """Returns the peak of a client that reads four endpoints together."""
     with serving(saasgen, customers) as (uri, _):
         return writing_mib(saasgen, "pull", "--threads", "4", "--server", uri)
 
 
 def serve_mib(saasgen, customers):
-    """Of a server while a client reads all of usage_daily."""
+    """Returns the peak of a server while a client reads all of usage_daily."""
     with serving(saasgen, customers) as (uri, pid):
         read_usage(uri, customers)
         return peak_mib(pid)
@@ -79,7 +81,7 @@ def read_usage(uri, customers):
 
 
 def serve_many_mib(saasgen):
-    """Of a server while four clients each read the usage of ten million customers."""
+    """Returns the peak of a server while four clients each read the usage of ten million customers."""
     with serving(saasgen, CUSTOMERS_OF_CLIENT) as (uri, pid):
         command = [sys.executable, __file__, "--read", uri, str(CUSTOMERS_OF_CLIENT)]
         clients = [subprocess.Popen(command) for _ in range(CLIENTS)]
@@ -90,16 +92,18 @@ def serve_many_mib(saasgen):
 def main():
     saasgen = sys.argv[1]
     failed = False
-    commands = (("generate", generate_mib, MAX_GENERATE_MIB), ("serve", serve_mib, MAX_SERVE_MIB), ("pull", pull_mib, MAX_PULL_MIB))
+    commands = (("generate", generate_mib, MAX_GENERATE_MIB), ("serve", serve_mib, MAX_SERVE_MIB),
+                ("pull", pull_mib, MAX_PULL_MIB))
     for name, peak, bar in commands:
         small, large = ([peak(saasgen, size) for _ in range(ROUNDS)] for size in SIZES)
         ratio = min(large) / min(small)
         failed |= ratio > MAX_RATIO or max(large) > bar
-        print(f"{name}, usage_daily: peak {min(small):.0f} MiB at {SIZES[0]:,} customers, {min(large):.0f} to {max(large):.0f} MiB at "
-              f"{SIZES[1]:,} (bar {bar}): ratio {ratio:.2f}", flush=True)
+        print(f"{name}, usage_daily: peak {min(small):.0f} MiB at {SIZES[0]:,} customers, "
+              f"{min(large):.0f} to {max(large):.0f} MiB at {SIZES[1]:,} (bar {bar}): ratio {ratio:.2f}", flush=True)
     many = serve_many_mib(saasgen)
     failed |= many > MAX_SERVE_MIB
-    print(f"serve, {CLIENTS} clients that each read the usage of {CUSTOMERS_OF_CLIENT:,} customers: peak {many:.0f} MiB (bar {MAX_SERVE_MIB})")
+    print(f"serve, {CLIENTS} clients that each read the usage of {CUSTOMERS_OF_CLIENT:,} customers: "
+          f"peak {many:.0f} MiB (bar {MAX_SERVE_MIB})")
     sys.exit(failed)
 
 

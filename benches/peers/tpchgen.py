@@ -1,7 +1,7 @@
-"""Values a CPU-second as Parquet: saasgen's default data set, and tpchgen-cli's TPC-H at scale 1.
+"""Compares values a CPU-second in Parquet files: saasgen's default data set, and tpchgen-cli's TPC-H at scale 1.
 
-The tables differ: half of TPC-H's values are text, and saasgen's are whole numbers drawn from laws. It shows the order of
-magnitude, not a winner. Needs `pip install tpchgen-cli`.
+The tables differ. Half of TPC-H's values are text. saasgen's are whole numbers, drawn from distributions. So the ratio
+shows an order of magnitude, not a winner. Needs `pip install tpchgen-cli`.
 
 usage: tpchgen.py PATH_TO_SAASGEN
 """
@@ -37,7 +37,8 @@ def main():
             command = [tpchgen, "parquet", "--scale-factor", "1", "--output-dir", folder]
             theirs.append(values_per_cpu_second(command, folder))
     ours, theirs = statistics.median(ours), statistics.median(theirs)
-    print(f"values a CPU-second as Parquet: saasgen {ours / 1e6:.0f}M, tpchgen-cli {theirs / 1e6:.0f}M: ratio {ours / theirs:.1f}")
+    print(f"values a CPU-second in Parquet files: saasgen {ours / 1e6:.0f}M, tpchgen-cli {theirs / 1e6:.0f}M: "
+          f"ratio {ours / theirs:.1f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Nothing unasked is made: how soon a stream begins wherever in a data set of any size, and what a part of a table costs.
+"""Measures the cost of a part of a table: the time to a first batch anywhere in it, of one day, and of one column.
 
-Fails where a first batch takes 5 ms, one day of usage_daily more than a tenth of the time of all, or one column of it
-more than half.
+Fails if a first batch takes more than 5 ms, if one day of usage_daily takes more than a tenth of the time of all days,
+or if one column takes more than half of the time of all columns.
 
 usage: unasked.py PATH_TO_SAASGEN
 """
@@ -19,7 +19,7 @@ MAX_FIRST_BATCH_MS, MIN_DAY_RATIO, MIN_COLUMN_RATIO = 5, 10, 2
 
 
 def first_batch_ms(client, ticket):
-    """The median time from the ticket to the first rows, on an open connection."""
+    """Returns the median time from the ticket to the first rows, on an open connection."""
     def once():
         start = time.perf_counter()
         reader = client.do_get(flight.Ticket(ticket))
@@ -39,20 +39,20 @@ def read_seconds(client, ticket):
 
 
 def first_batches(client):
-    """The slowest first batch of any table, anywhere."""
+    """Whether the slowest first batch of all tables is within the bar, at the first and the last customers."""
     slowest = 0
     for size in SIZES:
-        for place, first in (("first", 1), ("last", size - 999)):
+        for end, first in (("first", 1), ("last", size - 999)):
             times = {table: first_batch_ms(client, f"{table}?customers={size}&first_id={first}") for table in TABLES}
             slowest = max(slowest, *times.values())
             shown = ", ".join(f"{table} {milliseconds:.1f}" for table, milliseconds in times.items())
-            print(f"first batch at the {place} customers of {size:,}, ms: {shown}")
+            print(f"first batch at the {end} customers of {size:,}, ms: {shown}")
     print(f"slowest first batch: {slowest:.1f} ms (bar {MAX_FIRST_BATCH_MS})")
     return slowest <= MAX_FIRST_BATCH_MS
 
 
 def parts(client):
-    """A day, and a column, against the whole table."""
+    """Whether a day and a column are as much faster than the whole table as they must be."""
     times = {"usage_daily": [], "usage_daily?from=2024-06-01&to=2024-06-01": [], "usage_daily?columns=customer_id": []}
     for _ in range(ROUNDS):
         for ticket, seconds in times.items():
@@ -66,10 +66,11 @@ def parts(client):
 
 
 def main():
-    process = subprocess.Popen([sys.argv[1], "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"], stdout=subprocess.PIPE, text=True)
+    command = [sys.argv[1], "serve", "--listen", "127.0.0.1:0", "--log-level", "warn"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         client = flight.connect(process.stdout.readline().strip())
-        # Others on the machine can slow one try, but hardly three in a row.
+        # Other work on the machine can slow one try, but hardly three in a row.
         held = all(any(measure(client) for _ in range(TRIES)) for measure in (first_batches, parts))
     finally:
         process.terminate()

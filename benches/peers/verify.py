@@ -1,6 +1,6 @@
-"""What `saasgen verify` costs: its time over that of `generate`, and its peak memory at ten million customers.
+"""Measures `saasgen verify`: its time relative to `generate`, and its peak memory at ten million customers.
 
-Fails where the median ratio passes 5, or the peak 512 MiB. Takes about two minutes and 2 GB of disk.
+Fails if the median ratio passes 5, or the peak 512 MiB. Takes about two minutes and 2 GB of disk.
 
 usage: verify.py PATH_TO_SAASGEN
 """
@@ -25,7 +25,7 @@ def seconds(*command):
 
 
 def ratio(saasgen, folder):
-    """Of the default data set, files to verdict with every value compared."""
+    """Returns the median ratio, with every value of the default data set compared, and the median time of `generate`."""
     rounds = []
     for _ in range(ROUNDS):
         generate = seconds(saasgen, "generate", "--quiet", "--out", folder)
@@ -36,7 +36,8 @@ def ratio(saasgen, folder):
 def peak_mib(saasgen, folder):
     subprocess.run([saasgen, "generate", "--quiet", "--customers", str(LARGE), "--out", folder], check=True)
     command = [saasgen, "verify", "--data", folder, "--exact"]
-    answer = subprocess.run([sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command], check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-I", "-c", PEAK_OF_COMMAND, *command]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     *verdict, peak = answer.stdout.splitlines()
     assert verdict[-1].startswith("The data set holds"), verdict
     return int(peak) / 1024
@@ -49,7 +50,8 @@ def main():
         print(f"verify, default data set: {times:.1f} times the {generate:.2f} s that generate takes")
         start = time.perf_counter()
         peak = peak_mib(saasgen, Path(folder) / "large")
-        print(f"verify, {LARGE:,} customers: peak {peak:.0f} MiB; generate and verify took {time.perf_counter() - start:.0f} s")
+        elapsed = time.perf_counter() - start
+        print(f"verify, {LARGE:,} customers: peak {peak:.0f} MiB; generate and verify took {elapsed:.0f} s")
     sys.exit(times > MAX_RATIO or peak > MAX_MIB)
 
 

@@ -1,8 +1,8 @@
-"""A stand-in for DuckDB's Airport extension, which can't be had from a package index: the same calls, bytes and checks.
+"""A stand-in for DuckDB's Airport extension, which no package index has: the same calls, bytes and checks.
 
-What is sent, in which order, and at which answers the client throws was read in the extension's sources
-(Query-farm/airport, for DuckDB 1.3 to 1.5). Filters, column ids and the filtering of what comes back are DuckDB's own:
-those of a plan of the same query over a table function that, like Airport's, applies no filters itself (`duckdb_plan`).
+The calls, their order and the checks of the answers follow the extension's sources (Query-farm/airport, for DuckDB 1.3
+to 1.5). DuckDB itself makes the filters and column ids, and filters the rows that come back. For that, `duckdb_plan`
+plans the same query over a table function that, like Airport's, applies no filters.
 """
 import concurrent.futures
 import dataclasses
@@ -23,17 +23,17 @@ EMPTY = 2**64 - 2
 REUSE = b"arrow-flight-reuse-connection://?"
 USER_AGENT = b"airport/20250723"
 
-# Errors that Arrow gives the code IOError: the extension calls again, up to 15 times and for most of a minute.
+# Arrow gives these errors the code IOError. The extension then repeats the call up to 15 times, for most of a minute.
 RETRIED = (flight.FlightUnavailableError, flight.FlightInternalError, flight.FlightTimedOutError,
            flight.FlightUnauthenticatedError, flight.FlightUnauthorizedError)
 
 
 class AirportError(Exception):
-    """The extension throws here, crashes, or reads memory it never wrote."""
+    """The extension would throw, crash or read uninitialized memory."""
 
 
 class WouldRetry(AirportError):
-    """A final answer of a kind that is tried again and again."""
+    """The server gave a final answer with a status that the extension retries."""
 
 
 def check(condition, message):
@@ -41,10 +41,10 @@ def check(condition, message):
         raise AirportError(message)
 
 
-# MessagePack as msgpack-c has it: a std::string is written as str whatever its bytes, and read from str and bin alike.
+# MessagePack as msgpack-c writes it: a std::string becomes str, whatever its bytes. It is read from str and from bin.
 
 def pack(value, binary=False):
-    """`binary` writes strings as bin instead, which other Airport clients do."""
+    """Encodes `value`. With `binary`, strings become bin, as other Airport clients write them."""
     return msgpack.packb(as_bin(value) if binary else as_str(value), unicode_errors="surrogateescape")
 
 
@@ -68,7 +68,7 @@ def unpack(data, where):
 
 
 def of(*kinds):
-    """A reader of a value of these types; `bool` is no `int` in MessagePack."""
+    """Returns a reader of a value of one of these types. In MessagePack, `bool` is no `int`."""
     def read(value, where):
         check(type(value) in kinds, f"{where} is {value!r:.80}")
         return value
@@ -103,7 +103,7 @@ def unsigned(value, where):
 
 
 def struct(**readers):
-    """A map read into a C++ struct. An absent key leaves a field there with whatever it held, so here it is an error."""
+    """Returns a reader of a map into a C++ struct. It requires every key. In C++, an absent key leaves garbage."""
     def read(value, where):
         of(dict)(value, where)
         absent = [key for key in readers if key.encode() not in value]
@@ -125,22 +125,22 @@ progress = struct(progress=number)
 
 
 def decompress(data, where):
-    """[length, zstd]: Arrow's codec writes into a buffer of exactly that length, or fails."""
+    """Reads [length, zstd]. Arrow's codec fails unless the data has exactly that length."""
     value = array(lambda item, _: item)(unpack(data, where), where)
-    check(len(value) == 2, f"{where} has {len(value)} parts, not length and data")
+    check(len(value) == 2, f"{where} has {len(value)} items; it must have a length and data")
     length, compressed = unsigned(value[0], f"{where}: length"), blob(value[1], f"{where}: data")
-    check(length < 2**31, f"{where}: length {length} is no int")
+    check(length < 2**31, f"{where}: length {length} is too large for an int")
     try:
         plain = zstandard.ZstdDecompressor().decompress(compressed, max_output_size=length)
     except zstandard.ZstdError as error:
         raise AirportError(f"{where}: {error}") from error
-    check(len(plain) == length, f"{where}: {len(plain)} bytes, not the {length} announced")
+    check(len(plain) == length, f"{where}: {len(plain)} bytes instead of {length}")
     return plain
 
 
 @dataclasses.dataclass
 class Scan:
-    """A query's rows, and what came over the wire for them."""
+    """The result of a query, and the rows and progress that the server sent for it."""
     rows: pa.Table
     wire: pa.Table
     endpoints: int
@@ -161,7 +161,7 @@ class Airport:
         self.client.close()
 
     def options(self, descriptor=None, trace=None, **more):
-        """The headers of a call."""
+        """Returns the options of a call, with the headers that the extension sends."""
         headers = [(b"airport-user-agent", USER_AGENT), (b"authority", self.uri.encode()),
                    (b"airport-client-session-id", self.session.encode())]
         if self.token:
@@ -174,7 +174,7 @@ class Airport:
         return flight.FlightCallOptions(headers=headers)
 
     def action(self, name, body, options=None):
-        """The first result; the others are drained, and none at all is a null pointer followed."""
+        """Returns the first result, and reads the others to the end. Without any, the extension would crash."""
         try:
             results = self.client.do_action(flight.Action(name, body), options or self.options())
             results = [result.body.to_pybytes() for result in results]
@@ -191,27 +191,27 @@ class Airport:
             kinds = flight.DescriptorType.PATH, flight.DescriptorType.CMD
             check(info.descriptor and info.descriptor.descriptor_type in kinds, "unknown descriptor type")
             check(isinstance(info.schema, pa.Schema), "no schema")
-            check(len(info.endpoints) < 2, "only the first endpoint's list of locations is written")
+            check(len(info.endpoints) < 2, "the extension writes the locations of the first endpoint only")
         return infos
 
-    # SELECT … FROM airport_take_flight(uri, place) WHERE …
+    # SELECT … FROM airport_take_flight(uri, descriptor) WHERE …
 
-    def take_flight(self, place, select="*", where=None, **how):
-        """A list is a path, text a command."""
-        make = flight.FlightDescriptor.for_path if isinstance(place, list) else flight.FlightDescriptor.for_command
-        descriptor = make(*place) if isinstance(place, list) else make(place)
+    def take_flight(self, descriptor, select="*", where=None, **how):
+        """Reads a flight. A list is the path of a descriptor; anything else is its command."""
+        make = flight.FlightDescriptor
+        descriptor = make.for_path(*descriptor) if isinstance(descriptor, list) else make.for_command(descriptor)
         trace = str(uuid.uuid4())
         schema = self.bind(descriptor, self.client.get_flight_info(descriptor, self.options(descriptor, trace)))
         return self.scan(descriptor, schema, select, where, trace=trace, **how)
 
     def bind(self, descriptor, info):
-        check(info.descriptor == descriptor, f"asked for {descriptor}, got {info.descriptor}")
+        check(info.descriptor == descriptor, f"the answer has {info.descriptor} instead of {descriptor}")
         check(info.schema is not None, "no schema")
         return info.schema
 
     def scan(self, descriptor, schema, select="*", where=None, *, dialect=2, optimize=True, column_ids=None, edit=None,
              binary=False, at=("", ""), trace=None, headers=()):
-        """`dialect` is DuckDB's major version; `edit` changes the filters on their way out."""
+        """Reads the rows of a query. `dialect` is DuckDB's major version. `edit` changes the filters that are sent."""
         plan = Plan.make(schema, select, where, optimize)
         filters = plan.filters if dialect == 2 else [as_duckdb_1(filter) for filter in plan.filters]
         filters = edit(filters) if edit else filters
@@ -226,30 +226,30 @@ class Airport:
         with concurrent.futures.ThreadPoolExecutor(max(1, len(endpoints))) as threads:
             parts = list(threads.map(lambda endpoint: self.read(endpoint, schema, options), endpoints))
         wire = pa.concat_tables([schema.empty_table(), *(rows for rows, _ in parts)])
-        # Columns that weren't asked for may hold anything: DuckDB never gets to see them.
+        # The other columns may hold anything, because DuckDB does not read them.
         seen = wire.select(sorted({i for i in column_ids if i < len(schema)}))
         seen = seen if seen.num_columns else pa.table({"rowid": pa.nulls(wire.num_rows)})
         return Scan(run(seen, select, where), wire, len(endpoints), [progress for _, progress in parts])
 
     def read(self, endpoint, schema, options):
-        """One endpoint's rows and the progress told along with them."""
+        """Returns the rows of an endpoint, and the progress that came with them."""
         check(endpoint.locations, "No locations specified in flight endpoint")
         location = endpoint.locations[0].uri
-        check(not location.startswith(b"data:"), "a location of the kind `data` is not for a server of its own rows")
+        check(not location.startswith(b"data:"), "the server must send the rows itself, not in a `data` location")
         client = self.client if location == REUSE else flight.connect(location)
         try:
             reader = client.do_get(endpoint.ticket, options)
-            check(reader.schema.equals(schema), f"rows of {reader.schema}, but {schema} was announced")
-            batches, told = [], []
+            check(reader.schema.equals(schema), f"the rows have {reader.schema} instead of {schema}")
+            batches, reported = [], []
             for chunk in reader:
                 if chunk.app_metadata is not None:
-                    told.append(progress(unpack(chunk.app_metadata.to_pybytes(), "progress"), "progress").progress)
-                    check(0 <= told[-1] <= 1, f"progress out of range: {told[-1]}")
+                    reported.append(progress(unpack(chunk.app_metadata.to_pybytes(), "progress"), "progress").progress)
+                    check(0 <= reported[-1] <= 1, f"progress out of range: {reported[-1]}")
                 if chunk.data is not None:
                     batches.append(chunk.data)
         except RETRIED as error:
             raise WouldRetry(f"DoGet: {error}") from error
-        return pa.Table.from_batches(batches, schema), told
+        return pa.Table.from_batches(batches, schema), reported
 
     # ATTACH 'name' (TYPE airport, LOCATION 'uri')
 
@@ -270,34 +270,34 @@ class Catalog:
         self.airport, self.name = airport, name
         data = decompress(airport.action("list_schemas", pack({"catalog_name": name})), "list_schemas")
         root = catalog_root(unpack(data, "list_schemas"), "list_schemas")
-        # A hash here would announce the contents of all schemas at once, in another format.
+        # With a hash here, the extension would expect the contents of all schemas together, in another format.
         check(root.contents.sha256 == "" and root.contents.serialized is None and root.contents.url is None,
-              "the catalogue's own contents are not empty")
+              "the catalog's own contents are not empty")
         names = [schema.name for schema in root.schemas]
         check(all(names) and len(set(names)) == len(names), f"schemas {names}")
-        check("main" not in names, "a schema `main` is never found by the versions that don't know is_default")
+        check("main" not in names, "versions that don't know is_default never find a schema `main`")
         self.version_info = root.version_info
         self.schemas = {schema.name: schema for schema in root.schemas}
         self.tables = {schema.name: self.load(schema) for schema in root.schemas}
 
     @property
     def default(self):
-        """The tables of the default schema, by name."""
+        """Returns the tables of the default schema, by name."""
         (name,) = [schema.name for schema in self.schemas.values() if schema.is_default]
         return self.tables[name]
 
     def load(self, schema):
         source = schema.contents
-        check(source.serialized is not None, "no contents: the extension would list all flights")
+        check(source.serialized is not None, "without contents, the extension would list all flights")
         if source.sha256:
             found = hashlib.sha256(source.serialized).hexdigest()
-            check(found == source.sha256, f"SHA256 is {found}, not {source.sha256}")
+            check(found == source.sha256, f"the SHA-256 is {found} instead of {source.sha256}")
         infos = array(blob)(unpack(decompress(source.serialized, schema.name), schema.name), schema.name)
         tables = {}
         for info in map(flight.FlightInfo.deserialize, infos):
             if info.app_metadata:
                 table = Table(self, schema.name, info)
-                check(table.name and table.name not in tables, f"table `{table.name}` is nameless or listed twice")
+                check(table.name and table.name not in tables, f"table `{table.name}` has no name, or is listed twice")
                 tables[table.name] = table
         return tables
 
@@ -306,15 +306,15 @@ class Table:
     def __init__(self, catalog, schema_name, info):
         self.catalog, self.airport = catalog, catalog.airport
         self.metadata = app_metadata(unpack(info.app_metadata, "app_metadata"), "app_metadata")
-        check(self.metadata.catalog == catalog.name, f"catalogue {self.metadata.catalog!r}, not {catalog.name!r}")
-        check(self.metadata.schema == schema_name, f"schema {self.metadata.schema!r}, not {schema_name!r}")
+        check(self.metadata.catalog == catalog.name, f"catalog {self.metadata.catalog!r} instead of {catalog.name!r}")
+        check(self.metadata.schema == schema_name, f"schema {self.metadata.schema!r} instead of {schema_name!r}")
         check(self.metadata.type == "table", f"{self.metadata.type!r} is not a table")
         check(self.metadata.input_schema is None, "a table takes no input")
         check(info.schema is not None, "no schema")
         self.name, self.descriptor, self.schema = self.metadata.name, info.descriptor, info.schema
 
     def scan(self, select="*", where=None, *, at=("", ""), **how):
-        """A query in a transaction of its own. The catalogue's schema stands: no GetFlightInfo, unless there is an AT."""
+        """Runs a query in its own transaction. Without an AT clause it uses the catalog's schema, not GetFlightInfo."""
         trace = str(uuid.uuid4())
         identifier = self.airport.create_transaction(self.catalog.name)
         headers = {"airport_transaction_id": identifier} if identifier else {}
@@ -331,7 +331,7 @@ class Table:
         return info
 
     def statistics(self, column, binary=False):
-        """One column's statistics; None where the schema doesn't offer them, and DuckDB doesn't ask."""
+        """Returns the statistics of a column, or None if the schema does not offer them. DuckDB then does not ask."""
         if not (self.schema.metadata or {}).get(b"can_produce_statistics"):
             return None
         kind = self.schema.field(column).type
@@ -339,13 +339,13 @@ class Table:
         options = self.airport.options(trace=str(uuid.uuid4()), airport_action_name="column_statistics")
         reader = pa.ipc.open_stream(self.airport.action("column_statistics", pack(request, binary), options))
         batch, *_ = [*reader, None]
-        check(batch is not None and batch.num_rows == 1, "not one row of statistics")
+        check(batch is not None and batch.num_rows == 1, "the statistics must be one row")
         kinds = {"min": kind, "max": kind, "has_not_null": pa.bool_(), "has_null": pa.bool_(),
                  "distinct_count": pa.uint64()}
         extra = {"max_string_length": pa.uint64(), "contains_unicode": pa.bool_()}
         kinds.update({name: kind for name, kind in extra.items() if name in batch.schema.names})
         check(not kinds.keys() - set(batch.schema.names), f"statistics of {batch.schema.names} lack a required field")
         for name, kind in kinds.items():
-            check(batch.schema.field(name).type == kind, f"{name} is {batch.schema.field(name).type}, not {kind}")
+            check(batch.schema.field(name).type == kind, f"{name} is {batch.schema.field(name).type} instead of {kind}")
             check(batch[name][0].is_valid, f"{name} is NULL")
         return types.SimpleNamespace(**{name: batch[name][0].as_py() for name in kinds})

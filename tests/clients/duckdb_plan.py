@@ -1,4 +1,4 @@
-"""What DuckDB makes of a query: the columns and the filters that a scan is asked for, as versions 1 and 2 write them."""
+"""DuckDB's plan of a query: the columns and filters that it requests from a scan, as versions 1 and 2 write them."""
 import dataclasses
 import json
 
@@ -14,7 +14,7 @@ def duckdb_type(kind):
 
 
 def run(rows, select, where):
-    """The query over rows, by DuckDB."""
+    """Runs the query over `rows` in DuckDB."""
     with duckdb.connect() as connection:
         connection.register("rows", rows)
         return connection.sql(f"SELECT {select} FROM rows WHERE {where or 'true'}").to_arrow_table()
@@ -22,7 +22,7 @@ def run(rows, select, where):
 
 @dataclasses.dataclass
 class Plan:
-    """What a scan of the query is asked for; no filters at all where DuckDB sees that no row can match."""
+    """The scan of a query. `filters` is empty if DuckDB sees that no row can match."""
     names: list
     column_ids: list
     filters: list
@@ -33,7 +33,7 @@ class Plan:
         columns = ", ".join(f'"{name}"' for name in schema.names)
         query = f"SELECT {select} FROM repeat_row({nulls}, num_rows = 1) AS t({columns}) WHERE {where or 'true'}"
         with duckdb.connect() as connection:
-            # A later stage than the one that hands filters to a table function takes IN apart.
+            # This optimizer rewrites IN. It runs after the stage that gives filters to a table function.
             connection.execute("SET disabled_optimizers = 'in_clause'").fetchall()
             plan = f"SELECT json_serialize_plan($query${query}$query$, optimize := {optimize})"
             ((plan,),) = connection.execute(plan).fetchall()
@@ -46,24 +46,25 @@ class Plan:
 
 
 def nodes(plan, kind):
+    """Yields the nodes of a plan that have the type `kind`."""
     if isinstance(plan, dict):
         if plan.get("type") == kind:
             yield plan
         plan = plan.values()
     if not isinstance(plan, (str, int, float, type(None))):
-        for part in plan:
-            yield from nodes(part, kind)
+        for child in plan:
+            yield from nodes(child, kind)
 
 
 def rewrite(node, change):
-    """The tree with `change` made to each of its objects, from the leaves up."""
+    """Applies `change` to each object of a tree, from the leaves up."""
     if isinstance(node, dict):
         return change({key: rewrite(item, change) for key, item in node.items()})
     return [rewrite(item, change) for item in node] if isinstance(node, list) else node
 
 
 def bound(filter):
-    """A finished plan numbers columns; where filters are handed over, they are still bindings."""
+    """Turns the column numbers of a finished plan back into bindings, which a table function receives in filters."""
     def change(node):
         if node.get("expression_class") != "BOUND_REF":
             return node
@@ -74,7 +75,7 @@ def bound(filter):
 
 
 def as_duckdb_1(filter):
-    """Before 2.0, comparisons, BETWEEN and casts were classes of their own rather than functions."""
+    """Writes a filter as DuckDB 1 does: comparisons, BETWEEN and casts are classes of their own, not functions."""
     def change(node):
         node.pop("query_location_length", None)
         if node.get("expression_class") != "BOUND_FUNCTION":
@@ -89,7 +90,7 @@ def as_duckdb_1(filter):
             return {"expression_class": "BOUND_BETWEEN", **head, **operands, **data}
         if node["type"].startswith("COMPARE_"):
             return {"expression_class": "BOUND_COMPARISON", **head, "left": children[0], "right": children[1]}
-        *place, name = node.pop("qname")["path"]
-        catalog, schema = place or ("", "")
+        *qualifiers, name = node.pop("qname")["path"]
+        catalog, schema = qualifiers or ("", "")
         return {**node, "name": name, "original_arguments": [], "catalog_name": catalog, "schema_name": schema}
     return rewrite(filter, change)

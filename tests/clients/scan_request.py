@@ -1,4 +1,4 @@
-"""saasgen.v1.ScanRequest by hand, so that tests depend on no generated code."""
+"""Encodes saasgen.v1.ScanRequest by hand. The tests then need no generated code."""
 
 
 def varint(value):
@@ -6,5 +6,5 @@ def varint(value):
 
 
 def scan_request(table, first_id, last_id):
-    """A protobuf saasgen.v1.ScanRequest: what the server itself puts in tickets and commands."""
+    """A serialized saasgen.v1.ScanRequest, as in the tickets that the server makes."""
     return b"\x0a" + bytes([len(table)]) + table + b"\x28" + varint(first_id) + b"\x30" + varint(last_id)

@@ -1,4 +1,4 @@
-"""DuckDB through Airport: the stand-in extension against the server; DuckDB's own answers over the files are the truth."""
+"""DuckDB reads through Airport. The stand-in extension must give the answers that DuckDB gives over the files."""
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
@@ -12,9 +12,9 @@ from test_pyarrow import SCHEMAS, TABLES
 COLUMNS = [(table, column) for table in TABLES for column, _ in SCHEMAS[table]]
 
 
-# Listing and taking flights by hand
+# airport_flights and airport_take_flight
 
-def test_flights_lists_every_table(airport):
+def test_list_flights_lists_every_table(airport):
     flights = airport.flights()
     assert [info.descriptor.path for info in flights] == [[table.encode()] for table in TABLES]
     assert [info.schema.names for info in flights] == [[name for name, _ in SCHEMAS[table]] for table in TABLES]
@@ -24,45 +24,45 @@ def test_flights_lists_every_table(airport):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_flight_by_path_and_by_command_has_the_rows_of_the_file(airport, truth, table):
-    for place in ([table], table):
-        scan = airport.take_flight(place)
+    for descriptor in ([table], table):
+        scan = airport.take_flight(descriptor)
         assert scan.wire.equals(truth[table])
         assert scan.rows.equals(run(truth[table], "*", None))
 
 
-def test_a_command_narrows_and_so_do_its_filters(airport, truth):
-    place = "usage_daily?from=2024-01-01"
+def test_a_command_and_filters_together_narrow_the_scan(airport, truth):
+    command = "usage_daily?from=2024-01-01"
     expected = run(truth["usage_daily"], "*", "date >= '2024-01-01'")
-    assert airport.take_flight(place).rows.equals(expected)
-    assert airport.take_flight(place).wire.num_rows == expected.num_rows
-    scan = airport.take_flight(place, where="date < '2024-02-01' AND customer_id <= 100")
+    assert airport.take_flight(command).rows.equals(expected)
+    assert airport.take_flight(command).wire.num_rows == expected.num_rows
+    scan = airport.take_flight(command, where="date < '2024-02-01' AND customer_id <= 100")
     expected = run(truth["usage_daily"], "*", "date >= '2024-01-01' AND date < '2024-02-01' AND customer_id <= 100")
     assert scan.rows.equals(expected)
     assert scan.wire.num_rows == expected.num_rows > 0
-    # A filter can't widen what the command names.
-    assert airport.take_flight(place, where="date < '2024-01-01'").wire.num_rows == 0
+    # A filter can't widen the command's range.
+    assert airport.take_flight(command, where="date < '2024-01-01'").wire.num_rows == 0
 
 
-def test_a_commands_columns_are_the_schema(airport, truth):
+def test_the_columns_of_a_command_are_the_schema(airport, truth):
     scan = airport.take_flight("customers?columns=plan,customer_id", select="plan", where="customer_id > 4990")
     assert scan.wire.schema.names == ["plan", "customer_id"]
     assert scan.rows.equals(run(truth["customers"], "plan", "customer_id > 4990"))
 
 
-def test_flights_that_are_not_there(airport):
-    for place in (["nothing"], "nothing", ["customers", "more"], ["__databases"]):
+def test_unknown_flights_are_refused(airport):
+    for descriptor in (["nothing"], "nothing", ["customers", "more"], ["__databases"]):
         with pytest.raises((KeyError, pa.ArrowInvalid)):
-            airport.take_flight(place)
+            airport.take_flight(descriptor)
     with pytest.raises(pa.ArrowInvalid):
         airport.take_flight("customers?colour=red")
 
 
-def test_a_token_is_sent_on_every_call_and_does_no_harm(server, truth):
+def test_a_token_is_accepted_by_a_server_that_asks_for_none(server, truth):
     with Airport(server.uri, token="secret") as airport:
         assert airport.attach("saas").default["customers"].scan().wire.equals(truth["customers"])
 
 
-# Strings of any bytes
+# Strings that are not UTF-8
 
 @pytest.mark.parametrize("binary", [False, True])
 @pytest.mark.parametrize("command", [
@@ -70,7 +70,7 @@ def test_a_token_is_sent_on_every_call_and_does_no_harm(server, truth):
     b"customers?first_id=200&last_id=4000&columns=customer_id,signup_date,plan,region&strings=utf8&compression=none"
     b"&customers=5000&seed=42",
 ])
-def test_a_descriptor_that_is_not_text(airport, truth, command, binary):
+def test_a_descriptor_that_is_not_utf8_is_read(airport, truth, command, binary):
     descriptor = flight.FlightDescriptor.for_command(command)
     with pytest.raises(UnicodeDecodeError):
         descriptor.serialize().decode()
@@ -79,7 +79,7 @@ def test_a_descriptor_that_is_not_text(airport, truth, command, binary):
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_strings_as_str_and_as_bin(airport, attached, truth, binary):
+def test_strings_are_read_from_str_and_from_bin(airport, attached, truth, binary):
     scan = attached["billing"].scan(where="customer_id < 20", binary=binary)
     assert scan.rows.equals(run(truth["billing"], "*", "customer_id < 20"))
     assert attached["billing"].flight_info(binary=binary).schema.equals(truth["billing"].schema)
@@ -89,10 +89,14 @@ def test_strings_as_str_and_as_bin(airport, attached, truth, binary):
 # Filters
 
 def dialects(*cases):
-    """DuckDB's two ways to write a filter, as the optimizer leaves it and as it was: constants left, casts of constants."""
-    ways = [pytest.param({"dialect": dialect, "optimize": optimize}, id=f"{dialect}.x{'' if optimize else ' unoptimized'}")
+    """Runs each case in both dialects, optimized and not. Without the optimizer, filters keep casts of constants.
+
+    A case is a table, a condition and, if the server can only narrow the scan to a wider condition, that one.
+    """
+    ways = [pytest.param({"dialect": dialect, "optimize": optimize},
+                         id=f"{dialect}.x{'' if optimize else ' unoptimized'}")
             for dialect in (1, 2) for optimize in (True, False)]
-    names = "table, where, hull" if len(cases[0]) == 3 else "table, where"
+    names = "table, where, wider" if len(cases[0]) == 3 else "table, where"
     return lambda test: pytest.mark.parametrize("how", ways)(pytest.mark.parametrize(names, cases)(test))
 
 
@@ -131,13 +135,14 @@ def dialects(*cases):
     ("usage_daily", "date < '1900-01-01'", None),
     ("billing", "bill_date >= '2024-06-01' AND customer_id = 2", None),
     ("support", "ticket_date < '2024-01-01' AND 4000 <= customer_id", None),
-    ("usage_truth", "date = '2024-03-05' AND customer_id <= 1000 AND logged", "date = '2024-03-05' AND customer_id <= 1000"),
+    ("usage_truth", "date = '2024-03-05' AND customer_id <= 1000 AND logged",
+     "date = '2024-03-05' AND customer_id <= 1000"),
 )
-def test_filters_on_ids_and_dates_narrow_the_scan(airport, truth, table, where, hull, how):
+def test_filters_on_ids_and_dates_narrow_the_scan(airport, truth, table, where, wider, how):
     scan = airport.take_flight([table], where=where, **how)
     expected = run(truth[table], "*", where)
     assert scan.rows.equals(expected)
-    most = run(truth[table], "*", hull or where).num_rows
+    most = run(truth[table], "*", wider or where).num_rows
     assert expected.num_rows <= scan.wire.num_rows <= most < truth[table].num_rows
 
 
@@ -188,14 +193,14 @@ def test_filters_on_ids_and_dates_narrow_the_scan(airport, truth, table, where, 
     ("usage_truth", "logged AND customer_id < 300"),
     ("usage_truth", "NOT logged AND customer_id < 300"),
 )
-def test_filters_that_are_left_to_duckdb_lose_no_row(airport, truth, table, where, how):
+def test_other_filters_lose_no_row(airport, truth, table, where, how):
     assert airport.take_flight([table], where=where, **how).rows.equals(run(truth[table], "*", where))
 
 
 @pytest.mark.parametrize("dialect", [1, 2])
-def test_a_long_list_of_values(airport, truth, dialect):
-    """A filter comes with every one of them, some 200 bytes each."""
-    # Very long lists are left to DuckDB, and of requests beyond a megabyte only the descriptor is read.
+def test_a_long_list_of_values_loses_no_row(airport, truth, dialect):
+    """A filter holds every value of the list, in about 200 bytes each."""
+    # The server leaves very long lists to DuckDB. It reads only the descriptor of a request over about a megabyte.
     for values, is_narrowed in ((range(1, 2_000, 2), True), (range(1, 4_990, 2), False), (range(1, 20_000, 2), False)):
         where = f"customer_id IN ({', '.join(map(str, values))})"
         scan = airport.take_flight(["customers"], where=where, dialect=dialect)
@@ -204,10 +209,11 @@ def test_a_long_list_of_values(airport, truth, dialect):
 
 
 @pytest.mark.parametrize("number", [2**64 - 1, 2**64, 2**200, 1.8446744073709552e19, 1e308, -1])
-def test_a_number_of_any_size_in_the_filters(airport, number):
+def test_numbers_of_any_size_in_a_filter_are_accepted(airport, number):
     def edit(filters):
         return rewrite(filters, lambda node: {**node, "query_location": number} if "query_location" in node else node)
-    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire["customer_id"].to_pylist() == [42]
+    scan = airport.take_flight(["customers"], where="customer_id = 42", edit=edit)
+    assert scan.wire["customer_id"].to_pylist() == [42]
 
 
 @pytest.mark.parametrize("edit", [
@@ -225,17 +231,17 @@ def test_a_number_of_any_size_in_the_filters(airport, number):
     lambda filters: rewrite(filters, lambda node: {**node, "column_index": -1} if "column_index" in node else node),
     lambda filters: rewrite(filters, lambda node: {key: item for key, item in node.items() if key != "binding"}),
 ])
-def test_what_is_not_understood_is_left_to_duckdb(airport, edit):
-    """Such a filter may hold for any row."""
-    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).rows["customer_id"].to_pylist() == [42]
+def test_unknown_expressions_in_a_filter_lose_no_row(airport, edit):
+    scan = airport.take_flight(["customers"], where="customer_id = 42", edit=edit)
+    assert scan.rows["customer_id"].to_pylist() == [42]
 
 
 @pytest.mark.parametrize("where", [
     "customer_id = 42", "customer_id < 100", "customer_id BETWEEN 10 AND 90", "customer_id IN (1, 99)",
     "customer_id < 100 AND upper(plan) = 'PRO'", "signup_date < '2024-01-01'",
 ])
-def test_not_keeps_what_its_inside_would_drop(airport, truth, where):
-    """The rows that a scan keeps beyond the filter's own must not be taken for the filter's."""
+def test_not_loses_no_row(airport, truth, where):
+    """A scan narrows to a range that may hold more rows than match. The complement of that range would lose rows."""
     def edit(filters):
         inside = {"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": filters}
         return [{"expression_class": "BOUND_OPERATOR", "type": "OPERATOR_NOT", "children": [inside]}]
@@ -248,7 +254,7 @@ def test_not_keeps_what_its_inside_would_drop(airport, truth, where):
     {"value": -2**70}, {"value": True}, {"value": []}, {"value": {}}, {"value": {"upper": 0, "lower": 42}},
     {"type": None}, {"type": {"id": "NEWLY_INVENTED"}},
 ])
-def test_constants_of_any_kind_do_no_harm(airport, constant):
+def test_constants_of_any_type_are_accepted(airport, constant):
     def edit(filters):
         return rewrite(filters, lambda node: {**node, **constant} if "is_null" in node else node)
     assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire.num_rows in (CUSTOMERS, 1, 0)
@@ -259,13 +265,14 @@ def test_constants_of_any_kind_do_no_harm(airport, constant):
     lambda filters: [{"expression_class": "BOUND_CONJUNCTION", "type": "CONJUNCTION_AND", "children": [{}, *filters]}],
     lambda filters: rewrite(filters, lambda node: {**node, "newly_invented": {"of": [1, None]}}),
 ])
-def test_what_is_known_beside_what_is_not(airport, edit):
-    assert airport.take_flight(["customers"], where="customer_id = 42", edit=edit).wire["customer_id"].to_pylist() == [42]
+def test_a_known_filter_beside_an_unknown_one_narrows_the_scan(airport, edit):
+    scan = airport.take_flight(["customers"], where="customer_id = 42", edit=edit)
+    assert scan.wire["customer_id"].to_pylist() == [42]
 
 
 # Columns
 
-def test_a_projection_has_all_columns_in_order_and_its_own_filled(airport, truth):
+def test_a_projection_keeps_the_schema_and_fills_its_columns(airport, truth):
     for table in TABLES:
         names = [name for name, _ in SCHEMAS[table]]
         for chosen in ([names[-1]], names[:2], names[::-1]):
@@ -275,21 +282,22 @@ def test_a_projection_has_all_columns_in_order_and_its_own_filled(airport, truth
             assert scan.rows.equals(run(truth[table], select, None))
 
 
-def test_a_filter_on_a_column_that_is_not_selected(airport, truth):
+def test_a_filter_may_use_a_column_that_is_not_selected(airport, truth):
     for where in ("region = 'EU'", "customer_id < 10 AND region = 'EU'", "signup_date >= '2024-06-01'"):
         scan = airport.take_flight(["customers"], select="plan", where=where)
         assert scan.rows.equals(run(truth["customers"], "plan", where))
 
 
-@pytest.mark.parametrize("column_ids", [[0], [ROW_ID], [EMPTY], [4], [99], [2**32], [1, ROW_ID], [ROW_ID, 99], [3, 3], []])
-def test_counting_rows_whatever_the_ids(airport, truth, column_ids):
+@pytest.mark.parametrize("column_ids", [[0], [ROW_ID], [EMPTY], [4], [99], [2**32], [1, ROW_ID], [ROW_ID, 99], [3, 3],
+                                        []])
+def test_rows_are_counted_with_any_column_ids(airport, truth, column_ids):
     for table in TABLES:
         scan = airport.take_flight([table], select="count(*)", column_ids=column_ids)
         assert scan.rows.column(0).to_pylist() == [truth[table].num_rows]
 
 
 def test_filters_name_columns_by_binding_not_by_column_id(airport, truth):
-    """The names are those of the moment the filter was handed over, the ids those that were left at the end."""
+    """DuckDB lists the names when it hands over the filter, and the column ids at the end, when both may differ."""
     select, where = "customer_id, date, sessions", "customer_id = 42 AND date < '2024-06-01'"
     scan = airport.take_flight(["usage_daily"], select, where, column_ids=[4, 2, 1, 0, 3])
     expected = run(truth["usage_daily"], select, where)
@@ -300,12 +308,12 @@ def test_filters_name_columns_by_binding_not_by_column_id(airport, truth):
 # Progress
 
 @pytest.mark.parametrize("table", TABLES)
-def test_progress_grows_to_one_at_most(airport, table):
+def test_progress_rises_and_stays_within_zero_and_one(airport, table):
     scan = airport.take_flight([table])
     assert len(scan.progress) == scan.endpoints >= 1
-    for told in scan.progress:
-        assert told == sorted(told)
-        assert all(0 <= value <= 1 for value in told)
+    for reported in scan.progress:
+        assert reported == sorted(reported)
+        assert all(0 <= value <= 1 for value in reported)
     if table.startswith("usage"):
         assert any(scan.progress)
 
@@ -313,7 +321,7 @@ def test_progress_grows_to_one_at_most(airport, table):
 # ATTACH
 
 @pytest.mark.parametrize("name", ["saas", "", "saasgen", "a b/c", "naïve ☃", "x" * 300])
-def test_a_catalogue_answers_to_any_name(airport, truth, name):
+def test_a_catalog_has_any_name_that_a_client_gives_it(airport, truth, name):
     catalog = airport.attach(name)
     assert list(catalog.default) == TABLES
     assert sum(len(tables) for tables in catalog.tables.values()) == len(TABLES)
@@ -332,33 +340,33 @@ def test_an_attached_table_has_the_rows_of_the_file(attached, truth, table):
 
 
 def test_attached_tables_join(attached, truth):
-    """What two scans of one query are asked for."""
-    pro = attached["customers"].scan(select="customer_id", where="plan = 'Pro' AND customer_id <= 500")
-    paid = attached["billing"].scan(select="customer_id, amount", where="payment_status = 'paid' AND customer_id <= 500")
+    """A join sends one scan for each table."""
+    pro = attached["customers"].scan("customer_id", "plan = 'Pro' AND customer_id <= 500")
+    paid = attached["billing"].scan("customer_id, amount", "payment_status = 'paid' AND customer_id <= 500")
     joined = pro.rows.join(paid.rows, "customer_id", join_type="inner")["amount"].to_pylist()
     expected = truth["customers"].join(truth["billing"], "customer_id", join_type="inner")
     expected = run(expected, "amount", "plan = 'Pro' AND payment_status = 'paid' AND customer_id <= 500")
     assert sorted(joined) == sorted(expected["amount"].to_pylist()) != []
 
 
-def test_the_catalogues_version_stands(airport):
+def test_the_catalog_version_never_changes(airport):
     first, second = airport.catalog_version("saas"), airport.catalog_version("other")
     assert first == second == airport.attach("saas").version_info
 
 
-def test_transactions_have_no_identifier_or_one_that_scans_can_name(airport, attached):
+def test_a_transaction_identifier_can_be_sent_as_a_header(airport, attached):
     identifier = airport.create_transaction("saas")
     assert identifier is None or identifier.isascii()
     assert attached["customers"].scan(where="customer_id = 1").wire.num_rows == 1
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_flight_info_is_that_of_get_flight_info(airport, attached, table):
-    told = attached[table].flight_info()
-    asked = airport.client.get_flight_info(attached[table].descriptor)
-    assert told.schema.equals(asked.schema)
-    assert told.schema.equals(attached[table].schema)
-    assert told.total_records in (-1, asked.total_records)
+def test_flight_info_matches_get_flight_info(airport, attached, table):
+    of_action = attached[table].flight_info()
+    of_call = airport.client.get_flight_info(attached[table].descriptor)
+    assert of_action.schema.equals(of_call.schema)
+    assert of_action.schema.equals(attached[table].schema)
+    assert of_action.total_records in (-1, of_call.total_records)
 
 
 @pytest.mark.parametrize("table, column", COLUMNS)
@@ -371,6 +379,6 @@ def test_statistics_hold_for_every_row(attached, truth, table, column):
     assert 1 <= statistics.distinct_count < 2**63
     if isinstance(low, str):
         longest = max(len(value.encode()) for value in truth[table][column].unique().to_pylist())
-        # Versions that know no max_string_length take the longer of the two bounds for it, and pack strings by it.
+        # Versions without max_string_length use the longer of the two bounds instead, and pack strings by it.
         assert max(len(statistics.min.encode()), len(statistics.max.encode())) >= longest
         assert getattr(statistics, "max_string_length", longest) >= longest

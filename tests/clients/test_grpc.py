@@ -1,4 +1,4 @@
-"""gRPC beside Flight: health and reflection, by the clients that gRPC itself has for them."""
+"""The gRPC services beside Flight: health and reflection, called by gRPC's own clients."""
 import signal
 
 import grpc
@@ -40,8 +40,8 @@ def test_health_turns_when_the_server_is_told_to_stop():
     assert server.process.wait(timeout=60) == 0
 
 
-def test_reflection_is_enough_to_call_by(channel):
-    """A client that knows nothing but gRPC asks what there is, and calls it: as grpcurl does."""
+def test_reflection_describes_every_service_and_message(channel):
+    """A client without generated code learns the services by reflection, and calls them, as grpcurl does."""
     database = ProtoReflectionDescriptorDatabase(channel)
     services = set(database.get_services())
     assert {FLIGHT, "grpc.health.v1.Health"} <= services
@@ -53,7 +53,7 @@ def test_reflection_is_enough_to_call_by(channel):
     call = channel.unary_unary(f"/{FLIGHT}/GetFlightInfo", request.SerializeToString, answer.FromString)
     info = call(request(type="PATH", path=["customers"]), timeout=30)
     assert info.total_records == CUSTOMERS and info.ordered
-    # The tickets' own messages are known, too.
+    # Reflection also describes the messages in tickets.
     scan = message_factory.GetMessageClass(pool.FindMessageTypeByName("saasgen.v1.ScanRequest"))
     ticket = scan.FromString(info.endpoint[0].ticket.ticket)
     assert (ticket.table, ticket.last_id, ticket.customers) == ("customers", CUSTOMERS, CUSTOMERS)

@@ -1,4 +1,4 @@
-"""pyarrow against the Flight server: what a notebook does."""
+"""pyarrow reads from the Flight server, as a notebook does."""
 import datetime
 
 import pyarrow as pa
@@ -12,7 +12,8 @@ from conftest import CUSTOMERS
 TABLES = ["customers", "usage_daily", "billing", "support", "retention_curves", "usage_truth"]
 
 SCHEMAS = {
-    "customers": [("customer_id", pa.int64()), ("signup_date", pa.date32()), ("plan", pa.string()), ("region", pa.string())],
+    "customers": [("customer_id", pa.int64()), ("signup_date", pa.date32()), ("plan", pa.string()),
+                  ("region", pa.string())],
     "usage_daily": [("customer_id", pa.int64()), ("date", pa.date32()), ("sessions", pa.int32()),
                     ("usage_minutes", pa.int32()), ("feature_events", pa.int32())],
     "billing": [("invoice_id", pa.int64()), ("customer_id", pa.int64()), ("bill_date", pa.date32()),
@@ -36,7 +37,7 @@ def read(client, ticket):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_tickets_rows_are_those_of_the_file(client, raw, table):
+def test_a_ticket_gives_the_rows_of_the_file(client, raw, table):
     rows = read(client, table.encode())
     rows.validate(full=True)
     assert rows.schema == pa.schema([pa.field(name, kind, nullable=False) for name, kind in SCHEMAS[table]])
@@ -54,14 +55,14 @@ def test_one_early_batch_comes_with_more_bytes_than_its_columns(client):
     assert [size // (1 << 20) for size in spare] == [0, 0, 0, 1, 0]
 
 
-def test_customers_by_its_plain_ticket(client):
+def test_a_table_name_is_a_ticket(client):
     rows = client.do_get(flight.Ticket(b"customers")).read_all()
     assert rows.num_rows == CUSTOMERS
     assert rows["customer_id"].to_pylist() == list(range(1, CUSTOMERS + 1))
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_get_flight_info_by_path_and_by_command(client, table):
+def test_get_flight_info_takes_a_path_or_a_command(client, table):
     for descriptor in (flight.FlightDescriptor.for_path(table), flight.FlightDescriptor.for_command(table)):
         info = client.get_flight_info(descriptor)
         assert info.descriptor == descriptor
@@ -72,14 +73,14 @@ def test_get_flight_info_by_path_and_by_command(client, table):
         assert info.total_records in (-1, sum(part.num_rows for part in parts))
 
 
-def test_partitions_are_the_whole(client):
+def test_partitions_together_are_the_whole_table(client):
     info = client.get_flight_info(flight.FlightDescriptor.for_command("usage_daily?partitions=7"))
     parts = [client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
     assert len(parts) == 7
     assert pa.concat_tables(parts).equals(read(client, b"usage_daily"))
 
 
-def test_list_flights(client):
+def test_list_flights_lists_the_tables(client):
     flights = {info.descriptor.path[0].decode(): info for info in client.list_flights()}
     assert list(flights) == TABLES
     assert flights["customers"].total_records == CUSTOMERS
@@ -87,17 +88,19 @@ def test_list_flights(client):
     assert [info.descriptor.path[0] for info in client.list_flights(b"billing")] == [b"billing"]
 
 
-def test_columns_dates_and_customers(client):
-    rows = read(client, b"usage_daily?columns=date,sessions,customer_id&from=2024-01-01&to=2024-01-31&first_id=10&last_id=999")
+def test_a_ticket_selects_columns_dates_and_customers(client):
+    rows = read(client, b"usage_daily?columns=date,sessions,customer_id"
+                        b"&from=2024-01-01&to=2024-01-31&first_id=10&last_id=999")
     whole = read(client, b"usage_daily")
-    january = pc.and_(pc.greater_equal(whole["date"], datetime.date(2024, 1, 1)), pc.less_equal(whole["date"], datetime.date(2024, 1, 31)))
+    january = pc.and_(pc.greater_equal(whole["date"], datetime.date(2024, 1, 1)),
+                      pc.less_equal(whole["date"], datetime.date(2024, 1, 31)))
     own = pc.and_(pc.greater_equal(whole["customer_id"], 10), pc.less_equal(whole["customer_id"], 999))
     assert rows.num_rows > 1_000
     assert rows.equals(whole.filter(pc.and_(january, own)).select(["date", "sessions", "customer_id"]))
 
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
-def test_compression_and_dictionaries(client, compression):
+def test_compression_and_dictionaries_keep_the_values(client, compression):
     rows = read(client, f"billing?compression={compression}&strings=dictionary".encode())
     assert rows.schema.field("payment_status").type == pa.dictionary(pa.int8(), pa.string())
     plain = rows.set_column(4, rows.schema.field(4).with_type(pa.string()), rows["payment_status"].cast(pa.string()))
@@ -110,19 +113,19 @@ def test_an_empty_range_has_a_schema_and_no_batch(client):
     assert list(reader) == []
 
 
-def test_a_data_set_larger_than_any_disk_starts_at_once(client):
+def test_the_last_of_a_trillion_customers_can_be_read(client):
     reader = client.do_get(flight.Ticket(b"usage_daily?customers=1000000000000&first_id=999999990001"))
     assert reader.read_chunk().data["customer_id"][0].as_py() > 999_999_990_000
     reader.cancel()
 
 
-def test_describe(client):
+def test_describe_is_an_action_with_the_fingerprint(client):
     (result,) = client.do_action("Describe")
     assert b'"fingerprint"' in result.body.to_pybytes()
     assert [action.type for action in client.list_actions()][:2] == ["Describe", "CancelFlightInfo"]
 
 
-def test_credentials_are_accepted_though_none_are_asked_for(client, server):
+def test_credentials_are_accepted_by_a_server_that_asks_for_none(client, server):
     token = client.authenticate_basic_token("anybody", "anything")
     assert token[0] == b"authorization" and token[1].startswith(b"Bearer ")
     options = flight.FlightCallOptions(headers=[token])
@@ -143,7 +146,7 @@ def test_credentials_are_accepted_though_none_are_asked_for(client, server):
 def test_a_cancelled_flight_info_can_be_read_again(client):
     info = client.get_flight_info(flight.FlightDescriptor.for_command("billing"))
     serialized = info.serialize()
-    # CancelFlightInfoRequest {info = 1}, by hand.
+    # Encodes CancelFlightInfoRequest {info = 1} by hand.
     length = bytes([len(serialized) & 0x7F | 0x80, len(serialized) >> 7])
     (result,) = client.do_action(flight.Action("CancelFlightInfo", b"\x0a" + length + serialized))
     assert result.body.to_pybytes() == b"\x08\x01", "CANCEL_STATUS_CANCELLED"
@@ -156,6 +159,6 @@ def test_a_cancelled_flight_info_can_be_read_again(client):
     (b"customers?colour=red", pa.ArrowInvalid, "unknown key `colour`"),
     (b"\xff", pa.ArrowInvalid, "neither UTF-8"),
 ])
-def test_errors_say_what_is_allowed(client, ticket, error, message):
+def test_errors_name_the_allowed_values(client, ticket, error, message):
     with pytest.raises(error, match=message):
         read(client, ticket)

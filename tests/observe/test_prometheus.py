@@ -1,4 +1,4 @@
-"""A server with metrics, scraped by a real Prometheus that is queried for what a client read."""
+"""A real Prometheus scrapes the metrics of a server, and answers queries about what a client has read."""
 import json
 import os
 import re
@@ -20,8 +20,8 @@ scrape_configs:
 """
 
 
-def waited_for(stream, pattern):
-    """The first match of a pattern in the lines of a process's stream."""
+def wait_for(stream, pattern):
+    """Reads the output of a process up to the first line that matches `pattern`, and returns the match."""
     seen = []
     for line in stream:
         seen.append(line)
@@ -34,7 +34,7 @@ def waited_for(stream, pattern):
 def server():
     command = [SAASGEN, "serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--customers", "20000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    metrics = waited_for(process.stderr, r"metrics at http://(\S+)/metrics")[1]
+    metrics = wait_for(process.stderr, r"metrics at http://(\S+)/metrics")[1]
     yield process.stdout.readline().strip(), metrics
     process.terminate()
     assert process.wait(timeout=60) == 0
@@ -42,7 +42,7 @@ def server():
 
 @pytest.fixture
 def query(server, tmp_path):
-    """Asks a Prometheus that scrapes the server, as people do, and gives the values by their labels."""
+    """Runs a Prometheus that scrapes the server. Yields a function that runs a query and returns values by labels."""
     config = tmp_path / "prometheus.yml"
     config.write_text(CONFIG.format(target=server[1]))
     log = (tmp_path / "log").open("w+")
@@ -51,7 +51,7 @@ def query(server, tmp_path):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
 
     def address():
-        """Port 0 is not told in its log: it is looked up among the sockets that the process listens on."""
+        """Prometheus does not log the port that it got for port 0. This finds it among the process's sockets."""
         inodes = set()
         for fd in os.scandir(f"/proc/{process.pid}/fd"):
             inodes.add(os.readlink(fd.path).removeprefix("socket:[").removesuffix("]"))
@@ -65,7 +65,8 @@ def query(server, tmp_path):
         url = f"http://{listening}/api/v1/query?{urllib.parse.urlencode({'query': text})}"
         answer = json.load(urllib.request.urlopen(url, timeout=30))
         assert answer["status"] == "success", answer
-        return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in answer["data"]["result"]}
+        results = answer["data"]["result"]
+        return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in results}
 
     try:
         listening = until(address)
@@ -74,20 +75,20 @@ def query(server, tmp_path):
         process.terminate()
         process.wait(timeout=60)
         log.seek(0)
-        print(log.read())  # Shown where the test fails.
+        print(log.read())  # pytest shows it if the test fails.
         log.close()
 
 
 def until(ask):
-    """What another process brings about can only be looked for."""
+    """Calls `ask` until its answer is true, and returns the answer."""
     deadline = time.monotonic() + 60
     while not (answer := ask()):
-        assert time.monotonic() < deadline, "it did not come about within a minute"
+        assert time.monotonic() < deadline, "not within a minute"
         time.sleep(0.1)
     return answer
 
 
-def test_prometheus_has_what_was_read(server, query):
+def test_prometheus_has_the_counts_of_rows_streams_and_refusals(server, query):
     uri, _ = server
     read = {}
     with flight.connect(uri) as client:
@@ -99,7 +100,7 @@ def test_prometheus_has_what_was_read(server, query):
                 client.do_get(flight.Ticket("customers?sed=1")).read_all()
 
     total = sum(read.values())
-    # Refused last: a scrape that has these has all before them.
+    # The refusals came last, so a scrape that has them also has all that came before.
     until(lambda: query("sum by (cause) (saasgen_refusals_total) > 0") == {(("cause", "misuse"),): 3})
     assert query("sum(saasgen_rows_total)") == {(): total}
     by_table = query("sum by (table) (saasgen_rows_total) > 0")

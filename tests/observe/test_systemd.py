@@ -1,4 +1,4 @@
-"""The unit file, by systemd's own judgement."""
+"""systemd's own tools check the unit file."""
 import os
 import subprocess
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 UNIT = Path(__file__).parents[2] / "systemd/saasgen.service"
 INSTALLED = "/usr/local/bin/saasgen"
 
-# Of 10.0; 1.2 when written: it is on the network and sees the host's file tree, read-only.
-MOST_EXPOSED = 1.5
+# The highest exposure allowed, of 10.0. The unit has 1.2: it uses the network, and reads the host's files.
+MAX_EXPOSURE = 1.5
 
 
 @pytest.fixture
 def unit(tmp_path):
-    """The unit with the program under test for the one installed, which verify looks for."""
+    """The unit with the path of the program under test. `systemd-analyze verify` checks that the program exists."""
     text = UNIT.read_text()
     assert f"ExecStart={INSTALLED} serve " in text
     copy = tmp_path / UNIT.name
@@ -27,16 +27,16 @@ def analyze(*args):
     return ran.returncode, ran.stdout
 
 
-def test_unit_verifies(unit):
-    code, said = analyze("verify", "--man=no", "--recursive-errors=no", unit)
-    assert (code, said) == (0, "")
+def test_systemd_accepts_the_unit(unit):
+    code, output = analyze("verify", "--man=no", "--recursive-errors=no", unit)
+    assert (code, output) == (0, "")
 
 
-def test_unit_is_confined(unit):
-    code, said = analyze("security", "--offline=yes", f"--threshold={MOST_EXPOSED * 10:.0f}", "--no-pager", unit)
-    assert code == 0, said
+def test_the_unit_is_sandboxed(unit):
+    code, output = analyze("security", "--offline=yes", f"--threshold={MAX_EXPOSURE * 10:.0f}", "--no-pager", unit)
+    assert code == 0, output
 
 
-def test_verify_sees_what_is_wrong(unit):
+def test_systemd_finds_a_misspelt_key(unit):
     unit.write_text(unit.read_text().replace("ProtectSystem=", "ProtectSytem="))
     assert "ProtectSytem" in analyze("verify", "--man=no", "--recursive-errors=no", unit)[1]
