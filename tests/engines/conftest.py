@@ -1,4 +1,4 @@
-"""Two servers of the same data set behind counting proxies, and a Spark cluster; all on loopback, all stopped at the end."""
+"""Two servers of the same data set behind counting proxies, and a Spark cluster, all on loopback."""
 import contextlib
 import os
 import queue
@@ -24,8 +24,9 @@ sys.path.insert(0, str(EXAMPLES))
 # Spark's driver, master, workers and executors listen on loopback only.
 os.environ.update(SPARK_LOCAL_IP="127.0.0.1", SPARK_LOCAL_HOSTNAME="localhost", PYSPARK_PYTHON=sys.executable,
                   PYSPARK_DRIVER_PYTHON=sys.executable)
-os.environ.pop("SPARK_HOME", None)  # Spark is the one that PyPI brings.
-# By itself Ray would write a token into the home folder, and report its use. It reads these when it is imported.
+# Without SPARK_HOME, pyspark uses the Spark in its own package.
+os.environ.pop("SPARK_HOME", None)
+# By default Ray writes a token to the home folder, and reports usage. It reads these variables when it is imported.
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32), RAY_USAGE_STATS_ENABLED="0")
 
 
@@ -45,9 +46,9 @@ class Server:
 
 
 class Proxy:
-    """Forwards connections to a server and counts what the server sends.
+    """Forwards connections to a server, and counts the bytes that the server sends.
 
-    Its address exists before the server does, which lets a server advertise it without guessing a free port.
+    Its address is known before the server starts, so the server can advertise it. Past `limit` bytes, it stops.
     """
 
     def __init__(self):
@@ -85,7 +86,7 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def stop(self):
-        """As if the server's machine were gone: its connections break and no more are taken."""
+        """Breaks all connections and accepts no more, as if the server's machine were gone."""
         for end in (self.listener, *self.open):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -93,7 +94,7 @@ class Proxy:
 
 
 class Logged:
-    """A process in a group of its own; its log is read all the time, so that it never waits for a reader."""
+    """A process in its own process group. A thread reads its output, so it never blocks on a full pipe."""
 
     def __init__(self, command, env):
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -107,7 +108,7 @@ class Logged:
         self.lines.put(None)
 
     def wait_for(self, pattern):
-        """The first match of a pattern in what the process has still to say."""
+        """Reads the output up to the next line that matches `pattern`, and returns the match."""
         seen = []
         while (line := self.lines.get(timeout=120)) is not None:
             seen.append(line)
@@ -131,7 +132,7 @@ def two_replicas(*args, advertised=False):
             stack.callback(proxy.stop)
         if advertised:
             args = (*args, "--advertise", ",".join(proxy.uri for proxy in proxies))
-        # The second has no memory to spare, and sends the same rows in smaller batches.
+        # The second has no memory for blocks, so it sends the same rows in smaller batches.
         for proxy, more in zip(proxies, ((), ("--max-blocks", "0"))):
             server = Server(*args, *more)
             stack.callback(server.kill)
@@ -149,7 +150,7 @@ def server():
 
 @pytest.fixture(scope="session")
 def truth(server):
-    """A table's rows by its plain ticket: what every engine has to arrive at."""
+    """Reads a ticket with pyarrow. Every engine must give the same rows."""
     def read(ticket):
         with flight.connect(server.uri) as client:
             return client.do_get(flight.Ticket(ticket)).read_all()
@@ -177,12 +178,14 @@ def cluster(tmp_path_factory):
     env = {**os.environ, "SPARK_LOCAL_DIRS": str(folder / "local")}
     name = "org.apache.spark.deploy"
     with contextlib.ExitStack() as stack:
-        master = Logged([spark_class, f"{name}.master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0"], env)
+        master = Logged([spark_class, f"{name}.master.Master", "--host", "127.0.0.1", "--port", "0",
+                         "--webui-port", "0"], env)
         stack.callback(master.stop)
         address = master.wait_for(r"Starting Spark master at (spark://\S+)")[1]
         for number in "01":
-            worker = Logged([spark_class, f"{name}.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "1g",
-                             "--webui-port", "0", "--work-dir", folder / f"worker{number}", address], env)
+            worker = Logged([spark_class, f"{name}.worker.Worker", "--host", "127.0.0.1", "--cores", "1",
+                             "--memory", "1g", "--webui-port", "0", "--work-dir", folder / f"worker{number}",
+                             address], env)
             stack.callback(worker.stop)
         for _ in range(2):
             master.wait_for("Registering worker")
@@ -198,8 +201,9 @@ def spark(cluster, tmp_path_factory):
         "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
         "spark.executor.cores": "1", "spark.executor.memory": "800m", "spark.sql.shuffle.partitions": "4",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
-        # No task starts before both executors are there.
-        "spark.scheduler.minRegisteredResourcesRatio": "1.0", "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
+        # No task starts before both executors have registered.
+        "spark.scheduler.minRegisteredResourcesRatio": "1.0",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
     }
     spark = SparkSession.builder.master(cluster).appName("saasgen").config(map=settings).getOrCreate()
     gateway = spark.sparkContext._gateway
@@ -209,5 +213,5 @@ def spark(cluster, tmp_path_factory):
     finally:
         spark.stop()
         gateway.shutdown()
-        gateway.proc.stdin.close()  # At which the driver's JVM ends.
+        gateway.proc.stdin.close()  # This ends the driver's JVM.
         gateway.proc.wait(timeout=60)

@@ -1,4 +1,4 @@
-"""Dask: the partitions of the server are those of the DataFrame."""
+"""Dask reads each partition of a table as a partition of a DataFrame."""
 import subprocess
 import sys
 
@@ -12,7 +12,7 @@ from dask_dataframe import read_table
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_rows_and_their_types(server, truth, command):
+def test_a_dataframe_has_the_rows_and_types_of_the_table(server, truth, command):
     frame = read_table(server.uri, command)
     rows = frame.compute(scheduler="threads").reset_index(drop=True)
     expected = truth(command.partition("?")[0]).to_pandas(types_mapper=pd.ArrowDtype)
@@ -20,7 +20,7 @@ def test_the_rows_and_their_types(server, truth, command):
     pd.testing.assert_frame_equal(rows, expected)
 
 
-def test_a_task_for_each_partition_in_processes_of_their_own(server, truth):
+def test_processes_read_a_partition_in_each_task(server, truth):
     frame = read_table(server.uri, "usage_daily?partitions=8&columns=customer_id,sessions")
     assert frame.npartitions == 8
     parts = dask.compute(*frame.to_delayed(), scheduler="processes", num_workers=2)
@@ -37,7 +37,7 @@ def test_advertised_replicas_share_the_work(advertised_replicas):
     assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
 
 
-def test_a_replica_that_is_gone_is_passed_over(advertised_replicas, truth):
+def test_an_unreachable_replica_is_skipped(advertised_replicas, truth):
     one, other = advertised_replicas
     frame = read_table(one.uri, "usage_daily?partitions=8")
     other.stop()
@@ -48,7 +48,7 @@ def test_a_replica_that_is_gone_is_passed_over(advertised_replicas, truth):
         frame.compute(scheduler="threads")
 
 
-def test_the_script(server):
+def test_the_example_prints_every_plan(server):
     command = [sys.executable, EXAMPLES / "dask_dataframe.py", server.uri]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr

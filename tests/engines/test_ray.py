@@ -1,4 +1,4 @@
-"""Ray Data: a read task for each ticket, run by Ray's workers."""
+"""Ray Data reads each ticket in a task of Ray's workers."""
 import socket
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ ray = ray_dataset.ray
 
 @pytest.fixture(scope="module", autouse=True)
 def local_ray():
-    # Ray takes 127.0.0.1 for a wish to be reached, and listens on the machine's own address: it may have none to find.
+    # Ray replaces 127.0.0.1 by another address of the machine, if it has one, and listens there.
     others = [name for _, name in socket.if_nameindex() if name != "lo"]
     assert not others, f"Ray would listen on {others}; .ci/engines runs this where there is only loopback"
     ray.cloudpickle.register_pickle_by_value(ray_dataset)  # The workers can't import it.
@@ -32,11 +32,11 @@ def rows(dataset):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_rows_and_their_types(server, truth, command):
+def test_a_dataset_has_the_rows_and_types_of_the_table(server, truth, command):
     assert rows(read(server.uri, command)).equals(truth(command.partition("?")[0]))
 
 
-def test_a_task_for_each_ticket(server, truth):
+def test_each_ticket_is_one_read_task(server, truth):
     tasks = ray_dataset.FlightDatasource(server.uri, "usage_daily?partitions=8").get_read_tasks(parallelism=200)
     assert len(tasks) == 8
     parts = [pa.concat_tables(task()) for task in tasks]
@@ -50,14 +50,14 @@ def test_advertised_replicas_share_the_work(advertised_replicas):
     assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
 
 
-def test_a_replica_that_is_gone_is_passed_over(advertised_replicas, truth):
+def test_an_unreachable_replica_is_skipped(advertised_replicas, truth):
     one, other = advertised_replicas
     dataset = read(one.uri, "usage_daily?partitions=8")
     other.stop()
     assert rows(dataset).equals(truth("usage_daily"))
 
 
-def test_a_replica_that_dies_amid_a_ticket_is_replaced(advertised_replicas, truth):
+def test_another_replica_replaces_one_that_dies_in_mid_stream(advertised_replicas, truth):
     one, other = advertised_replicas
     ((uris, ticket),) = ray_dataset.FlightDatasource(one.uri, "usage_daily?partitions=1").parts
     first = one if uris[0] == one.uri else other
@@ -66,7 +66,7 @@ def test_a_replica_that_dies_amid_a_ticket_is_replaced(advertised_replicas, trut
     assert first.sent >= first.limit
 
 
-def test_the_script(server, truth, capsys):
+def test_the_example_prints_the_minutes_of_the_first_day(server, truth, capsys):
     ray_dataset.main(server.uri)
     first = truth("usage_daily?columns=usage_minutes&to=2023-07-01")["usage_minutes"]
     assert f"'sum(usage_minutes)': {sum(first.to_pylist())}" in capsys.readouterr().out

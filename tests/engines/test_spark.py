@@ -1,4 +1,4 @@
-"""PySpark: a standalone cluster of two workers reads a data set from two replicas."""
+"""PySpark reads from two replicas, on a standalone cluster of two workers."""
 import datetime
 import subprocess
 import sys
@@ -16,8 +16,7 @@ from pyspark.sql.types import _parse_datatype_string
 import spark_source
 from conftest import CUSTOMERS, EXAMPLES, Server
 
-KEYS = {"usage_daily": ["customer_id", "date"], "billing": ["invoice_id"], "support": ["ticket_id"], "customers": ["customer_id"],
-        "usage_truth": ["customer_id", "date"], "retention_curves": ["plan", "day"]}
+TABLES = ["usage_daily", "billing", "support", "customers", "usage_truth", "retention_curves"]
 JANUARY = datetime.date(2024, 1, 1), datetime.date(2024, 1, 31)
 
 
@@ -30,22 +29,22 @@ def both(replicas):
 
 
 def same_rows(rows, expected):
-    """Whether the tables hold the same rows, in whatever order: Spark's tasks end in any."""
+    """Whether the tables hold the same rows in any order. Spark's tasks end in no fixed order."""
     by_all = [(name, "ascending") for name in expected.column_names]
     return rows.cast(expected.schema).sort_by(by_all).equals(expected.sort_by(by_all))
 
 
-@pytest.mark.parametrize("table", KEYS)
-def test_the_rows_and_their_types(spark, server, truth, table):
+@pytest.mark.parametrize("table", TABLES)
+def test_a_dataframe_has_the_rows_and_types_of_the_table(spark, server, truth, table):
     frame = load(spark, server.uri, table)
     assert not any(field.nullable for field in frame.schema)
     assert same_rows(frame.toArrow(), truth(table))
 
 
 def work(spark, frame):
-    """Of each task: its worker, its partition, its rows."""
+    """Returns the worker, the partition and the number of rows of each task."""
     def report(batches):
-        # Defined in here, so that it is pickled with its code: the workers can't import this file.
+        # An inner function is pickled with its code. The workers can't import this file.
         import os
 
         import pyarrow as pa
@@ -56,7 +55,7 @@ def work(spark, frame):
     return frame.mapInArrow(report, "worker string, part long, rows long").toPandas()
 
 
-def test_both_workers_read_eight_parts_from_two_given_replicas(spark, replicas, truth):
+def test_both_workers_read_from_both_given_replicas(spark, replicas, truth):
     tasks = work(spark, load(spark, both(replicas), "usage_daily", partitions=8))
     assert sorted(tasks["part"]) == list(range(8))
     assert tasks["rows"].min() > 0 and tasks["rows"].sum() == truth("usage_daily").num_rows
@@ -65,14 +64,14 @@ def test_both_workers_read_eight_parts_from_two_given_replicas(spark, replicas, 
     assert min(one, other) > 0.4 * (one + other)
 
 
-def test_replicas_that_the_server_advertises_share_the_work(spark, advertised_replicas, truth):
+def test_advertised_replicas_share_the_work(spark, advertised_replicas, truth):
     one, other = advertised_replicas
     frame = load(spark, one.uri, "usage_daily", partitions=8)
     assert same_rows(frame.toArrow(), truth("usage_daily"))
     assert min(one.sent, other.sent) > 0.4 * (one.sent + other.sent)
 
 
-def test_retention_by_plan_is_that_of_a_plain_read(spark, replicas, truth):
+def test_retention_in_spark_is_the_same_as_in_pandas(spark, replicas, truth):
     rows = spark_source.retention(spark, both(replicas), ages=(1, 30, 180), partitions=8).toPandas()
     customers, usage = truth("customers").to_pandas(), truth("usage_daily").to_pandas()
     usage = usage.merge(customers, on="customer_id")
@@ -87,7 +86,7 @@ def test_retention_by_plan_is_that_of_a_plain_read(spark, replicas, truth):
 
 
 @pytest.mark.parametrize("table", ["usage_daily", "billing"])
-def test_parquet_holds_the_same_rows(spark, replicas, truth, tmp_path, table):
+def test_spark_writes_the_same_rows_to_parquet(spark, replicas, truth, tmp_path, table):
     folder = tmp_path / table
     load(spark, both(replicas), table, partitions=8).write.parquet(str(folder))
     assert len(list(folder.glob("*.parquet"))) == 8
@@ -116,15 +115,16 @@ FILTERS = {
     "date < date '1999-01-01'": pc.scalar(False),
     "customer_id = null": pc.scalar(False),
     "(customer_id = 3 or sessions > 95) and date >= date '2024-12-01'":
-        ((pc.field("customer_id") == 3) | (pc.field("sessions") > 95)) & (pc.field("date") >= datetime.date(2024, 12, 1)),
+        ((pc.field("customer_id") == 3) | (pc.field("sessions") > 95))
+        & (pc.field("date") >= datetime.date(2024, 12, 1)),
 }
 
 
 @pytest.mark.parametrize("condition", FILTERS)
-def test_filters_give_the_rows_that_filtering_everything_gives(spark, replicas, truth, condition):
+def test_filters_keep_the_right_rows_and_narrow_the_scan(spark, replicas, truth, condition):
     rows = load(spark, both(replicas), "usage_daily", partitions=3).filter(condition).toArrow()
     assert same_rows(rows, truth("usage_daily").filter(FILTERS[condition]))
-    # The narrow ones aren't sent and then dropped: the whole table is 20 MB.
+    # The server sends only a part of the table, which has 20 MB.
     assert sum(proxy.sent for proxy in replicas) < 2_500_000
 
 
@@ -148,7 +148,7 @@ ID, DATE = ("customer_id",), ("date",)
     ([LessThan(DATE, datetime.date(1, 1, 1))], {"from": "2023-07-01", "to": "2023-06-30"} | EVERYONE, []),
     ([GreaterThan(DATE, datetime.date(9999, 12, 31))], {"from": "2023-07-01", "to": "2023-06-30"} | EVERYONE, []),
 ])
-def test_what_is_pushed_and_what_is_left_to_spark(spark, server, filters, narrowed, left):
+def test_pushed_filters_narrow_the_scan_and_the_others_stay_with_spark(spark, server, filters, narrowed, left):
     reader = reader_of(server.uri, table="usage_daily")
     remaining = list(reader.pushFilters(filters))
     assert reader.narrowed == narrowed
@@ -160,21 +160,21 @@ def reader_of(uri, **options):
     return source.reader(_parse_datatype_string(source.schema()))
 
 
-def test_a_data_set_that_nobody_could_read_whole(spark, server):
+def test_the_last_of_a_trillion_customers_can_be_read(spark, server):
     frame = load(spark, server.uri, "usage_daily", customers=10**12, seed=7, partitions=2, columns="customer_id,date")
     rows = frame.filter("customer_id > 999999999900").toArrow()
     assert rows.column_names == ["customer_id", "date"]
     assert pc.min(rows["customer_id"]).as_py() > 999_999_999_900
 
 
-def test_a_dead_replica_is_passed_over(spark, replicas, truth):
+def test_an_unreachable_replica_is_skipped(spark, replicas, truth):
     dead = Server()
     dead.kill()
     frame = load(spark, f"{dead.uri},{replicas[0].uri},{dead.uri}", "usage_daily", partitions=8)
     assert same_rows(frame.toArrow(), truth("usage_daily"))
 
 
-def test_a_replica_that_dies_amid_the_tables_is_passed_over(spark, replicas, truth):
+def test_the_other_replica_sends_the_rest_when_one_dies(spark, replicas, truth):
     one, other = replicas
     frame = load(spark, both(replicas), "usage_daily", partitions=8)
     one.limit = 4_000_000
@@ -182,7 +182,7 @@ def test_a_replica_that_dies_amid_the_tables_is_passed_over(spark, replicas, tru
     assert one.sent >= one.limit and other.sent > 10_000_000
 
 
-def test_a_stream_goes_on_where_another_replica_left_it(server, replicas, truth):
+def test_a_stream_resumes_at_the_other_replica(server, replicas, truth):
     one, other = replicas
     reader = reader_of(both(replicas), table="usage_daily", partitions="1")
     (part,) = reader.partitions()
@@ -192,7 +192,7 @@ def test_a_stream_goes_on_where_another_replica_left_it(server, replicas, truth)
     assert pa.Table.from_batches(batches).equals(truth("usage_daily"))
 
 
-def test_no_replica_is_an_error(server):
+def test_a_read_without_a_live_replica_fails(server):
     dead = Server()
     dead.kill()
     with pytest.raises(flight.FlightUnavailableError):
@@ -204,7 +204,8 @@ def test_no_replica_is_an_error(server):
         list(reader.read(part))
 
 
-def test_the_script(server):
-    ran = subprocess.run([sys.executable, EXAMPLES / "spark_source.py", server.uri], capture_output=True, text=True, timeout=300)
+def test_the_example_prints_the_retention_of_each_plan(server):
+    command = [sys.executable, EXAMPLES / "spark_source.py", server.uri]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     assert "retention" in ran.stdout and "Enterprise|180" in ran.stdout
