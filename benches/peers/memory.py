@@ -13,8 +13,8 @@ import pyarrow.flight as flight
 
 # The default of 100,000 customers has too few row groups to fill the pipeline: `pull` takes 89 MiB there, 105 MiB here.
 SIZES = (1_000_000, 10_000_000)
-# The footer of a Parquet file has an entry for each page, and stays in memory until the file ends. So writing takes half
-# a MiB more for each million customers: `generate` has 58 MiB at 5 million, 71 MiB at 30 million. The footer for ten
+# The footer of a Parquet file has an entry for each page, and stays in memory until the file ends. So writing takes
+# half a MiB more for each million customers: `generate` has 58 MiB at 5 million, 71 MiB at 30 million. The footer for ten
 # million adds about a tenth. A run of ten times the length also has a higher peak by chance. The highest ratio seen is
 # 1.29. A program that kept rows or pages has a ratio near ten.
 MAX_RATIO = 1.5

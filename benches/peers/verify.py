@@ -25,7 +25,7 @@ def seconds(*command):
 
 
 def ratio(saasgen, folder):
-    """Returns the median ratio, with every value of the default data set compared, and the median time of `generate`."""
+    """Returns the median ratio for the default data set, all values compared, and the median time of `generate`."""
     rounds = []
     for _ in range(ROUNDS):
         generate = seconds(saasgen, "generate", "--quiet", "--out", folder)

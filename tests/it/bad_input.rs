@@ -1,7 +1,7 @@
 //! Arbitrary bytes as tickets, commands, paths, criteria and bodies of actions.
 //!
-//! Whatever comes, the server answers with a status that protocol.md names, in less than 10 ms of the processor's time
-//! and 1 MiB, and goes on. It has a thread of its own, whose time and allocations are measured.
+//! The server refuses each with one of the [`ALLOWED`] codes, and goes on. A refusal costs less than 10 ms of processor
+//! time and 1 MiB of memory. The server has its own thread, whose time and allocations are measured.
 
 use crate::support::data_set;
 use arrow_flight::FlightDescriptor;
@@ -23,10 +23,11 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-const MOST_TIME: Duration = Duration::from_millis(10);
-const MOST_BYTES: u64 = 1 << 20;
+/// The processor time and the memory that one request may cost.
+const MAX_TIME: Duration = Duration::from_millis(10);
+const MAX_BYTES: u64 = 1 << 20;
 
-/// A FlightDescriptor whose path need not be text.
+/// A FlightDescriptor whose path may be any bytes.
 #[derive(Clone, PartialEq, Message)]
 struct RawDescriptor {
     #[prost(int32, tag = "1")]
@@ -37,20 +38,20 @@ struct RawDescriptor {
     path: Vec<Vec<u8>>,
 }
 
-/// An Action or a Ticket whose first field need not be text.
+/// An Action, a Ticket or a Criteria, whose first field may be any bytes.
 #[derive(Clone, PartialEq, Message)]
-struct RawAction {
+struct RawMessage {
     #[prost(bytes, tag = "1")]
     first: Vec<u8>,
     #[prost(bytes, tag = "2")]
     body: Vec<u8>,
 }
 
-/// What is sent to be refused.
+/// A call and its request.
 #[derive(Clone)]
 enum Input {
     Descriptor(&'static str, RawDescriptor),
-    Other(&'static str, RawAction),
+    Other(&'static str, RawMessage),
 }
 
 impl Input {
@@ -69,7 +70,7 @@ impl Input {
 }
 
 impl fmt::Debug for Input {
-    /// The begin of it: inputs have up to a million bytes.
+    /// Shows the first bytes. An input has up to a million.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes();
         write!(f, "{} with {} bytes, {:?}…", self.method(), bytes.len(), &bytes[..bytes.len().min(200)])
@@ -87,8 +88,8 @@ const ACTIONS: [&str; 8] = [
     "column_statistics",
 ];
 
-/// Requests that are right, to be damaged.
-fn right() -> Vec<Vec<u8>> {
+/// Valid requests, which the test corrupts.
+fn valid_requests() -> Vec<Vec<u8>> {
     let descriptor = FlightDescriptor::new_cmd("usage_daily?from=2024-01-01").encode_to_vec();
     let text = |bytes: &[u8]| [&[0xd9, bytes.len() as u8][..], bytes].concat();
     let key = |name: &str| [&[0xa0 | name.len() as u8][..], name.as_bytes()].concat();
@@ -102,49 +103,63 @@ fn right() -> Vec<Vec<u8>> {
     ];
     vec![
         b"customers".to_vec(),
-        b"usage_daily?customers=1000&seed=7&first_id=2&last_id=9&from=2024-01-01&columns=date,sessions&strings=dictionary".to_vec(),
+        b"usage_daily?customers=1000&seed=7&first_id=2&last_id=9&from=2024-01-01&columns=date,sessions\
+          &strings=dictionary"
+            .to_vec(),
         b"billing?partitions=7&compression=zstd".to_vec(),
         saasgen::scan::ScanRequest::from_text("support?first_id=3&columns=category").unwrap().encode_to_vec(),
         [vec![0x81], key("catalog_name"), key("saas")].concat(),
         [vec![0x82], key("descriptor"), text(&descriptor), key("parameters"), parameters.concat()].concat(),
-        [vec![0x83], key("flight_descriptor"), text(&descriptor), key("column_name"), key("date"), key("type"), key("DATE")].concat(),
+        [
+            vec![0x83],
+            key("flight_descriptor"),
+            text(&descriptor),
+            key("column_name"),
+            key("date"),
+            key("type"),
+            key("DATE"),
+        ]
+        .concat(),
     ]
 }
 
+/// Corrupted requests, random bytes, random text, and long inputs.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    let damaged = (
-        prop::sample::select(right()),
+    let corrupted = (
+        prop::sample::select(valid_requests()),
         vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         any::<prop::sample::Index>(),
         any::<bool>(),
     );
-    let damaged = damaged.prop_map(|(mut bytes, edits, cut, is_cut)| {
-        for (place, byte) in edits {
-            let place = place.index(bytes.len());
-            bytes[place] = byte;
+    let corrupted = corrupted.prop_map(|(mut bytes, edits, end, is_cut)| {
+        for (position, byte) in edits {
+            let position = position.index(bytes.len());
+            bytes[position] = byte;
         }
         if is_cut {
-            bytes.truncate(cut.index(bytes.len()));
+            bytes.truncate(end.index(bytes.len()));
         }
         bytes
     });
     prop_oneof![
-        4 => damaged,
+        4 => corrupted,
         2 => vec(any::<u8>(), 0..300),
         1 => "[a-z_]{0,12}\\?([a-z_]{1,10}=[^&]{0,12}&?){0,4}".prop_map(String::into_bytes),
-        // Beginning right.
-        1 => (prop::sample::select(right()), any::<u8>(), 0..1_200_000_usize)
-            .prop_map(|(begin, byte, length)| [begin, vec![byte; length]].concat()),
-        // Long, nested, and claiming more than there is.
+        // A valid request, with more bytes after it.
+        1 => (prop::sample::select(valid_requests()), any::<u8>(), 0..1_200_000_usize)
+            .prop_map(|(request, byte, length)| [request, vec![byte; length]].concat()),
+        // The same byte many times. Some are MessagePack arrays nested in each other.
         1 => (any::<u8>(), 0..1_200_000_usize).prop_map(|(byte, length)| vec![byte; length]),
-        1 => (prop::sample::select(vec![0xdd_u8, 0xdf, 0xdb, 0xc6]), vec(any::<u8>(), 4..40)).prop_map(|(byte, rest)| [vec![byte, 0xff], rest].concat()),
+        // A MessagePack array, map, string or binary whose length is at least 4,278,190,080.
+        1 => (prop::sample::select(vec![0xdd_u8, 0xdf, 0xdb, 0xc6]), vec(any::<u8>(), 4..40))
+            .prop_map(|(byte, rest)| [vec![byte, 0xff], rest].concat()),
     ]
 }
 
 fn input() -> impl Strategy<Value = Input> {
     let descriptor = |kind: i32, command: Vec<u8>, path: Vec<Vec<u8>>| RawDescriptor { kind, command, path };
     let method = || prop::sample::select(vec!["GetFlightInfo", "GetSchema", "PollFlightInfo"]);
-    let other = |first: Vec<u8>| RawAction { first, body: Vec::new() };
+    let other = |first: Vec<u8>| RawMessage { first, body: Vec::new() };
     prop_oneof![
         bytes().prop_map(move |ticket| Input::Other("DoGet", other(ticket))),
         bytes().prop_map(move |expression| Input::Other("ListFlights", other(expression))),
@@ -155,28 +170,29 @@ fn input() -> impl Strategy<Value = Input> {
         (method(), any::<i32>(), bytes())
             .prop_map(move |(method, kind, command)| Input::Descriptor(method, descriptor(kind, command, Vec::new()))),
         (prop::sample::select(&ACTIONS[..]), bytes())
-            .prop_map(|(action, body)| Input::Other("DoAction", RawAction { first: action.into(), body })),
+            .prop_map(|(action, body)| Input::Other("DoAction", RawMessage { first: action.into(), body })),
         bytes().prop_map(move |action| Input::Other("DoAction", other(action))),
     ]
 }
 
-/// What the server took for an answer.
+/// An answer, and the processor time and the memory that the server used for it.
 struct Cost {
     status: Status,
     time: Duration,
     bytes: u64,
 }
 
-/// A client, and a server on a thread that works only while it is measured.
-struct Measured {
+/// A client, and a server on a thread that runs only while it is measured.
+struct MeasuredServer {
     runtime: Runtime,
     channel: Channel,
-    /// Sends the server to work, until the receiver gets word.
+    /// Lets the server run until the sent receiver completes.
     work: mpsc::Sender<oneshot::Receiver<()>>,
+    /// The cost of each run.
     costs: mpsc::Receiver<(Duration, u64)>,
 }
 
-impl Measured {
+impl MeasuredServer {
     fn start() -> Self {
         let (address, addresses) = mpsc::channel();
         let (work, orders) = mpsc::channel::<oneshot::Receiver<()>>();
@@ -207,17 +223,18 @@ impl Measured {
         Self { runtime, channel, work, costs }
     }
 
+    /// Makes a call, and measures the server meanwhile.
     fn send(&self, input: &Input) -> Cost {
         let (done, until) = oneshot::channel();
         self.work.send(until).unwrap();
-        let status = self.runtime.block_on(self.ask(input));
+        let status = self.runtime.block_on(self.call(input));
         done.send(()).unwrap();
         let (time, bytes) = self.costs.recv().unwrap();
         Cost { status, time, bytes }
     }
 
-    /// The status of the answer's head, or of its first message.
-    async fn ask(&self, input: &Input) -> Status {
+    /// Returns the status of the answer's head, or of its first message.
+    async fn call(&self, input: &Input) -> Status {
         let mut client = Grpc::new(self.channel.clone());
         let path = format!("/arrow.flight.protocol.FlightService/{}", input.method());
         let path = PathAndQuery::try_from(path).unwrap();
@@ -238,48 +255,46 @@ impl Measured {
     }
 }
 
-/// Any answer, unread.
+/// Any answer. Its fields are ignored.
 #[derive(Clone, PartialEq, Message)]
 struct RawAnswer {}
 
+/// The codes of refusals.
 const ALLOWED: [Code; 5] =
     [Code::InvalidArgument, Code::NotFound, Code::FailedPrecondition, Code::ResourceExhausted, Code::Unimplemented];
 
 #[test]
-fn arbitrary_bytes_are_refused_cheaply_with_a_status_that_says_why() {
-    let server = Measured::start();
+fn arbitrary_bytes_are_refused_cheaply_with_a_clear_status() {
+    let server = MeasuredServer::start();
     let config = Config { cases: 20_000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let (refused, taken) = (Cell::new(0_u32), Cell::new(0_u32));
+    let (refused, accepted) = (Cell::new(0_u32), Cell::new(0_u32));
     runner
         .run(&input(), |input| {
-            // A page fault, or the first of its kind, costs once.
-            let costs = (0..3).map(|_| server.send(&input));
-            let cheap = |cost: &Cost| cost.time < MOST_TIME && cost.bytes < MOST_BYTES;
-            let mut last = None;
-            for cost in costs {
-                let is_cheap = cheap(&cost);
-                last = Some(cost);
-                if is_cheap {
-                    break;
+            // A page fault, or the first use of some code, adds to the cost of one call. It is repeated twice at most.
+            let is_cheap = |cost: &Cost| cost.time < MAX_TIME && cost.bytes < MAX_BYTES;
+            let mut cost = server.send(&input);
+            for _ in 0..2 {
+                if !is_cheap(&cost) {
+                    cost = server.send(&input);
                 }
             }
-            let Cost { status, time, bytes } = last.unwrap();
+            let Cost { status, time, bytes } = cost;
             if status.code() == Code::Ok {
-                taken.set(taken.get() + 1);
+                accepted.set(accepted.get() + 1);
                 return Ok(());
             }
             refused.set(refused.get() + 1);
-            prop_assert!(bytes < MOST_BYTES, "{bytes} bytes: {status}");
-            prop_assert!(time < MOST_TIME, "{time:?}: {status}");
+            prop_assert!(bytes < MAX_BYTES, "{bytes} bytes: {status}");
+            prop_assert!(time < MAX_TIME, "{time:?}: {status}");
             prop_assert!(ALLOWED.contains(&status.code()), "{status}");
             prop_assert!((15..1_100).contains(&status.message().len()), "{status}");
             prop_assert!(!status.message().contains("internal"), "{status}");
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    let (refused, taken) = (refused.get(), taken.get());
-    assert!(refused > 10_000 && taken > 500, "{refused} were refused, {taken} taken: the inputs are of one kind");
-    let still_there = server.send(&Input::Other("DoGet", RawAction { first: "customers".into(), body: Vec::new() }));
-    assert_eq!(still_there.status.code(), Code::Ok);
+    let (refused, accepted) = (refused.get(), accepted.get());
+    assert!(refused > 10_000 && accepted > 500, "{refused} inputs were refused, {accepted} accepted");
+    let valid = Input::Other("DoGet", RawMessage { first: "customers".into(), body: Vec::new() });
+    assert_eq!(server.send(&valid).status.code(), Code::Ok, "the server still answers");
 }

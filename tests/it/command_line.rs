@@ -1,7 +1,7 @@
 //! What the program says to people who ask, err or stop it.
 
+use crate::access::write_credentials;
 use crate::program::{Serve, run_in, saasgen, succeed_in};
-use crate::strangers::write_access;
 use std::fs;
 use std::net::TcpListener;
 use tempfile::tempdir;
@@ -174,7 +174,7 @@ fn generate_prints_json_when_asked() {
 #[test]
 fn help_ends_with_examples_that_work() {
     let folder = tempdir().unwrap();
-    write_access(folder.path());
+    write_credentials(folder.path());
     for command in ["generate", "serve", "pull", "describe"] {
         let help = succeed_in(folder.path(), &[command, "--help"]).stdout;
         let (_, examples) = help.split_once("Examples:\n").expect("help ends with examples");

@@ -1,4 +1,4 @@
-//! What a server gives before it refuses, or closes a connection.
+//! The limits of a server. Over a limit, it refuses a call or closes the connection.
 
 use crate::fixture::soon;
 use crate::support::data_set;
@@ -22,23 +22,23 @@ use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// A time that a limit allows: long enough for a machine with other work, short enough to wait for.
+/// The value of a timeout under test: long enough for a busy machine, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// What every client of HTTP/2 begins with.
+/// The first bytes of every HTTP/2 client.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// A frame of no settings.
+/// An empty frame of settings.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// A server of more rows than anybody reads.
-struct Limited {
+/// A server of 10^12 customers.
+struct LimitedServer {
     address: SocketAddr,
     activity: Arc<Activity>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<()>>,
 }
 
-impl Limited {
+impl LimitedServer {
     async fn start(limits: Limits, access: Access) -> Self {
         let server = Server::bind("127.0.0.1:0", data_set(42, 1_000_000_000_000)).await.unwrap();
         let server = server.with_limits(limits).with_access(Arc::new(access)).unwrap();
@@ -58,14 +58,13 @@ impl Limited {
         FlightServiceClient::new(self.channel().await)
     }
 
-    /// A connection that says `begin` and no more: `true` once the server has closed it.
-    async fn closes(&self, begin: &[u8]) -> bool {
+    /// Opens a connection, sends `first_bytes` and nothing else, and waits until the server closes it.
+    async fn wait_for_close(&self, first_bytes: &[u8]) {
         let mut connection = TcpStream::connect(self.address).await.unwrap();
-        connection.write_all(begin).await.unwrap();
+        connection.write_all(first_bytes).await.unwrap();
         let mut answer = Vec::new();
-        // An end or a reset: both are the server's doing.
+        // The server may end the connection or reset it.
         let _ = soon(connection.read_to_end(&mut answer)).await;
-        true
     }
 
     async fn stop(self) {
@@ -78,39 +77,40 @@ fn ticket(text: &str) -> Ticket {
     Ticket::new(text.as_bytes().to_vec())
 }
 
-fn is_refused_by(status: &Status, limit: &str) {
+fn assert_refused(status: &Status, message: &str) {
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
-    assert!(status.message().contains(limit), "{status}");
+    assert!(status.message().contains(message), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_the_limit_are_told_why() {
-    let server = Limited::start(Limits { connections: 1, ..Limits::default() }, Access::default()).await;
+async fn calls_on_connections_beyond_the_limit_are_refused() {
+    let server = LimitedServer::start(Limits { connections: 1, ..Limits::default() }, Access::default()).await;
     let mut first = server.client().await;
     first.do_get(ticket("customers?last_id=1")).await.unwrap();
     let mut second = server.client().await;
     let refused = second.do_get(ticket("customers?last_id=1")).await.unwrap_err();
-    is_refused_by(&refused, "--max-connections");
+    assert_refused(&refused, "--max-connections");
     drop(first);
-    // The place is free once the server has seen the first one leave.
+    // The server accepts another connection once it has seen the first one close.
     soon(async { while server.client().await.do_get(ticket("customers?last_id=1")).await.is_err() {} }).await;
     drop(second);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_begin_or_call_is_dropped() {
-    // A frame of headers that says it has 100 bytes, and has three.
+async fn connections_without_a_preface_or_a_call_are_closed() {
+    // A frame of headers with a length of 100 bytes, and only three of them.
     const HEADERS: &[u8] = &[0, 0, 100, 1, 4, 0, 0, 0, 1, 0x83, 0x86, 0x84];
     let limits = Limits { handshake: SHORT, idle: SHORT, ..Limits::default() };
-    let server = Limited::start(limits, Access::default()).await;
-    for begin in [&[][..], &PREFACE[..10], &[PREFACE, SETTINGS].concat(), &[PREFACE, SETTINGS, HEADERS].concat()] {
-        assert!(server.closes(begin).await);
+    let server = LimitedServer::start(limits, Access::default()).await;
+    for first_bytes in [&[][..], &PREFACE[..10], &[PREFACE, SETTINGS].concat(), &[PREFACE, SETTINGS, HEADERS].concat()]
+    {
+        server.wait_for_close(first_bytes).await;
     }
     server.stop().await;
 
-    // Where there is time enough, nobody is.
-    let server = Limited::start(Limits::default(), Access::default()).await;
+    // With the default timeouts, the connection stays open.
+    let server = LimitedServer::start(Limits::default(), Access::default()).await;
     let mut connection = TcpStream::connect(server.address).await.unwrap();
     connection.write_all(&[PREFACE, SETTINGS].concat()).await.unwrap();
     let mut answer = Vec::new();
@@ -121,15 +121,15 @@ async fn who_does_not_begin_or_call_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_sends_byte_by_byte_is_dropped() {
-    // Headers of 16 kB, of which a byte comes at a time: none of the pauses is long.
+async fn connections_that_send_byte_by_byte_are_closed() {
+    // The first bytes of a frame with 16 KiB of headers. The rest comes byte by byte, with short pauses.
     const HEADERS: &[u8] = &[0, 64, 0, 1, 4, 0, 0, 0, 1];
     let limits = Limits { handshake: SHORT, idle: SHORT, ..Limits::default() };
-    let server = Limited::start(limits, Access::default()).await;
-    for begin in [&[][..], &[PREFACE, SETTINGS, HEADERS].concat()] {
+    let server = LimitedServer::start(limits, Access::default()).await;
+    for first_bytes in [&[][..], &[PREFACE, SETTINGS, HEADERS].concat()] {
         let (mut from, mut to) = TcpStream::connect(server.address).await.unwrap().into_split();
-        to.write_all(begin).await.unwrap();
-        let rest: &[u8] = if begin.is_empty() { PREFACE } else { &[0x83; 1 << 14] };
+        to.write_all(first_bytes).await.unwrap();
+        let rest: &[u8] = if first_bytes.is_empty() { PREFACE } else { &[0x83; 1 << 14] };
         let mut answer = Vec::new();
         let closed = tokio::spawn(async move { from.read_to_end(&mut answer).await });
         let mut sent = 0;
@@ -141,16 +141,16 @@ async fn who_sends_byte_by_byte_is_dropped() {
             tokio::time::sleep(SHORT / 10).await;
         }
         let _ = soon(closed).await.unwrap();
-        // At a twentieth of a second each; pings would find it out after 1,600.
-        assert!(sent > 1 && sent < rest.len().min(400), "{sent} bytes were taken");
+        // A byte takes a twentieth of a second. Keepalive would close the connection only after 1,600 bytes.
+        assert!(sent > 1 && sent < rest.len().min(400), "the server read {sent} bytes");
     }
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_gives_no_sign_of_life_is_dropped() {
+async fn connections_that_do_not_answer_pings_are_closed() {
     let limits = Limits { keepalive: SHORT, keepalive_answer: SHORT, ..Limits::default() };
-    let server = Limited::start(limits, Access::default()).await;
+    let server = LimitedServer::start(limits, Access::default()).await;
     let mut alive = server.client().await.do_get(ticket("usage_daily")).await.unwrap().into_inner();
     soon(alive.message()).await.unwrap().unwrap();
 
@@ -166,15 +166,15 @@ async fn who_gives_no_sign_of_life_is_dropped() {
     const PING: u8 = 6;
     assert!(frames.contains(&PING), "{frames:?}");
 
-    // A client that answers by itself has been asked in the meantime, and reads on.
+    // The other client has answered pings in the meantime, and still reads.
     soon(alive.message()).await.unwrap().unwrap();
     drop(alive);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_does_not_end_is_given_up() {
-    let server = Limited::start(Limits { handshake: SHORT, ..Limits::default() }, Access::default()).await;
+async fn a_request_that_does_not_end_is_refused() {
+    let server = LimitedServer::start(Limits { handshake: SHORT, ..Limits::default() }, Access::default()).await;
     let mut client = server.client().await;
     let mut answers = client.handshake(stream::pending::<HandshakeRequest>()).await.unwrap().into_inner();
     let refused = soon(answers.message()).await.unwrap_err();
@@ -184,12 +184,12 @@ async fn a_request_that_does_not_end_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_never_reads_is_dropped_and_a_slow_one_is_not() {
-    let server = Limited::start(Limits { stall: 2 * SHORT, ..Limits::default() }, Access::default()).await;
+async fn the_stall_timeout_closes_an_unread_stream_but_not_a_slow_one() {
+    let server = LimitedServer::start(Limits { stall: 2 * SHORT, ..Limits::default() }, Access::default()).await;
     let mut open = server.activity.open_streams();
-    let (mut slow, mut never) = (server.client().await, server.client().await);
+    let (mut slow, mut stalled) = (server.client().await, server.client().await);
     let mut slow = slow.do_get(ticket("usage_daily")).await.unwrap().into_inner();
-    let unread = never.do_get(ticket("usage_daily")).await.unwrap();
+    let unread = stalled.do_get(ticket("usage_daily")).await.unwrap();
     let mut health = HealthClient::new(server.channel().await);
     let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     soon(watch.message()).await.unwrap().unwrap();
@@ -199,10 +199,10 @@ async fn a_reader_that_never_reads_is_dropped_and_a_slow_one_is_not() {
         soon(slow.message()).await.unwrap().unwrap();
         batches += 1;
         tokio::time::sleep(SHORT / 5).await;
-        assert!(batches < 600, "the one that never reads is not dropped");
+        assert!(batches < 600, "the unread stream is still open");
     }
     assert_eq!(*open.borrow(), 1);
-    assert!(watch.next().now_or_never().is_none(), "whom the server has nothing to say waits on");
+    assert!(watch.next().now_or_never().is_none(), "a watch of health has nothing to read and stays open");
     assert!(unread.into_inner().collect::<Vec<_>>().await.iter().any(std::result::Result::is_err));
     drop((slow, watch, health));
     soon(open.wait_for(|&open| open == 0)).await.unwrap();
@@ -210,27 +210,27 @@ async fn a_reader_that_never_reads_is_dropped_and_a_slow_one_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_and_requests_have_their_size() {
-    let server = Limited::start(Limits { request_bytes: 2_000, ..Limits::default() }, Access::default()).await;
+async fn headers_and_requests_beyond_their_limits_are_refused() {
+    let server = LimitedServer::start(Limits { request_bytes: 2_000, ..Limits::default() }, Access::default()).await;
     let mut client = server.client().await;
     let mut request = Request::new(ticket("customers?last_id=1"));
     request.metadata_mut().insert("x-long", "x".repeat(20_000).parse().unwrap());
-    is_refused_by(&client.do_get(request).await.unwrap_err(), "--max-header-bytes allows 16384");
+    assert_refused(&client.do_get(request).await.unwrap_err(), "--max-header-bytes allows 16384");
     let long = ticket(&format!("customers?columns={}", "x".repeat(2_000)));
-    is_refused_by(&client.do_get(long).await.unwrap_err(), "--max-request-bytes allows 2000");
+    assert_refused(&client.do_get(long).await.unwrap_err(), "--max-request-bytes allows 2000");
     client.do_get(ticket("customers?last_id=1")).await.unwrap();
     drop(client);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_name_has_its_streams() {
+async fn each_name_has_its_own_limit_of_streams() {
     let folder = tempdir().unwrap();
     let tokens = folder.path().join("tokens");
     fs::write(&tokens, "ann:0123456789abcdef\nbob:fedcba9876543210\nann:another-of-ann-01").unwrap();
     fs::set_permissions(&tokens, Permissions::from_mode(0o600)).unwrap();
     let access = Access::new(None, Some(tokens)).unwrap();
-    let server = Limited::start(Limits { streams_of_name: 1, streams: 3, ..Limits::default() }, access).await;
+    let server = LimitedServer::start(Limits { streams_of_name: 1, streams: 3, ..Limits::default() }, access).await;
     let mut client = server.client().await;
     let request = |token: &str| {
         let mut request = Request::new(ticket("usage_daily"));
@@ -239,7 +239,7 @@ async fn each_name_has_its_streams() {
     };
     let of_ann = client.do_get(request("0123456789abcdef")).await.unwrap();
     let second = client.do_get(request("another-of-ann-01")).await.unwrap_err();
-    is_refused_by(&second, "1 streams of ann are open, as many as --max-streams-per-name allows");
+    assert_refused(&second, "1 streams of ann are open; --max-streams-per-name allows no more");
     let of_bob = client.do_get(request("fedcba9876543210")).await.unwrap();
     drop(of_ann);
     soon(server.activity.open_streams().wait_for(|&open| open == 1)).await.unwrap();
@@ -249,9 +249,9 @@ async fn each_name_has_its_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_connection_ends_its_streams_well() {
+async fn a_stream_outlives_the_age_limit_of_its_connection() {
     let limits = Limits { age: SHORT, handshake: SHORT, ..Limits::default() };
-    let server = Limited::start(limits, Access::default()).await;
+    let server = LimitedServer::start(limits, Access::default()).await;
     let mut client = server.client().await;
     let mut stream = client.do_get(ticket("usage_daily?last_id=40000")).await.unwrap().into_inner();
     let mut messages = 0;
@@ -259,7 +259,7 @@ async fn an_old_connection_ends_its_streams_well() {
         messages += usize::from(!message.data_body.is_empty());
         tokio::time::sleep(SHORT / 10).await;
     }
-    assert_eq!(messages, 40, "the stream outlives the age of its connection");
+    assert_eq!(messages, 40, "the stream is complete");
     client.do_get(ticket("customers?last_id=1")).await.unwrap();
     drop(client);
     server.stop().await;

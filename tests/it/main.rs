@@ -2,28 +2,30 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
 
-mod at_rest;
+mod access;
 mod bad_input;
 mod bounds;
 mod clients;
 mod command_line;
 mod crash;
+mod do_get;
 mod documentation;
 mod exactness;
 mod failures;
 mod faults;
 mod files;
 mod fixture;
-mod flight;
+mod flight_calls;
 mod given;
 mod golden;
+mod idle_memory;
 mod knobs;
 mod laws;
 mod layers;
 mod liars;
 mod limits;
+mod memory_budget;
 mod mutants;
-mod observing;
 mod page_claims;
 mod pages;
 mod parts;
@@ -33,13 +35,11 @@ mod quality;
 mod reference;
 mod replicas;
 mod resuming;
-mod short_memory;
 mod splits;
 mod statistics;
 mod stopping;
-mod strangers;
 mod support;
-mod surface;
+mod telemetry;
 mod third_party;
 mod verification;
 mod verify_command;

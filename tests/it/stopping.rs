@@ -1,4 +1,4 @@
-//! How a server ends: streams that run may end, new ones are refused, and systemd knows.
+//! Stopping a server: draining open streams, the drain timeout, signals, and notifications to systemd.
 
 use crate::fixture::{Fixture, soon};
 use crate::program::{Serve, saasgen};
@@ -20,21 +20,21 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-/// Far longer than a test takes: what ends, ends for another reason.
+/// Far longer than a test takes, so no stream ends by this timeout.
 const AN_HOUR: Duration = Duration::from_secs(3_600);
 
 const FLIGHT: &str = "arrow.flight.protocol.FlightService";
 
-async fn connected(uri: &str) -> Channel {
+async fn connect(uri: &str) -> Channel {
     Endpoint::from_shared(uri.replace("grpc://", "http://")).unwrap().connect().await.unwrap()
 }
 
 async fn refusal(channel: Channel) -> tonic::Status {
-    FlightServiceClient::new(channel).do_get(Ticket::new("customers")).await.expect_err("no stream is taken")
+    FlightServiceClient::new(channel).do_get(Ticket::new("customers")).await.expect_err("the stream is refused")
 }
 
-/// A stream of more rows than anybody reads, begun.
-async fn endless(channel: Channel) -> Streaming<FlightData> {
+/// Opens a stream of 10^12 customers, and reads its first message.
+async fn open_endless_stream(channel: Channel) -> Streaming<FlightData> {
     let ticket = Ticket::new("usage_daily?customers=1000000000000");
     let mut stream = FlightServiceClient::new(channel).do_get(ticket).await.unwrap().into_inner();
     stream.next().await.unwrap().unwrap();
@@ -42,7 +42,7 @@ async fn endless(channel: Channel) -> Streaming<FlightData> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_run_end_whole_while_new_ones_are_refused() {
+async fn a_stopping_server_completes_open_streams_and_refuses_new_ones() {
     let data_set = data_set(42, 60_000);
     let server = Server::bind("127.0.0.1:0", data_set.clone()).await.unwrap().with_drain_timeout(AN_HOUR);
     let uri = format!("http://{}", server.local_addr().unwrap());
@@ -58,8 +58,8 @@ async fn streams_that_run_end_whole_while_new_ones_are_refused() {
 
     server.stop.send(()).unwrap();
     assert_eq!(soon(status()).await, Some(ServingStatus::NotServing));
-    // Connections are taken as before, so that balancers can ask.
-    let other = connected(&uri).await;
+    // The server still accepts connections, so load balancers can check its health.
+    let other = connect(&uri).await;
     for service in services {
         let answer = HealthClient::new(other.clone()).check(service).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::NotServing);
@@ -80,7 +80,7 @@ async fn streams_that_run_end_whole_while_new_ones_are_refused() {
     });
     let whole = Scan::whole(&data_set, Table::UsageDaily);
     assert_eq!(concat(&Batches::new(whole.clone()), batches), rows(whole));
-    // Nothing runs any more: idle connections and those who watch health don't keep it.
+    // No stream is open now. Idle connections and watches of health do not delay the end.
     assert_eq!(soon(status()).await, None);
     soon(server.served).await.unwrap().unwrap();
     let metrics = server.activity.to_open_metrics().unwrap();
@@ -88,15 +88,15 @@ async fn streams_that_run_end_whole_while_new_ones_are_refused() {
         "saasgen_streams_total{table=\"usage_daily\",outcome=\"complete\"} 1",
         "saasgen_refusals_total{cause=\"stopping\"} 2",
     ] {
-        assert!(metrics.lines().any(|of| of == line), "{line} in\n{metrics}");
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_outlast_the_drain_timeout_end_with_unavailable() {
+async fn the_drain_timeout_ends_open_streams_with_unavailable() {
     let server = Server::bind("127.0.0.1:0", data_set(42, 1_000)).await.unwrap();
     let server = Fixture::of(server.with_drain_timeout(Duration::from_millis(100))).await;
-    let stream = endless(server.channel.clone()).await;
+    let stream = open_endless_stream(server.channel.clone()).await;
     server.stop.send(()).unwrap();
     let error = soon(stream.try_for_each(async |_| Ok(()))).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable, "{error}");
@@ -107,11 +107,11 @@ async fn streams_that_outlast_the_drain_timeout_end_with_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_the_program_at_once() {
+async fn a_second_signal_ends_the_server_at_once() {
     for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("TERM", "INT")] {
         let mut server = Serve::start(&["--drain-timeout", "3600"]);
-        let channel = connected(&server.uri).await;
-        let _stream = endless(channel.clone()).await;
+        let channel = connect(&server.uri).await;
+        let _stream = open_endless_stream(channel.clone()).await;
         server.signal(first);
         assert!(server.wait_for("stopping").contains("streams=1"));
         assert_eq!(refusal(channel).await.code(), Code::Unavailable);
@@ -123,35 +123,35 @@ async fn a_second_signal_ends_the_program_at_once() {
     }
 }
 
-/// What systemd hears at its socket, which here is the test's.
+/// The test listens at the socket of systemd.
 #[test]
-fn systemd_is_told_of_start_reload_and_stop() {
+fn systemd_is_notified_of_start_reload_and_stop() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let heard = || {
+    let notification = || {
         let mut buffer = [0; 4_096];
-        let length = socket.recv(&mut buffer).expect("systemd is told");
+        let length = socket.recv(&mut buffer).expect("a notification");
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     };
     let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10", "--drain-timeout", "7"]);
     command.env("NOTIFY_SOCKET", &path);
     let server = Serve::of(command);
-    assert_eq!(heard(), format!("READY=1\nSTATUS=serving at {}\n", server.uri));
+    assert_eq!(notification(), format!("READY=1\nSTATUS=serving at {}\n", server.uri));
     for _ in 0..2 {
         server.signal("HUP");
-        let reloading = heard();
+        let reloading = notification();
         let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").expect(&reloading);
         assert!(time.trim_end().parse::<u64>().unwrap() > 0);
-        assert_eq!(heard(), "READY=1\n");
+        assert_eq!(notification(), "READY=1\n");
     }
     server.signal("TERM");
-    let stopping = heard();
+    let stopping = notification();
     assert!(stopping.starts_with("STOPPING=1\nEXTEND_TIMEOUT_USEC=22000000\n"), "{stopping}");
     let ran = server.ended();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    // Nobody hears: it serves all the same.
+    // A server that can't notify systemd serves anyway.
     drop(socket);
     let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
     command.env("NOTIFY_SOCKET", &path);

@@ -1,4 +1,4 @@
-//! What a server tells of itself: a line of the log for each stream, and metrics.
+//! The log and the metrics of a server.
 
 use crate::program::{Ran, Serve, run_in, saasgen};
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -13,23 +13,23 @@ use tempfile::tempdir;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
-/// The gRPC prefix of a message.
+/// The length of the gRPC prefix of a message.
 const PREFIX_BYTES: u64 = 5;
 
-async fn client(server: &Serve) -> FlightServiceClient<Channel> {
+async fn connect(server: &Serve) -> FlightServiceClient<Channel> {
     let endpoint = Endpoint::from_shared(server.uri.replace("grpc://", "http://")).unwrap();
     FlightServiceClient::new(endpoint.connect().await.unwrap())
 }
 
-/// Reads a stream to its end; with the bytes of its messages as gRPC counts them.
+/// Reads a stream to its end, and returns the bytes of its gRPC messages.
 async fn read(client: &mut FlightServiceClient<Channel>, ticket: &str) -> u64 {
     let stream = client.do_get(Ticket::new(ticket.to_string())).await.unwrap().into_inner();
     let messages: Vec<_> = stream.try_collect().await.unwrap();
     messages.iter().map(|message| PREFIX_BYTES + message.encoded_len() as u64).sum()
 }
 
-/// Reads the begin of a stream that has no end, and leaves.
-async fn leave(client: &mut FlightServiceClient<Channel>) {
+/// Reads two messages of a stream of 10^12 customers, and cancels it.
+async fn cancel_a_stream(client: &mut FlightServiceClient<Channel>) {
     let ticket = Ticket::new("billing?customers=1000000000000");
     let mut stream = client.do_get(ticket).await.unwrap().into_inner();
     for _ in 0..2 {
@@ -37,54 +37,59 @@ async fn leave(client: &mut FlightServiceClient<Channel>) {
     }
 }
 
-async fn refused(client: &mut FlightServiceClient<Channel>, ticket: &str) -> Code {
+/// Returns the code with which the server refuses a ticket.
+async fn refusal(client: &mut FlightServiceClient<Channel>, ticket: &str) -> Code {
     client.do_get(Ticket::new(ticket.to_string())).await.expect_err("the ticket is refused").code()
 }
 
-/// The lines of a log in JSON that have this message.
+/// Returns the lines of a JSON log with this message.
 fn events(ran: &Ran, message: &str) -> Vec<Value> {
     let lines = ran.stderr.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
     lines.filter(|line| line["message"] == message).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_stream_is_one_line_of_json() {
+async fn the_json_log_has_one_line_for_each_stream() {
     let mut server = Serve::start(&["--customers", "5000", "--log", "json"]);
-    let mut client = client(&server).await;
+    let mut client = connect(&server).await;
     let bytes = read(&mut client, "customers?first_id=7&last_id=2006&columns=region,customer_id&seed=3").await;
     read(&mut client, "retention_curves").await;
-    leave(&mut client).await;
+    cancel_a_stream(&mut client).await;
     server.wait_for("cancelled");
     server.signal("TERM");
     drop(client);
     let ran = server.ended();
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "stdout has the address alone");
-    let [first, curves, left] = <[Value; 3]>::try_from(events(&ran, "stream ended")).unwrap();
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (Some(0), ""),
+        "the first line of stdout is the address, and the only one"
+    );
+    let [complete, curves, cancelled] = <[Value; 3]>::try_from(events(&ran, "stream ended")).unwrap();
     let expected = json!({
         "level": "INFO", "who": "-", "table": "customers", "customers": 5_000, "seed": 3, "first_id": 7,
         "last_id": 2_006, "from": "2023-07-01", "to": "2024-12-31", "columns": "region,customer_id", "rows": 2_000,
         "bytes": bytes, "outcome": "complete",
     });
     for (key, value) in expected.as_object().unwrap() {
-        assert_eq!(&first[key], value, "{key} in {first}");
+        assert_eq!(&complete[key], value, "{key} in {complete}");
     }
-    assert!(first["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{first}");
-    let [all, to_first] = ["seconds", "first_batch_seconds"].map(|key| first[key].as_f64().unwrap());
-    assert!(0.0 < to_first && to_first <= all, "{first}");
+    assert!(complete["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{complete}");
+    let [seconds, to_first_batch] = ["seconds", "first_batch_seconds"].map(|key| complete[key].as_f64().unwrap());
+    assert!(0.0 < to_first_batch && to_first_batch <= seconds, "{complete}");
     assert_eq!((&curves["rows"], &curves["columns"]), (&json!(2_200), &json!("all")));
-    assert_eq!((&left["table"], &left["outcome"]), (&json!("billing"), &json!("cancelled")));
-    assert!(left["rows"].as_u64().unwrap() > 1_000, "{left}");
+    assert_eq!((&cancelled["table"], &cancelled["outcome"]), (&json!("billing"), &json!("cancelled")));
+    assert!(cancelled["rows"].as_u64().unwrap() > 1_000, "{cancelled}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn text_of_a_client_breaks_no_line_and_is_cut() {
-    let evil = "nothing\n2026-01-01 INFO stream ended\u{1b}[31m\r";
+async fn the_log_escapes_and_shortens_text_of_clients() {
+    let with_control_characters = "nothing\n2026-01-01 INFO stream ended\u{1b}[31m\r";
     let long = format!("customers?from={}", "x".repeat(400));
-    for form in ["text", "json"] {
-        let server = Serve::start(&["--customers", "10", "--log", form]);
-        let mut client = client(&server).await;
-        assert_eq!(refused(&mut client, evil).await, Code::NotFound);
-        assert_eq!(refused(&mut client, &long).await, Code::InvalidArgument);
+    for format in ["text", "json"] {
+        let server = Serve::start(&["--customers", "10", "--log", format]);
+        let mut client = connect(&server).await;
+        assert_eq!(refusal(&mut client, with_control_characters).await, Code::NotFound);
+        assert_eq!(refusal(&mut client, &long).await, Code::InvalidArgument);
         server.signal("TERM");
         drop(client);
         let ran = server.ended();
@@ -98,27 +103,27 @@ async fn text_of_a_client_breaks_no_line_and_is_cut() {
 }
 
 #[test]
-fn what_is_logged_is_an_option_or_a_variable() {
-    let started = |level: &[&str], variable: &str| {
+fn an_option_or_a_variable_sets_the_log_level() {
+    let log = |level: &[&str], variable: &str| {
         let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
         command.args(level).env("RUST_LOG", variable);
         let server = Serve::of(command);
         server.signal("TERM");
         server.ended().stderr
     };
-    assert!(started(&[], "").contains("serving at grpc://"));
-    assert_eq!(started(&[], "warn"), "");
-    assert_eq!(started(&[], "h2=info"), "");
-    assert!(started(&["--log-level", "info"], "warn").contains("serving at grpc://"));
-    assert_eq!(started(&["--log-level", "warn"], "info"), "");
+    assert!(log(&[], "").contains("serving at grpc://"));
+    assert_eq!(log(&[], "warn"), "");
+    assert_eq!(log(&[], "h2=info"), "");
+    assert!(log(&["--log-level", "info"], "warn").contains("serving at grpc://"));
+    assert_eq!(log(&["--log-level", "warn"], "info"), "");
     let ran: Ran =
         saasgen(&["serve", "--listen", "127.0.0.1:0"]).env("RUST_LOG", "saasgen=loud").output().unwrap().into();
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
     assert!(ran.stderr.contains("RUST_LOG is \"saasgen=loud\"") && ran.stderr.contains("warn,saasgen=debug"));
 }
 
-/// What an HTTP server answers, head and body.
-fn ask(address: &str, request: &str) -> (String, String) {
+/// Sends an HTTP request, and returns the head and the body of the answer.
+fn http(address: &str, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -127,16 +132,16 @@ fn ask(address: &str, request: &str) -> (String, String) {
     (head.to_string(), body.to_string())
 }
 
-/// Where the log says that metrics are.
+/// Reads the address of the metrics in the log.
 fn metrics_address(server: &mut Serve) -> String {
     let line = server.wait_for("metrics at");
     let (_, rest) = line.split_once("metrics at http://").unwrap();
     rest.trim_end().strip_suffix("/metrics").unwrap().to_string()
 }
 
-/// The samples of an answer, by name and labels.
+/// Reads the metrics. Returns their values by name and labels.
 fn samples(address: &str) -> HashMap<String, f64> {
-    let (head, body) = ask(address, "GET /metrics");
+    let (head, body) = http(address, "GET /metrics");
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/openmetrics-text"), "{head}");
     assert!(body.ends_with("# EOF\n"), "{body}");
     let lines = body.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
@@ -144,7 +149,7 @@ fn samples(address: &str) -> HashMap<String, f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_what_was_read_and_refused() {
+async fn metrics_count_streams_rows_bytes_and_refusals() {
     let mut server = Serve::start(&[
         "--customers",
         "5000",
@@ -157,11 +162,11 @@ async fn metrics_are_what_was_read_and_refused() {
     ]);
     let address = metrics_address(&mut server);
     let before = samples(&address);
-    assert_eq!(before["saasgen_rows_total{table=\"billing\"}"], 0.0, "what may come is there before it comes");
+    assert_eq!(before["saasgen_rows_total{table=\"billing\"}"], 0.0, "all metrics exist from the start");
 
-    let mut client = client(&server).await;
+    let mut client = connect(&server).await;
     let bytes = read(&mut client, "customers").await + read(&mut client, "customers?first_id=1001").await;
-    leave(&mut client).await;
+    cancel_a_stream(&mut client).await;
     server.wait_for("cancelled");
     let open = client.do_get(Ticket::new("usage_truth?customers=1000000000000")).await.unwrap().into_inner();
     for (ticket, code) in [
@@ -169,7 +174,7 @@ async fn metrics_are_what_was_read_and_refused() {
         ("nothing", Code::NotFound),
         ("customers?sed=1", Code::InvalidArgument),
     ] {
-        assert_eq!(refused(&mut client, ticket).await, code);
+        assert_eq!(refusal(&mut client, ticket).await, code);
     }
     assert!(client.get_flight_info(FlightDescriptor::default()).await.is_err());
     let now = samples(&address);
@@ -185,7 +190,6 @@ async fn metrics_are_what_was_read_and_refused() {
         ("saasgen_refusals_total{cause=\"unknown_table\"}", 1.0),
         ("saasgen_refusals_total{cause=\"misuse\"}", 2.0),
         ("saasgen_refusals_total{cause=\"too_large\"}", 0.0),
-        ("saasgen_shared_batches_total", 0.0),
     ] {
         assert_eq!(now[name], value, "{name}");
     }
@@ -193,17 +197,17 @@ async fn metrics_are_what_was_read_and_refused() {
     assert!(now["saasgen_generator_seconds_total"] > before["saasgen_generator_seconds_total"]);
     assert!(now.contains_key("saasgen_generator_queue_depth"));
     assert_eq!(before["saasgen_blocks_held"], 0.0);
-    assert!(now["saasgen_blocks_held"] > 0.0, "what waits for the reader of `open`");
+    assert!(now["saasgen_blocks_held"] > 0.0, "the blocks of `open`");
     let names = |samples: &HashMap<String, f64>| {
         let mut names: Vec<String> = samples.keys().cloned().collect();
         names.sort();
         names
     };
-    assert_eq!(names(&now), names(&before), "no client makes a label");
+    assert_eq!(names(&now), names(&before), "no client adds a label");
     drop(open);
 
-    assert!(ask(&address, "GET /").0.starts_with("HTTP/1.1 404 "));
-    assert!(ask(&address, "POST /metrics").0.starts_with("HTTP/1.1 405 "));
+    assert!(http(&address, "GET /").0.starts_with("HTTP/1.1 404 "));
+    assert!(http(&address, "POST /metrics").0.starts_with("HTTP/1.1 405 "));
     server.signal("TERM");
     drop(client);
     let ran = server.ended();
@@ -211,7 +215,7 @@ async fn metrics_are_what_was_read_and_refused() {
 }
 
 #[test]
-fn metrics_at_an_address_in_use_are_a_failure_that_names_it() {
+fn a_metrics_address_in_use_is_an_error_that_names_it() {
     let folder = tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

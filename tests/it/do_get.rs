@@ -1,39 +1,36 @@
-//! The Flight surface, over localhost.
+//! DoGet over localhost: the rows of tickets, refusals, and when the server generates.
 
-use crate::fixture::{Fixture, soon};
-use crate::support::{concat, data_set, rows, scan, whole};
+use crate::fixture::{Fixture, assert_same_rows, soon};
+use crate::support::{data_set, data_set_of, scan, whole};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::error::FlightError;
-use arrow_flight::{Action, Criteria, FlightDescriptor, FlightInfo, Ticket};
+use arrow_flight::flight_service_client::FlightServiceClient;
+use arrow_flight::{FlightDescriptor, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use prost::Message;
 use saasgen::batches::{Batches, schema};
-use saasgen::flight::server::Limits;
-use saasgen::scan::{Scan, ScanRequest};
+use saasgen::flight::server::{Limits, Server};
+use saasgen::scan::Scan;
 use saasgen::tables::Table;
+use std::time::Duration;
 use tonic::Code;
-
-fn assert_same_rows(of_scan: Scan, read: Vec<(RecordBatch, u64)>) {
-    let batches = Batches::new(of_scan.clone());
-    let read = concat(&batches, read.into_iter().map(|(batch, _)| batch));
-    assert_eq!(read, rows(of_scan));
-}
+use tonic::transport::Endpoint;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_table_is_that_of_the_library() {
+async fn every_table_has_the_rows_of_the_library() {
     let data_set = data_set(42, 5_000);
     let mut server = Fixture::start(data_set.clone()).await;
     for table in Table::ALL {
         let (schema_read, batches) = server.read(table.name()).await;
         assert_eq!(schema_read, *whole(&data_set, table).schema());
-        assert_same_rows(Scan::whole(&data_set, table), batches);
+        assert_same_rows(Scan::whole(&data_set, table), batches, table.name());
     }
     server.stop().await;
 }
 
-/// Every key that changes what is sent, alone and together.
+/// Tickets with every key that changes the rows, the schema or the encoding, alone and together.
 const REQUESTS: [&str; 12] = [
     "customers?strings=dictionary",
     "billing?compression=lz4",
@@ -50,7 +47,7 @@ const REQUESTS: [&str; 12] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_give_the_same_rows_and_schema_everywhere() {
+async fn tickets_with_keys_give_the_rows_of_the_library_and_the_schema_of_every_call() {
     let data_set = data_set(42, 5_000);
     let mut server = Fixture::start(data_set.clone()).await;
     for text in REQUESTS {
@@ -58,7 +55,7 @@ async fn keys_give_the_same_rows_and_schema_everywhere() {
         let (schema_read, batches) = server.read(text).await;
         assert_eq!(schema_read, *schema(&of_scan), "{text}");
         assert!(!batches.is_empty(), "{text}");
-        assert_same_rows(of_scan, batches);
+        assert_same_rows(of_scan, batches, text);
         let descriptor = FlightDescriptor::new_cmd(text);
         let of_info = server.info(descriptor.clone()).await.unwrap().try_decode_schema().unwrap();
         assert_eq!(of_info, schema_read, "{text}");
@@ -73,9 +70,8 @@ async fn keys_give_the_same_rows_and_schema_everywhere() {
     server.stop().await;
 }
 
-/// So many that each is sent what others had made, where that is the same.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_side_by_side_get_what_each_asked_for() {
+async fn concurrent_readers_get_the_rows_of_their_own_tickets() {
     const TICKETS: [&str; 4] = [
         "usage_daily?columns=date",
         "usage_daily?columns=date&seed=7",
@@ -91,7 +87,7 @@ async fn readers_side_by_side_get_what_each_asked_for() {
             FlightRecordBatchStream::new_from_flight_data(data).try_collect::<Vec<_>>().await.unwrap()
         })
     };
-    // More than four for each thread that sends.
+    // More than four readers for each thread of the runtime.
     let count = 4 * tokio::runtime::Handle::current().metrics().num_workers() + 8;
     let all: Vec<_> = (0..count).map(|reader| (reader, read(TICKETS[reader % TICKETS.len()]))).collect();
     let expected = TICKETS.map(|ticket| Batches::new(scan(&data_set, ticket)).iter().map(Result::unwrap).collect());
@@ -103,7 +99,7 @@ async fn readers_side_by_side_get_what_each_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn empty_ranges_give_a_schema_and_no_batch() {
+async fn an_empty_range_gives_a_schema_and_no_batch() {
     let data_set = data_set(42, 5_000);
     let mut server = Fixture::start(data_set.clone()).await;
     for text in [
@@ -135,8 +131,19 @@ async fn a_stream_resumes_at_any_mark() {
     server.stop().await;
 }
 
+/// The streams that [`finish_queued_blocks`] reads, of one block each.
+const SMALL_READS: u64 = 20;
+
+/// Waits until the blocks that were queued before are generated or dropped. It reads some small streams, because the
+/// generator takes blocks in order.
+async fn finish_queued_blocks(server: &mut Fixture) {
+    for _ in 0..SMALL_READS {
+        server.read("customers?first_id=1&last_id=10").await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_leaves_stops_the_generator() {
+async fn cancelling_a_stream_stops_the_generator() {
     let mut server = Fixture::start(data_set(42, 1_000_000_000_000)).await;
     let mut open = server.activity.open_streams();
     let mut stream = server.stream("usage_daily").await.unwrap();
@@ -146,33 +153,54 @@ async fn a_client_that_leaves_stops_the_generator() {
     assert_eq!(*open.borrow_and_update(), 1);
     drop(stream);
     soon(open.wait_for(|&open| open == 0)).await.unwrap();
-    // The pool takes jobs in order: once it has answered these, whatever the stream had queued is done or dropped.
-    server.read("customers?first_id=1&last_id=10").await;
+    finish_queued_blocks(&mut server).await;
     let before = server.activity.blocks();
-    for _ in 0..20 {
-        server.read("customers?first_id=1&last_id=10").await;
-    }
-    assert_eq!(server.activity.blocks(), before + 20, "blocks that nobody asked for were made");
+    finish_queued_blocks(&mut server).await;
+    assert_eq!(server.activity.blocks(), before + SMALL_READS, "blocks were generated for the cancelled stream");
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_waits_holds_a_few_blocks() {
-    let mut server = Fixture::start(data_set(42, 1_000_000_000_000)).await;
-    let mut stream = server.stream("usage_daily").await.unwrap();
-    stream.next().await.unwrap().unwrap();
-    for _ in 0..20 {
-        server.read("customers?first_id=1&last_id=10").await;
-    }
-    let made = server.activity.blocks() - 20;
-    assert!(made <= 8, "{made} blocks were made for a reader that waits");
-    stream.next().await.unwrap().unwrap();
+async fn an_unread_stream_stops_the_generator_after_a_few_blocks() {
+    /// Blocks that the server holds for one stream: it sends one, another waits, and it generates a third.
+    const READ_AHEAD: u64 = 3;
+    /// The client's buffer for the stream. A block has about as many bytes.
+    const WINDOW_BYTES: u32 = 1 << 20;
+    /// One block fills the window, and a part of the next is over it.
+    const IN_TRANSPORT: u64 = 2;
+
+    let server = Server::bind("127.0.0.1:0", data_set(42, 1_000_000_000_000)).await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.local_addr().unwrap())).unwrap();
+    let server = Fixture::of(server).await;
+    let channel = endpoint.initial_stream_window_size(WINDOW_BYTES).connect().await.unwrap();
+    let ticket = Ticket::new("usage_daily");
+    let mut stream = FlightServiceClient::new(channel).do_get(ticket).await.unwrap().into_inner();
+    let generated = soon(async {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let generated = server.activity.blocks();
+            if generated > 0 && generated == before {
+                return generated;
+            }
+            before = generated;
+        }
+    })
+    .await;
+    assert!(generated <= READ_AHEAD + IN_TRANSPORT, "{generated} blocks were generated for an unread stream");
+    // Reading starts the generator again.
+    soon(async {
+        while server.activity.blocks() == generated {
+            stream.next().await.unwrap().unwrap();
+        }
+    })
+    .await;
     drop(stream);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_and_data_sets_over_a_limit_are_refused_by_its_name() {
+async fn the_refusal_over_a_limit_names_its_option() {
     let limits = Limits { streams: 2, customers: 1_000_000, ..Limits::default() };
     let mut server = Fixture::with_limits(data_set(42, 100_000), limits).await;
     let mut open = server.activity.open_streams();
@@ -180,7 +208,7 @@ async fn streams_and_data_sets_over_a_limit_are_refused_by_its_name() {
     let refused = server.refusal("customers").await;
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("2 streams") && refused.message().contains("--max-streams"), "{refused}");
-    // Other calls go on, and so do streams when one has ended.
+    // The server still answers other calls, and accepts streams again once one has ended.
     assert!(server.info(FlightDescriptor::new_cmd("customers")).await.is_ok());
     drop(streams);
     soon(open.wait_for(|&open| open == 0)).await.unwrap();
@@ -198,7 +226,7 @@ async fn streams_and_data_sets_over_a_limit_are_refused_by_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopping_ends_streams_with_unavailable() {
+async fn stopping_the_server_ends_streams_with_unavailable() {
     let server = Fixture::start(data_set(42, 1_000_000_000_000)).await;
     let mut client = server.client.clone();
     let mut stream = client.do_get(Ticket::new("usage_daily")).await.unwrap().into_inner();
@@ -220,90 +248,25 @@ async fn stopping_ends_streams_with_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn list_flights_lists_the_tables() {
-    let mut server = Fixture::start(data_set(42, 5_000)).await;
-    let all = Table::ALL.map(Table::name).to_vec();
-    for (criteria, tables) in [
-        ("", all.clone()),
-        ("NULL", all),
-        ("usage", vec!["usage_daily", "usage_truth"]),
-        ("billing", vec!["billing"]),
-        ("nothing", vec![]),
-    ] {
-        let expression = Criteria { expression: criteria.into() };
-        let flights: Vec<FlightInfo> =
-            server.client.list_flights(expression).await.unwrap().into_inner().try_collect().await.unwrap();
-        let paths: Vec<String> =
-            flights.iter().map(|info| info.flight_descriptor.as_ref().unwrap().path.join("/")).collect();
-        assert_eq!(paths, tables, "{criteria}");
-        for info in flights {
-            let expected = match info.flight_descriptor.as_ref().unwrap().path[0].as_str() {
-                "customers" => 5_000,
-                "retention_curves" => 2_200,
-                _ => -1,
-            };
-            assert_eq!(info.total_records, expected);
-            assert!(info.try_decode_schema().unwrap().fields().len() >= 3);
-        }
-    }
-    let status = server.client.list_flights(Criteria { expression: vec![0xff].into() }).await.unwrap_err();
-    assert_eq!(status.code(), Code::InvalidArgument);
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn endpoints_in_order_are_the_whole() {
-    let data_set = data_set(42, 5_000);
-    let mut server = Fixture::start(data_set.clone()).await;
-    for (descriptor, endpoints) in [
-        (FlightDescriptor::new_path(vec!["usage_daily".into()]), 1),
-        (FlightDescriptor::new_cmd("usage_daily?partitions=7"), 7),
-        (FlightDescriptor::new_cmd("usage_daily?customers=60000&columns=customer_id,date"), 3),
-        (FlightDescriptor::new_cmd("retention_curves?partitions=1"), 1),
-        (FlightDescriptor::new_cmd(ScanRequest { table: "support".into(), ..Default::default() }.encode_to_vec()), 1),
-    ] {
-        let info = server.info(descriptor.clone()).await.unwrap();
-        assert_eq!(info.flight_descriptor.as_ref(), Some(&descriptor));
-        assert!(info.ordered);
-        assert_eq!(info.total_bytes, -1);
-        assert_eq!(info.endpoint.len(), endpoints);
-        let mut batches = Vec::new();
-        for endpoint in info.endpoint {
-            assert!(endpoint.location.is_empty());
-            batches.extend(server.read(endpoint.ticket.unwrap().ticket).await.1);
-        }
-        let request = if descriptor.path.is_empty() {
-            ScanRequest::from_bytes(&descriptor.cmd).unwrap()
-        } else {
-            ScanRequest::from_text(&descriptor.path[0]).unwrap()
-        };
-        let (of_scan, _) = Scan::resolve(&data_set, &request, saasgen::scan::Naming::Descriptor).unwrap();
-        assert_same_rows(of_scan, batches);
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tickets_are_answered_alike_by_any_server_of_the_model() {
+async fn a_ticket_gives_the_same_rows_on_every_server_of_the_same_model() {
     let mut one = Fixture::start(data_set(42, 5_000)).await;
     let mut other = Fixture::start(data_set(7, 10)).await;
     let info = one.info(FlightDescriptor::new_cmd("billing?first_id=7&last_id=4000")).await.unwrap();
     let ticket = info.endpoint[0].ticket.as_ref().unwrap().ticket.clone();
     assert_eq!(other.read(ticket.clone()).await, one.read(ticket).await);
 
-    let third = crate::support::data_set_of("plans.Pro.price = 100.0", 42, 5_000);
-    let mut third = Fixture::start(third).await;
+    let mut of_other_model = Fixture::start(data_set_of("plans.Pro.price = 100.0", 42, 5_000)).await;
     let ticket = info.endpoint[0].ticket.as_ref().unwrap().ticket.clone();
-    let refusal = third.refusal(ticket).await;
+    let refusal = of_other_model.refusal(ticket).await;
     assert_eq!(refusal.code(), Code::FailedPrecondition);
     assert!(refusal.message().contains(data_set(42, 1).model().fingerprint()), "{refusal}");
     one.stop().await;
     other.stop().await;
-    third.stop().await;
+    of_other_model.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_name_key_value_and_what_is_allowed() {
+async fn refusals_name_the_key_the_value_and_the_allowed_values() {
     let mut server = Fixture::start(data_set(42, 5_000)).await;
     for (ticket, code, parts) in [
         (&b"nothing"[..], Code::NotFound, &["`nothing`", "customers, usage_daily"][..]),
@@ -335,22 +298,38 @@ async fn refusals_name_key_value_and_what_is_allowed() {
         assert!(status.message().contains(part), "{}", status.message());
         assert_eq!(server.client.get_schema(descriptor).await.unwrap_err().code(), Code::InvalidArgument);
     }
-    // None of it hurt the server.
+    // The server still answers.
     assert_eq!(server.read("customers").await.1.len(), 1);
     server.stop().await;
 }
 
+/// The default model, and models with as many or as long rows as possible.
+const HEAVY: [&str; 3] = [
+    "",
+    "retention.decay_days = 100000.0\nlogs.loss_min = 0.0\nlogs.loss_max = 0.0\nplans.Free.active_share = 1.0\n\
+     plans.Basic.active_share = 1.0\nplans.Pro.active_share = 1.0\nplans.Enterprise.active_share = 1.0",
+    "support.tickets_per_month = 20.0\nbilling.interval_days = 4\nbilling.jitter_days = 1",
+];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn describe_says_which_data_set_it_is() {
-    let data_set = data_set(42, 5_000);
-    let mut server = Fixture::start(data_set.clone()).await;
-    let answers: Vec<_> =
-        server.client.do_action(Action::new("Describe", "")).await.unwrap().into_inner().try_collect().await.unwrap();
-    let described: serde_json::Value = serde_json::from_slice(&answers[0].body).unwrap();
-    assert_eq!(described["fingerprint"], data_set.model().fingerprint());
-    assert_eq!(described["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!((&described["seed"], &described["customers"]), (&42.into(), &5_000.into()));
-    assert_eq!(described["parameters"]["plans"]["Pro"]["price"], 99.0);
-    assert_eq!(described["parameters"]["window"]["start"], "2023-07-01");
-    server.stop().await;
+async fn no_message_is_longer_than_2_mib() {
+    for overlay in HEAVY {
+        let mut server = Fixture::start(data_set_of(overlay, 42, 70_000)).await;
+        let mut longest = 0;
+        for table in Table::ALL.map(Table::name) {
+            for keys in ["", "&strings=dictionary", "&compression=lz4", "&compression=zstd"] {
+                let ticket = Ticket::new(
+                    format!("{table}?last_id=20000{keys}")
+                        .replace("retention_curves?last_id=20000", "retention_curves?"),
+                );
+                let mut stream = server.client.do_get(ticket).await.unwrap().into_inner();
+                while let Some(data) = stream.try_next().await.unwrap() {
+                    assert!(data.encoded_len() <= 2 << 20, "{table}{keys}: {}", data.encoded_len());
+                    longest = longest.max(data.encoded_len());
+                }
+            }
+        }
+        assert!(longest > 600_000, "the longest message has only {longest} bytes, far from the limit");
+        server.stop().await;
+    }
 }

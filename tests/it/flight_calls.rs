@@ -1,7 +1,7 @@
-//! What Flight has besides reading: actions, handshake, polling, and what is not here.
+//! The Flight calls other than DoGet: flights, schemas, actions, handshake, polling, and calls that are refused.
 
-use crate::fixture::Fixture;
-use crate::support::{data_set, data_set_of, scan};
+use crate::fixture::{Fixture, assert_same_rows};
+use crate::support::{data_set, scan};
 use arrow_flight::{
     Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, Criteria, Empty, FlightData,
     FlightDescriptor, FlightInfo, HandshakeRequest, Ticket,
@@ -10,17 +10,97 @@ use futures::TryStreamExt;
 use http::uri::PathAndQuery;
 use prost::Message;
 use saasgen::batches::schema;
+use saasgen::scan::{Naming, Scan, ScanRequest};
 use saasgen::tables::Table;
 use tonic::client::Grpc;
 use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
-/// The body of the one result of an action.
+/// Returns the body of the one result of an action.
 async fn act(server: &mut Fixture, name: &str, body: Vec<u8>) -> Result<Vec<u8>, Status> {
     let answer = server.client.do_action(Action::new(name, body)).await?;
     let results: Vec<arrow_flight::Result> = answer.into_inner().try_collect().await?;
     assert_eq!(results.len(), 1);
     Ok(results[0].body.to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_flights_lists_the_tables() {
+    let mut server = Fixture::start(data_set(42, 5_000)).await;
+    let all = Table::ALL.map(Table::name).to_vec();
+    for (criteria, tables) in [
+        ("", all.clone()),
+        ("NULL", all),
+        ("usage", vec!["usage_daily", "usage_truth"]),
+        ("billing", vec!["billing"]),
+        ("nothing", vec![]),
+    ] {
+        let expression = Criteria { expression: criteria.into() };
+        let flights: Vec<FlightInfo> =
+            server.client.list_flights(expression).await.unwrap().into_inner().try_collect().await.unwrap();
+        let paths: Vec<String> =
+            flights.iter().map(|info| info.flight_descriptor.as_ref().unwrap().path.join("/")).collect();
+        assert_eq!(paths, tables, "{criteria}");
+        for info in flights {
+            let expected = match info.flight_descriptor.as_ref().unwrap().path[0].as_str() {
+                "customers" => 5_000,
+                "retention_curves" => 2_200,
+                _ => -1,
+            };
+            assert_eq!(info.total_records, expected);
+            assert!(info.try_decode_schema().unwrap().fields().len() >= 3);
+        }
+    }
+    let status = server.client.list_flights(Criteria { expression: vec![0xff].into() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_in_order_give_the_whole_table() {
+    let data_set = data_set(42, 5_000);
+    let mut server = Fixture::start(data_set.clone()).await;
+    for (descriptor, endpoints) in [
+        (FlightDescriptor::new_path(vec!["usage_daily".into()]), 1),
+        (FlightDescriptor::new_cmd("usage_daily?partitions=7"), 7),
+        (FlightDescriptor::new_cmd("usage_daily?customers=60000&columns=customer_id,date"), 3),
+        (FlightDescriptor::new_cmd("retention_curves?partitions=1"), 1),
+        (FlightDescriptor::new_cmd(ScanRequest { table: "support".into(), ..Default::default() }.encode_to_vec()), 1),
+    ] {
+        let info = server.info(descriptor.clone()).await.unwrap();
+        assert_eq!(info.flight_descriptor.as_ref(), Some(&descriptor));
+        assert!(info.ordered);
+        assert_eq!(info.total_bytes, -1);
+        assert_eq!(info.endpoint.len(), endpoints);
+        let mut batches = Vec::new();
+        for endpoint in info.endpoint {
+            assert!(endpoint.location.is_empty());
+            batches.extend(server.read(endpoint.ticket.unwrap().ticket).await.1);
+        }
+        let request = if descriptor.path.is_empty() {
+            ScanRequest::from_bytes(&descriptor.cmd).unwrap()
+        } else {
+            ScanRequest::from_text(&descriptor.path[0]).unwrap()
+        };
+        let (of_scan, _) = Scan::resolve(&data_set, &request, Naming::Descriptor).unwrap();
+        assert_same_rows(of_scan, batches, &descriptor.to_string());
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn describe_returns_the_identity_of_the_data_set() {
+    let data_set = data_set(42, 5_000);
+    let mut server = Fixture::start(data_set.clone()).await;
+    let answers: Vec<_> =
+        server.client.do_action(Action::new("Describe", "")).await.unwrap().into_inner().try_collect().await.unwrap();
+    let described: serde_json::Value = serde_json::from_slice(&answers[0].body).unwrap();
+    assert_eq!(described["fingerprint"], data_set.model().fingerprint());
+    assert_eq!(described["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&described["seed"], &described["customers"]), (&42.into(), &5_000.into()));
+    assert_eq!(described["parameters"]["plans"]["Pro"]["price"], 99.0);
+    assert_eq!(described["parameters"]["window"]["start"], "2023-07-01");
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +116,7 @@ async fn polling_is_complete_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_is_done_at_once_and_tickets_stay_good() {
+async fn cancelling_a_flight_info_succeeds_and_its_tickets_stay_valid() {
     let mut server = Fixture::start(data_set(42, 5_000)).await;
     let info = server.info(FlightDescriptor::new_cmd("billing")).await.unwrap();
     let ticket = info.endpoint[0].ticket.clone().unwrap().ticket;
@@ -45,7 +125,7 @@ async fn cancelling_is_done_at_once_and_tickets_stay_good() {
     let answer = CancelFlightInfoResult::decode(answer.as_slice()).unwrap();
     assert_eq!(answer.status(), CancelStatus::Cancelled);
     assert_eq!(server.read(ticket).await, server.read("billing").await);
-    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "no CancelFlightInfoRequest")] {
+    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "can't be decoded as a CancelFlightInfoRequest")] {
         let refused = act(&mut server, "CancelFlightInfo", body).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(part), "{refused}");
@@ -54,7 +134,7 @@ async fn cancelling_is_done_at_once_and_tickets_stay_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handshake_is_accepted_and_gives_a_bearer() {
+async fn a_handshake_returns_a_bearer_token() {
     let mut server = Fixture::start(data_set(42, 10)).await;
     let offered = [3, 4].map(|protocol_version| HandshakeRequest { protocol_version, payload: "any".into() });
     let answer = server.client.handshake(futures::stream::iter(offered)).await.unwrap();
@@ -67,7 +147,7 @@ async fn a_handshake_is_accepted_and_gives_a_bearer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn actions_are_listed_and_others_refused_with_their_names() {
+async fn actions_are_listed_and_an_unknown_one_is_refused_with_the_list() {
     let mut server = Fixture::start(data_set(42, 10)).await;
     let actions: Vec<_> = server.client.list_actions(Empty {}).await.unwrap().into_inner().try_collect().await.unwrap();
     let names: Vec<&str> = actions.iter().map(|action| action.r#type.as_str()).collect();
@@ -82,10 +162,10 @@ async fn actions_are_listed_and_others_refused_with_their_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_generated_data_set_can_not_do_is_said() {
+async fn writing_exchanging_and_sql_are_refused_with_a_reason() {
     let mut server = Fixture::start(data_set(42, 10)).await;
     let data = || futures::stream::iter([FlightData::default()]);
-    // What ADBC's `execute` sends: a CommandStatementQuery in a google.protobuf.Any.
+    // ADBC's `execute` sends a CommandStatementQuery in a google.protobuf.Any.
     let name = b"type.googleapis.com/arrow.flight.protocol.sql.CommandStatementQuery";
     let query = [&[0x0A, name.len() as u8][..], name, &[0x12, 4, 0x0A, 2, 0xff, 0xfe]].concat();
     let client = &mut server.client;
@@ -103,7 +183,7 @@ async fn what_a_generated_data_set_can_not_do_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_flight_does_not_have_is_named() {
+async fn an_unknown_call_is_refused_by_its_name() {
     let server = Fixture::start(data_set(42, 10)).await;
     let mut client = Grpc::new(server.channel.clone());
     client.ready().await.unwrap();
@@ -118,7 +198,7 @@ async fn a_call_that_flight_does_not_have_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_are_near_each_other_in_rows() {
+async fn partitions_have_about_the_same_number_of_rows() {
     let mut server = Fixture::start(data_set(42, 20_000)).await;
     for table in ["usage_daily", "billing", "support", "customers"] {
         let info = server.info(FlightDescriptor::new_cmd(format!("{table}?partitions=8"))).await.unwrap();
@@ -134,7 +214,7 @@ async fn partitions_are_near_each_other_in_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn listed_flights_have_one_endpoint_with_the_whole_table() {
+async fn each_listed_flight_has_one_endpoint_with_the_whole_table() {
     let mut server = Fixture::start(data_set(42, 60_000)).await;
     let flights = server.client.list_flights(Criteria::default()).await.unwrap().into_inner();
     for info in flights.try_collect::<Vec<FlightInfo>>().await.unwrap() {
@@ -148,7 +228,7 @@ async fn listed_flights_have_one_endpoint_with_the_whole_table() {
     server.stop().await;
 }
 
-/// Every key that may change the schema, or what is sent before the rows, with each of its kinds of values.
+/// Returns commands with every combination of the keys that may change the schema or the dictionaries.
 fn key_combinations() -> Vec<String> {
     let mut all = Vec::new();
     for table in Table::ALL {
@@ -184,7 +264,7 @@ fn key_combinations() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schema_is_the_same_wherever_it_is_told() {
+async fn every_call_returns_the_same_schema() {
     let data_set = data_set(42, 20);
     let mut server = Fixture::start(data_set.clone()).await;
     let combinations = key_combinations();
@@ -195,7 +275,7 @@ async fn the_schema_is_the_same_wherever_it_is_told() {
         let expected = schema(&scan(&data_set, &text));
         assert_eq!(info.clone().try_decode_schema().unwrap(), *expected, "{text}");
         let answer = server.client.get_schema(descriptor).await.unwrap().into_inner();
-        // Byte for byte, as ADBC and Spark compare.
+        // ADBC and Spark compare schemas byte for byte.
         assert_eq!(answer.schema, info.schema, "{text}");
         for endpoint in info.endpoint {
             assert_eq!(server.read(endpoint.ticket.unwrap().ticket).await.0, *expected, "{text}");
@@ -203,35 +283,4 @@ async fn the_schema_is_the_same_wherever_it_is_told() {
         assert_eq!(server.read(text.clone()).await.0, *expected, "{text}");
     }
     server.stop().await;
-}
-
-/// Models whose rows are as many, or as long, as can be.
-const HEAVY: [&str; 3] = [
-    "",
-    "retention.decay_days = 100000.0\nlogs.loss_min = 0.0\nlogs.loss_max = 0.0\nplans.Free.active_share = 1.0\n\
-     plans.Basic.active_share = 1.0\nplans.Pro.active_share = 1.0\nplans.Enterprise.active_share = 1.0",
-    "support.tickets_per_month = 20.0\nbilling.interval_days = 4\nbilling.jitter_days = 1",
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_message_is_longer_than_2_mib() {
-    for overlay in HEAVY {
-        let mut server = Fixture::start(data_set_of(overlay, 42, 70_000)).await;
-        let mut longest = 0;
-        for table in Table::ALL.map(Table::name) {
-            for keys in ["", "&strings=dictionary", "&compression=lz4", "&compression=zstd"] {
-                let ticket = Ticket::new(
-                    format!("{table}?last_id=20000{keys}")
-                        .replace("retention_curves?last_id=20000", "retention_curves?"),
-                );
-                let mut stream = server.client.do_get(ticket).await.unwrap().into_inner();
-                while let Some(data) = stream.try_next().await.unwrap() {
-                    assert!(data.encoded_len() <= 2 << 20, "{table}{keys}: {}", data.encoded_len());
-                    longest = longest.max(data.encoded_len());
-                }
-            }
-        }
-        assert!(longest > 600_000, "{longest}: batches of a few kB say nothing of the limit");
-        server.stop().await;
-    }
 }
