@@ -166,7 +166,7 @@ async fn an_unread_stream_stops_the_generator_after_a_few_blocks() {
     const READ_AHEAD: u64 = 3;
     /// The client's buffer for the stream. A block has about as many bytes.
     const WINDOW_BYTES: u32 = 1 << 20;
-    /// One block fills the window, and a part of the next is over it.
+    /// The window holds one block, and the server's HTTP/2 buffers hold another.
     const IN_TRANSPORT: u64 = 2;
 
     let server = Server::bind("127.0.0.1:0", data_set(42, 1_000_000_000_000)).await.unwrap();

@@ -59,11 +59,7 @@ async fn the_json_log_has_one_line_for_each_stream() {
     server.signal("TERM");
     drop(client);
     let ran = server.ended();
-    assert_eq!(
-        (ran.code, ran.stdout.as_str()),
-        (Some(0), ""),
-        "the first line of stdout is the address, and the only one"
-    );
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "stdout has only the address");
     let [complete, curves, cancelled] = <[Value; 3]>::try_from(events(&ran, "stream ended")).unwrap();
     let expected = json!({
         "level": "INFO", "who": "-", "table": "customers", "customers": 5_000, "seed": 3, "first_id": 7,
