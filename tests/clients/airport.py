@@ -67,7 +67,7 @@ def unpack(data, where):
         raise AirportError(f"{where}: not one MessagePack value: {error}") from error
 
 
-def of(*kinds):
+def value_of(*kinds):
     """Returns a reader of a value of one of these types. In MessagePack, `bool` is no `int`."""
     def read(value, where):
         check(type(value) in kinds, f"{where} is {value!r:.80}")
@@ -77,7 +77,7 @@ def of(*kinds):
 
 def text(value, where):
     try:
-        return of(bytes)(value, where).decode()
+        return value_of(bytes)(value, where).decode()
     except UnicodeDecodeError as error:
         raise AirportError(f"{where} is not UTF-8") from error
 
@@ -87,25 +87,25 @@ def optional(read):
 
 
 def array(read):
-    return lambda value, where: [read(item, f"{where}[{i}]") for i, item in enumerate(of(list)(value, where))]
+    return lambda value, where: [read(item, f"{where}[{i}]") for i, item in enumerate(value_of(list)(value, where))]
 
 
 def tags(value, where):
-    return {text(key, where): text(item, f"{where}[{key}]") for key, item in of(dict)(value, where).items()}
+    return {text(key, where): text(item, f"{where}[{key}]") for key, item in value_of(dict)(value, where).items()}
 
 
-blob, boolean, number = of(bytes), of(bool), of(float, int)
+blob, boolean, number = value_of(bytes), value_of(bool), value_of(float, int)
 
 
 def unsigned(value, where):
-    check(of(int)(value, where) in range(2**64), f"{where} is {value}")
+    check(value_of(int)(value, where) in range(2**64), f"{where} is {value}")
     return value
 
 
 def struct(**readers):
     """Returns a reader of a map into a C++ struct. It requires every key. In C++, an absent key leaves garbage."""
     def read(value, where):
-        of(dict)(value, where)
+        value_of(dict)(value, where)
         absent = [key for key in readers if key.encode() not in value]
         check(not absent, f"{where} has no {absent}")
         fields = {key: reader(value[key.encode()], f"{where}.{key}") for key, reader in readers.items()}

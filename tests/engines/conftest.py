@@ -93,7 +93,7 @@ class Proxy:
             end.close()
 
 
-class Logged:
+class LoggedProcess:
     """A process in its own process group. A thread reads its output, so it never blocks on a full pipe."""
 
     def __init__(self, command, env):
@@ -178,14 +178,14 @@ def cluster(tmp_path_factory):
     env = {**os.environ, "SPARK_LOCAL_DIRS": str(folder / "local")}
     name = "org.apache.spark.deploy"
     with contextlib.ExitStack() as stack:
-        master = Logged([spark_class, f"{name}.master.Master", "--host", "127.0.0.1", "--port", "0",
-                         "--webui-port", "0"], env)
+        command = [spark_class, f"{name}.master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
+        master = LoggedProcess(command, env)
         stack.callback(master.stop)
         address = master.wait_for(r"Starting Spark master at (spark://\S+)")[1]
         for number in "01":
-            worker = Logged([spark_class, f"{name}.worker.Worker", "--host", "127.0.0.1", "--cores", "1",
-                             "--memory", "1g", "--webui-port", "0", "--work-dir", folder / f"worker{number}",
-                             address], env)
+            command = [spark_class, f"{name}.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "1g",
+                       "--webui-port", "0", "--work-dir", folder / f"worker{number}", address]
+            worker = LoggedProcess(command, env)
             stack.callback(worker.stop)
         for _ in range(2):
             master.wait_for("Registering worker")
