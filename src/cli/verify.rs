@@ -22,8 +22,8 @@ use tokio::runtime::Runtime;
 /// Verify files or a server's tables against the model
 ///
 /// Checks the structure of every row and tests every statistical law of the model. If a manifest or a server states the
-/// model, the seed and the size, also compares every value with the generator. A correct data set fails a check once in a
-/// million runs.
+/// model, the seed and the size, also compares every value with the generator. A correct data set fails a check once in
+/// a million runs.
 ///
 /// Reads Parquet files of any writer. A table can have several files, other types, extra columns and rows in any order.
 ///
@@ -50,7 +50,7 @@ pub(super) struct Verify {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Refuse to run if values can't be compared with the generator, because a manifest is missing or lacks a table
+    /// Refuse to run if a manifest is missing or lacks a table, so that values can't be compared with the generator
     #[arg(long)]
     exact: bool,
 
@@ -151,7 +151,8 @@ impl Verify {
         let folder = &self.data;
         if !folder.is_dir() {
             return Err(Error::Misuse(format!(
-                "the folder {} does not exist. Create a data set with `saasgen generate`, or name another folder with --data",
+                "the folder {} does not exist: create a data set with `saasgen generate`, or name another folder with \
+                 --data",
                 folder.display()
             )));
         }
@@ -164,7 +165,7 @@ impl Verify {
         }
         if sources.is_empty() {
             return Err(Error::Misuse(format!(
-                "the folder {} has no tables. The tables {} are .parquet files or folders of them",
+                "the folder {} has none of the tables {}, as .parquet files or as folders of them",
                 folder.display(),
                 Table::ALL.map(Table::name).join(", ")
             )));
@@ -207,7 +208,8 @@ fn described(place: &str, identity: &Identity) -> String {
 fn data_set(place: &str, identity: &Identity, model: &Model) -> Result<DataSet> {
     if identity.fingerprint != model.fingerprint() {
         return Err(Error::Misuse(format!(
-            "{place} has the model {} (fingerprint {}), not {} (fingerprint {}). Name the file of its model with --model",
+            "{place} has the model {} (fingerprint {}), not {} (fingerprint {}): name the file of its model with \
+             --model",
             identity.model,
             identity.fingerprint,
             model.parameters().name,
@@ -222,7 +224,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
     let range = &manifest.scan;
     if !range.columns.is_empty() {
         return Err(Error::Misuse(format!(
-            "{} has only the columns {}. Only whole rows can be verified, so pull the tables without --columns",
+            "{} has only the columns {}, but only whole rows can be verified: pull the tables without --columns",
             folder.display(),
             range.columns.join(", ")
         )));
@@ -245,7 +247,8 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
     Ok(claim)
 }
 
-/// Returns all tables of a server. Each has the partitions of the local model, so the customers of each endpoint are known.
+/// Returns all tables of a server. Each has the partitions of the local model, so the customers of each endpoint are
+/// known.
 async fn from_server(
     uri: &str,
     credentials: Credentials,

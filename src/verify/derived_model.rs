@@ -27,8 +27,8 @@ impl Survival {
     /// The survival of `usage_truth`, where no log is lost.
     pub const WHOLE: Self = Self { mean: 1.0, sd: 0.0 };
 
-    /// Returns the variance of a number of rows. `active` is the sum of the probabilities of being active, `squares` the
-    /// sum of their squares.
+    /// Returns the variance of a number of rows. `active` is the sum of the probabilities of being active, `squares`
+    /// the sum of their squares.
     pub fn variance(self, active: f64, squares: f64) -> f64 {
         self.mean * active - self.mean.powi(2) * squares
     }

@@ -37,7 +37,8 @@ impl Pipeline<'_> {
         let mut differences: Vec<(Table, Differences)> =
             regenerated.tables.iter().map(|table| (table.table(), Differences::default())).collect();
 
-        // One for each thread. They are sums of whole numbers, so the order in which they are added makes no difference.
+        // Aggregates that no thread is using, at most one for each thread. They are sums of whole numbers, so the order
+        // in which chunks are added makes no difference.
         let unused = Mutex::new(Vec::new());
         for stripe in self.stripes(&sources) {
             reader.read(&stripe, self.options, &mut violations)?;

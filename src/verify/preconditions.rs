@@ -25,10 +25,10 @@ pub fn readable_sources<'a>(subject: &Subject<'a>, violations: &mut Violations) 
     readable
 }
 
-/// The number of missing rows to tolerate in a claim. To regenerate and count them takes some seconds.
+/// The number of missing rows to tolerate in a claim. Regenerating and counting them takes some seconds.
 const MISSING_ROWS: f64 = 1e8;
 
-/// Refuses a claim of far more rows than the sources have. To count all missing rows could take days.
+/// Refuses a claim of far more rows than the sources have. Counting all missing rows could take days.
 ///
 /// # Errors
 /// Returns [`Error::Misuse`] for such a claim.
@@ -39,8 +39,8 @@ pub fn check_claimed_rows(subject: &Subject<'_>) -> Result<()> {
         let expected = scan.expected_rows().rows;
         if expected > MISSING_ROWS + 10.0 * rows as f64 {
             return Err(Error::Misuse(format!(
-                "the manifest states {} customers, for which {} should have about {expected:.0} rows, but it has {rows}. \
-                 This is not the manifest of these files. Remove it to check the files without it",
+                "the manifest states {} customers, for which {} should have about {expected:.0} rows, but it has {rows}: \
+                 this is not the manifest of these files, remove it to check the files without it",
                 scan.data_set().customers(),
                 scan.table().name(),
             )));
@@ -62,16 +62,16 @@ pub fn expected_ids(subject: &Subject<'_>, readable: &[&dyn TableSource]) -> Res
     }
     let customers = readable.iter().find(|source| source.table() == Table::Customers).ok_or_else(|| {
         Error::Misuse(
-            "there is no readable customers table. Without it, or a manifest that names the data set, no other table can be \
-             checked"
+            "there is no readable customers table: without it, or a manifest that names the data set, no other table \
+             can be checked"
                 .into(),
         )
     })?;
     let row_groups = 0..customers.row_groups();
     let largest = row_groups.filter_map(|row_group| customers.customer_ids(row_group).map(|ids| *ids.end())).max();
     let rows = customers.rows().map(|rows| rows as i64);
-    // If rows are missing or duplicate, the largest id is still the number of customers. If ids are not numbered from 1,
-    // the number of rows is a better guess.
+    // If rows are missing or duplicate, the largest id is still the number of customers. If ids are not numbered from
+    // 1, the number of rows is a better guess.
     let plausible = largest.filter(|&largest| largest > 0 && rows.is_none_or(|rows| largest / 2 <= rows));
     let count = plausible.or(rows).unwrap_or(0);
     if count == 0 {

@@ -41,7 +41,7 @@ impl Violations {
     }
 
     /// Returns the violations of `rule` in `table`.
-    pub fn of(&self, table: Table, rule: Rule) -> RuleViolations {
+    pub fn get(&self, table: Table, rule: Rule) -> RuleViolations {
         self.0.get(&(table, rule)).cloned().unwrap_or_default()
     }
 }

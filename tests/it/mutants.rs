@@ -186,7 +186,8 @@ fn rows_out_of_order_fail_if_the_source_declares_an_order() {
     assert_eq!(fails.len(), 1, "all other checks ignore the order: {fails:?}");
     assert_fails(&verification, Table::UsageDaily, "rows in order");
 
-    // If files don't state an order, the check is not run. Here each row group is sorted, but row groups are out of order.
+    // If files don't state an order, the check is not run. Here each row group is sorted, but row groups are out of
+    // order.
     let (first, second) = (usage.slice(0, 5_000), usage.slice(5_000, usage.num_rows() - 5_000));
     let usage = Given::of_row_groups(Table::UsageDaily, vec![second, first]);
     let customers = ScanSource::new(Scan::whole(&small, Table::Customers));

@@ -39,8 +39,8 @@ fn verified_tables(data_set: &DataSet, tables: &[Table], error_rate: f64) -> Ver
     verified(data_set, &sources, None, error_rate).unwrap()
 }
 
-/// Returns the p-value of the distance between an empirical distribution of `count` values and the true one (Kolmogorov,
-/// with M. A. Stephens's correction for small samples).
+/// Returns the p-value of the distance between an empirical distribution of `count` values and the true one
+/// (Kolmogorov, with M. A. Stephens's correction for small samples).
 fn kolmogorov(distance: f64, count: f64) -> f64 {
     let root = count.sqrt();
     let x = distance * (root + 0.12 + 0.11 / root);
@@ -153,7 +153,8 @@ fn small_data_sets_hold() {
     .unwrap();
 }
 
-/// P-values are also uniform if most of the variance comes from the loss rates of the days, which all rows of a day share.
+/// P-values are also uniform if most of the variance comes from the loss rates of the days, which all rows of a day
+/// share.
 #[test]
 fn p_values_are_uniform_if_loss_rates_dominate_the_variance() {
     let overlay = "logs = { loss_min = 0.2, loss_max = 0.8 }\nwindow.months = 8\nretention.decay_days = 120.0\n";

@@ -300,7 +300,7 @@ fn the_report_is_one_file_without_external_resources() {
     for text in [
         "Retention, Enterprise",
         "Share active per day, by cohort",
-        "Lost logs by day",
+        "Missing logs by day",
         "Invoices by week",
         "Tickets by tenure",
     ] {

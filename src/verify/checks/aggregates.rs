@@ -31,15 +31,15 @@ pub struct Aggregates {
     pub plan_pairs: CountMatrix,
     pub region_pairs: CountMatrix,
     pub signup_pairs: CountMatrix,
-    /// The customers' probabilities of being active, summed over their days, and the sums of their squares, by region. In
-    /// units of 1 / [`FIXED_POINT`].
+    /// The customers' probabilities of being active, summed over their days, and the sums of their squares, by region.
+    /// In units of 1 / [`FIXED_POINT`].
     pub region_activity: CountMatrix,
     pub usage_daily: UsageAggregates,
     /// If the data set has no `usage_truth`, only its rows by plan and day are counted, from regenerated rows.
     pub usage_truth: UsageAggregates,
     pub invoices: u64,
-    /// Invoices by days early or late, from -jitter to jitter. Invoices that the end of the window could have cut off are
-    /// not counted.
+    /// Invoices by days early or late, from -jitter to jitter. Invoices that the end of the window could have cut off
+    /// are not counted.
     pub jitter: CountMatrix,
     /// Invoices by the jitter of the invoice before them and their own.
     pub jitter_pairs: CountMatrix,

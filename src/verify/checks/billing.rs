@@ -21,12 +21,12 @@ pub fn check(
     violations: &mut Violations,
 ) {
     aggregates.invoices += rows.len() as u64;
-    profiles.for_each_customer(model, table, rows, violations, |customer, profile, run, violations| {
+    profiles.for_each_customer(model, table, rows, violations, |customer, profile, customer_rows, violations| {
         let invoices = Invoices { model, table, customer, profile };
         if model.plans[profile.plan].price_cents == 0 {
-            run.for_each(|row| violations.record(TABLE, Rule::PaidPlans, || invoices.describe(row)));
+            customer_rows.for_each(|row| violations.record(TABLE, Rule::PaidPlans, || invoices.describe(row)));
         } else {
-            invoices.check(run, aggregates, violations);
+            invoices.check(customer_rows, aggregates, violations);
         }
     });
 }
@@ -49,13 +49,13 @@ struct Invoice {
 }
 
 impl Invoices<'_> {
-    fn check(&self, run: Range<usize>, aggregates: &mut Aggregates, violations: &mut Violations) {
+    fn check(&self, customer_rows: Range<usize>, aggregates: &mut Aggregates, violations: &mut Violations) {
         let (model, table) = (self.model, self.table);
         let (interval, jitter) = (model.interval_days, model.jitter_days);
         let (signup, last_day) = (model.window.first + self.profile.signup as i32, model.window.last());
         let (dates, ids) = (table.dates(2), table.int64(0));
         let mut before: Option<Invoice> = None;
-        for row in run {
+        for row in customer_rows {
             let (date, id) = (dates[row], ids[row]);
             let mut record = |rule| violations.record(TABLE, rule, || self.describe(row));
             if table.money(3)[row] != model.plans[self.profile.plan].price_cents {
@@ -108,8 +108,9 @@ impl Invoices<'_> {
         }
     }
 
-    /// Returns the jitter of the invoice with this number, in days from the earliest possible day. Returns `None` if the
-    /// date is impossible, or if the end of the window cuts off the latest possible days, which would bias the counts.
+    /// Returns the jitter of the invoice with this number, in days from the earliest possible day. Returns `None` if
+    /// the date is impossible, or if the end of the window cuts off the latest possible days, which would bias the
+    /// counts.
     fn jitter(&self, number: i64, date: i32) -> Option<usize> {
         let model = self.model;
         let number = i32::try_from(number).ok().filter(|number| (1..1_000).contains(number))?;

@@ -29,7 +29,8 @@ pub struct Profiles {
 #[derive(Debug, Clone, Copy)]
 enum Known {
     Usable(Profile),
-    /// The customer has an impossible date or plan. This is already a violation, so its rows are not checked or counted.
+    /// The customer has an impossible date or plan. This is already a violation, so its rows are not checked or
+    /// counted.
     Unusable,
 }
 
@@ -59,8 +60,8 @@ impl Profiles {
         }
     }
 
-    /// Calls `check` with each customer whose profile is usable and its rows, even if it has none. Records the rows whose
-    /// customer is missing. `rows` must be sorted.
+    /// Calls `check` with each customer whose profile is usable and its rows, even if it has none. Records the rows
+    /// whose customer is missing. `rows` must be sorted.
     pub fn for_each_customer(
         &self,
         model: &DerivedModel,

@@ -21,14 +21,14 @@ pub fn check(
     violations: &mut Violations,
 ) {
     aggregates.tickets += rows.len() as u64;
-    profiles.for_each_customer(model, table, rows, violations, |customer, profile, run, violations| {
-        aggregates.tickets_by_signup.add(0, profile.signup, run.len() as u64);
-        aggregates.tickets_by_plan.add(0, profile.plan, run.len() as u64);
+    profiles.for_each_customer(model, table, rows, violations, |customer, profile, customer_rows, violations| {
+        aggregates.tickets_by_signup.add(0, profile.signup, customer_rows.len() as u64);
+        aggregates.tickets_by_plan.add(0, profile.plan, customer_rows.len() as u64);
         if let Some(region) = profile.region {
-            aggregates.tickets_by_region.add(0, region, run.len() as u64);
+            aggregates.tickets_by_region.add(0, region, customer_rows.len() as u64);
         }
-        aggregates.ticket_counts.add(0, run.len().min(MOST_TICKETS + 1), 1);
-        check_customer(model, table, customer, profile, run, aggregates, violations);
+        aggregates.ticket_counts.add(0, customer_rows.len().min(MOST_TICKETS + 1), 1);
+        check_customer(model, table, customer, profile, customer_rows, aggregates, violations);
     });
 }
 
@@ -37,14 +37,14 @@ fn check_customer(
     table: &Rows,
     customer: i64,
     profile: Profile,
-    run: Range<usize>,
+    customer_rows: Range<usize>,
     aggregates: &mut Aggregates,
     violations: &mut Violations,
 ) {
     let signup = model.window.first + profile.signup as i32;
     let tenure = model.days() - profile.signup;
     let mut before = None;
-    for row in run {
+    for row in customer_rows {
         let (id, date) = (table.int64(0)[row], table.dates(2)[row]);
         let mut record = |rule| violations.record(TABLE, rule, || table.describe(row, model.parameters()));
         if before == Some(id) {

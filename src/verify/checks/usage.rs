@@ -23,12 +23,12 @@ pub fn check(
     let (dates, sessions) = (table.dates(1), table.int32(2));
     let (minutes, events) = (table.int32(3), table.int32(4));
     aggregates.rows += rows.len() as u64;
-    profiles.for_each_customer(model, table, rows, violations, |_, profile, run, violations| {
+    profiles.for_each_customer(model, table, rows, violations, |_, profile, customer_rows, violations| {
         let plan = &model.plans[profile.plan];
         let signup = model.window.first + profile.signup as i32;
         let cohort = model.months[profile.signup];
-        let (mut before, mut sessions_before, mut kept) = (i32::MIN, None, 0);
-        for row in run {
+        let (mut before, mut sessions_before, mut counted) = (i32::MIN, None, 0);
+        for row in customer_rows {
             let mut record = |rule| violations.record(name, rule, || table.describe(row, model.parameters()));
             if dates[row] == before {
                 record(Rule::UniqueKeys);
@@ -56,13 +56,13 @@ pub fn check(
             let month = model.months[profile.signup + age];
             aggregates.sessions_by_month.add(profile.plan, month, sessions[row].max(0) as u64);
             aggregates.minutes_by_month.add(profile.plan, month, minutes[row].max(0) as u64);
-            kept += 1;
+            counted += 1;
         }
         if let Some(region) = profile.region {
-            aggregates.by_region.add(0, region, kept);
+            aggregates.by_region.add(0, region, counted);
         }
-        aggregates.customer_rows.add(profile.plan, profile.signup, kept);
-        aggregates.customer_squares.add(profile.plan, profile.signup, kept * kept);
+        aggregates.customer_rows.add(profile.plan, profile.signup, counted);
+        aggregates.customer_squares.add(profile.plan, profile.signup, counted * counted);
     });
 }
 

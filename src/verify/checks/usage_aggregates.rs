@@ -28,8 +28,8 @@ pub struct UsageAggregates {
     /// Sums of sessions, and of minutes, by plan and month of the window.
     pub sessions_by_month: CountMatrix,
     pub minutes_by_month: CountMatrix,
-    /// By plan, over pairs of consecutive rows of a customer: the number of pairs, and the sums of the first row's sessions,
-    /// of the second row's sessions, and of their product.
+    /// By plan, over pairs of consecutive rows of a customer: the number of pairs, and the sums of the first row's
+    /// sessions, of the second row's sessions, and of their product.
     pub neighbours: CountMatrix,
     /// Rows by region.
     pub by_region: CountMatrix,
@@ -99,7 +99,7 @@ impl UsageAggregates {
     }
 
     /// Counts the values of one row of a customer of `plan` and returns its sessions. `before` are the sessions of the
-    /// customer's row before it. Values outside of the counted range count as the nearest value in it. Negative values
+    /// customer's row before it. Values outside the counted range count as the nearest value in it. Negative values
     /// also violate a rule.
     pub fn add_values(&mut self, plan: usize, [sessions, minutes, events]: [i32; 3], before: Option<u64>) -> u64 {
         let within = |value: i32, matrix: &CountMatrix| (value.max(0) as usize).min(matrix.columns() - 1);

@@ -20,8 +20,8 @@ pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(
     add("status independent of the one before".into(), shares_of_rows(aggregates.status_pairs.rows(), &statuses));
 }
 
-/// Tests the number of invoices, given the signup dates and plans of the customers. Only the invoices that are due near the
-/// end of the window are random.
+/// Tests the number of invoices, given the signup dates and plans of the customers. Only the invoices that are due near
+/// the end of the window are random.
 fn given_signups(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     let days = 0..model.days() as i32;
     let (mut expected, mut variance) = (0.0, 0.0);

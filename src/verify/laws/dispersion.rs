@@ -4,8 +4,7 @@ use super::retention::Activity;
 use crate::verify::derived_model::DerivedPlan;
 use crate::verify::statistics::{Outcome, TOO_FEW, normal};
 
-/// The number of groups into which the signup days of a plan are divided for the shared variance. It varies slowly with the
-/// day.
+/// The largest number of groups of signup days of a plan for the shared variance, which varies slowly with the day.
 const GROUPS: usize = 50;
 
 /// Customers of a plan who signed up on neighbouring days.
@@ -18,13 +17,13 @@ struct Group<'a> {
 }
 
 impl Activity<'_> {
-    /// Tests the mean over customers of the squared deviation of the number of rows, divided by its variance. The expected
-    /// value is 1.
+    /// Tests the mean over customers of the squared deviation of the number of rows, divided by its variance. The
+    /// expected value is 1.
     ///
     /// Customers are not independent, because they share the loss rate of each day. Let `e` be the deviation of a day's
-    /// survival rate from its mean `m`, `q` a customer's probability of being active and `v` the variance of its rows. Then
-    /// the customer's term changes by the sum over days of `e (q - 2 m q^2) / v`, and by the square of the sum of `e q`,
-    /// over `v`. The variances of both, over all customers together, are added.
+    /// survival rate from its mean `m`, `q` a customer's probability of being active and `v` the variance of its rows.
+    /// Then the customer's term changes by the sum over days of `e (q - 2 m q^2) / v`, and by the square of the sum of
+    /// `e q`, over `v`. The variances of both, over all customers together, are added.
     pub fn customer_dispersion(&self) -> Outcome {
         let days = self.model.days();
         let (mut sum, mut own, mut customers) = (0.0, 0.0, 0.0);
@@ -62,14 +61,14 @@ impl Activity<'_> {
             return 0.0;
         }
         let groups = self.groups();
-        let mut of_day = vec![0.0; self.model.days()];
+        let mut day_sums = vec![0.0; self.model.days()];
         for group in &groups {
-            let days = of_day[group.signup..].iter_mut().zip(&group.plan.active);
+            let days = day_sums[group.signup..].iter_mut().zip(&group.plan.active);
             for (sum, active) in days {
                 *sum += group.customers * (active - 2.0 * mean * active * active) / group.variance;
             }
         }
-        let linear: f64 = of_day.iter().map(|sum| sum * sum).sum();
+        let linear: f64 = day_sums.iter().map(|sum| sum * sum).sum();
         let mut square = 0.0;
         for one in &groups {
             for other in &groups {

@@ -15,17 +15,20 @@ pub fn test(
     add: &mut impl FnMut(String, Outcome),
 ) {
     add("rows independent of region".into(), by_region(aggregates, usage, survival));
-    let of_sessions = |plan: &DerivedPlan| (plan.mean_sessions, plan.mean_sessions);
-    add("sessions flat over months".into(), flat(model, usage, &usage.sessions_by_month, of_sessions));
-    let of_minutes =
+    let session_moments = |plan: &DerivedPlan| (plan.mean_sessions, plan.mean_sessions);
+    add("sessions flat over months".into(), flat_over_months(model, usage, &usage.sessions_by_month, session_moments));
+    let minute_moments =
         |plan: &DerivedPlan| mean_and_variance(&minutes_distribution(model, plan, usage.minutes.row(0).len()));
-    add("usage_minutes flat over months".into(), flat(model, usage, &usage.minutes_by_month, of_minutes));
-    add("sessions independent day to day".into(), serial(model, usage));
+    add(
+        "usage_minutes flat over months".into(),
+        flat_over_months(model, usage, &usage.minutes_by_month, minute_moments),
+    );
+    add("sessions independent day to day".into(), day_to_day(model, usage));
 }
 
-/// Tests the sums of a value by plan and month. `moments` returns the mean and the variance of the value, which do not depend
-/// on the month.
-fn flat(
+/// Tests the sums of a value by plan and month. `moments` returns the mean and the variance of the value, which do not
+/// depend on the month.
+fn flat_over_months(
     model: &DerivedModel,
     usage: &UsageAggregates,
     sums: &CountMatrix,
@@ -53,7 +56,7 @@ fn mean_and_variance(probabilities: &[f64]) -> (f64, f64) {
 }
 
 /// Tests whether the sessions of an active day depend on those of the customer's active day before it.
-fn serial(model: &DerivedModel, usage: &UsageAggregates) -> Outcome {
+fn day_to_day(model: &DerivedModel, usage: &UsageAggregates) -> Outcome {
     let (mut statistic, mut plans) = (0.0, 0.0);
     for (index, plan) in model.plans.iter().enumerate() {
         let [pairs, first, second, product] = [0, 1, 2, 3].map(|sum| usage.neighbours.row(index)[sum] as f64);
@@ -68,10 +71,10 @@ fn serial(model: &DerivedModel, usage: &UsageAggregates) -> Outcome {
     chi_square(statistic, plans)
 }
 
-/// Tests the number of rows by region, given the total. It is expected to be in proportion to the summed probabilities of
-/// being active of the region's customers.
+/// Tests the number of rows by region, given the total. It is expected to be in proportion to the summed probabilities
+/// of being active of the region's customers.
 ///
-/// All regions share the loss rates of the days, so they cancel out.
+/// All regions share the loss rates of the days, so the rates cancel out.
 fn by_region(aggregates: &Aggregates, usage: &UsageAggregates, survival: Survival) -> Outcome {
     let scaled = |row: usize| aggregates.region_activity.row(row).iter().map(|&sum| sum as f64 / FIXED_POINT);
     let regions = scaled(0).zip(scaled(1)).zip(usage.by_region.row(0)).filter(|((active, _), _)| *active > 0.0);

@@ -2,7 +2,7 @@
 //!
 //! Each day has its own loss rate, uniform between the model's limits. The number of rows that a day loses is then
 //! binomial with a uniform rate. The quantile of the observed number in this distribution is uniform over 0..1 and
-//! independent between days. This is what most tests here check.
+//! independent between days. Most tests here check this.
 
 use crate::verify::checks::Aggregates;
 use crate::verify::derived_model::DerivedModel;
@@ -37,7 +37,7 @@ pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(
     add("missing logs: mean rate of a day".into(), mean_rate(&days, model));
     add("missing logs: rates over their band".into(), uniform_quantiles(&tails));
     add("missing logs: the most extreme day".into(), most_extreme(&days, &tails, limits));
-    add("missing logs: days independent".into(), serial(&tails));
+    add("missing logs: days independent".into(), day_to_day(&tails));
     add("missing logs independent of plan".into(), by_plan(model, aggregates));
 }
 
@@ -64,7 +64,7 @@ fn uniform_quantiles(tails: &[(f64, f64)]) -> Outcome {
 }
 
 /// Tests the correlation of the quantiles of consecutive days.
-fn serial(tails: &[(f64, f64)]) -> Outcome {
+fn day_to_day(tails: &[(f64, f64)]) -> Outcome {
     let pairs = tails.len().saturating_sub(1);
     if pairs < 30 {
         return Err(TOO_FEW.to_string());
@@ -75,7 +75,8 @@ fn serial(tails: &[(f64, f64)]) -> Outcome {
     Ok(normal(correlation, 0.0, 1.0 / (pairs as f64).sqrt()))
 }
 
-/// Tests the most extreme quantile of all days. The result shows the rate of that day and the limit that is nearer to it.
+/// Tests the most extreme quantile of all days. The result shows the rate of that day and the limit that is nearer to
+/// it.
 fn most_extreme(days: &[Day], tails: &[(f64, f64)], (low, high): (f64, f64)) -> Outcome {
     let extreme = days.iter().zip(tails).min_by(|a, b| a.1.0.min(a.1.1).total_cmp(&b.1.0.min(b.1.1)));
     let (day, &(lower, upper)) = extreme.ok_or_else(|| TOO_FEW.to_string())?;
@@ -104,7 +105,8 @@ fn tails(day: &Day, (low, high): (f64, f64)) -> (f64, f64) {
     if high - low < 1e-12 {
         return at(low);
     }
-    // Rates more than nine standard deviations from the observed one are practically certain to lose fewer rows, or more.
+    // Rates more than nine standard deviations from the observed one are practically certain to lose fewer rows, or
+    // more.
     let observed = (day.lost / day.active).clamp(0.0, 1.0);
     let reach =
         9.0 * (0.25_f64.min(observed.max(low) * (1.0 - observed.min(high)) + 1.0 / day.active) / day.active).sqrt();
@@ -122,8 +124,8 @@ fn tails(day: &Day, (low, high): (f64, f64)) -> (f64, f64) {
     ((lower * share + (from - low)) / (high - low), (upper * share + (high - to)) / (high - low))
 }
 
-/// Tests whether all plans lose the same share of rows. Given the number of rows that a day loses, the lost rows are a
-/// random sample of its rows.
+/// Tests whether all plans lose the same share of rows. Given the number of rows that a day loses, these rows are a
+/// random sample of all rows of the day.
 fn by_plan(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     let plans: Vec<usize> = (0..model.plans.len())
         .filter(|&plan| aggregates.usage_truth.by_day.row(plan).iter().sum::<u64>() > 0)

@@ -36,7 +36,7 @@ impl Activity<'_> {
         results
     }
 
-    /// Returns whether a plan has enough rows, and a base that can be too large as well as too small.
+    /// Returns whether a plan has enough rows, and a base that is not too close to 1 for a normal approximation.
     fn can_be_estimated(&self, plan: usize) -> bool {
         let base = self.model.plans[plan].active[0] * self.survival.mean;
         let expected: f64 = self.signups.row(plan).iter().sum::<u64>() as f64 * base;
@@ -105,8 +105,8 @@ impl Activity<'_> {
         // Gradients and weights depend on plan and age only, so they are computed once for all signup days.
         let weighted: Vec<Vec<(DVector<f64>, f64)>> = (0..plans.len())
             .map(|index| {
-                let of_age = |age| (gradient(index, age), 1.0 / (1.0 - row_probability(parameters, index, age)));
-                (0..self.model.days()).map(of_age).collect()
+                let at_age = |age| (gradient(index, age), 1.0 / (1.0 - row_probability(parameters, index, age)));
+                (0..self.model.days()).map(at_age).collect()
             })
             .collect();
         let mut variances = vec![vec![0.0; self.model.days()]; plans.len()];

@@ -27,7 +27,7 @@ pub struct Moments {
 
 impl Moments {
     /// Returns `None` if there are too few rows.
-    pub fn of(usage: &UsageAggregates, plan: usize) -> Option<Self> {
+    pub fn new(usage: &UsageAggregates, plan: usize) -> Option<Self> {
         let mean_variance = |counts: &[u64]| {
             let rows = counts.iter().sum::<u64>() as f64;
             let values = || counts.iter().enumerate().map(|(value, &count)| (value as f64, count as f64));
@@ -48,8 +48,8 @@ impl Moments {
         Some(Self { rows, sessions, minutes, events, events_covariance, minutes_covariance })
     }
 
-    /// Tests the variance over the mean of a column. The last argument is the expected mean and second to fourth central
-    /// moment.
+    /// Tests the variance over the mean of a column. The last argument is the expected mean and second to fourth
+    /// central moment.
     pub fn dispersion(&self, observed: MeanVariance, [mean, second, third, fourth]: [f64; 4]) -> Outcome {
         if mean == 0.0 || observed.mean == 0.0 {
             return Err("the distribution has no variance".to_string());
@@ -92,8 +92,8 @@ pub fn uncorrelated(moments: &[Option<Moments>]) -> Outcome {
 /// The expected moments of sessions S, which have a Poisson distribution, and of feature events E, which have a Poisson
 /// distribution with the mean c S given S.
 ///
-/// Let X = S - E[S] and Z = E - c S. Given S, Z has the moments of a centred Poisson distribution with the mean c S. The
-/// deviation of the feature events is c X + Z. The products below are expanded from this.
+/// Let X = S - E[S] and Z = E - c S. Given S, Z has the moments of a centred Poisson distribution with the mean c S.
+/// The deviation of the feature events is c X + Z. The products below are expanded from this.
 pub struct Theory {
     pub sessions: f64,
     pub per_session: f64,

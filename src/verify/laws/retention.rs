@@ -125,8 +125,8 @@ impl<'a> Activity<'a> {
         }))
     }
 
-    /// Groups neighbouring days until the rows of each group have enough variance. Returns the group of each day and the
-    /// number of groups.
+    /// Groups neighbouring days until the rows of each group have enough variance. Returns the group of each day and
+    /// the number of groups.
     pub fn day_groups(&self) -> (Vec<usize>, usize) {
         let mut variance = vec![0.0; self.model.days()];
         for exposure in self.exposures() {
@@ -172,7 +172,7 @@ pub struct RetentionPoint {
     pub age: f64,
     /// The number of rows, divided by the number of customer-days and by the share of logs that are not lost.
     pub share: f64,
-    /// The interval that has the share of 99 of 100 correct data sets.
+    /// The interval with the share of 99 of 100 correct data sets.
     pub interval: [f64; 2],
 }
 
@@ -188,8 +188,8 @@ pub fn reached(signups: &[u64]) -> Vec<f64> {
     reached
 }
 
-/// Groups neighbours until the sizes of each group add up to at least `least`. Returns the group of each element and the
-/// number of groups. A rest at the end joins the last group.
+/// Groups neighbours until the sizes of each group add up to at least `least`. Returns the group of each element and
+/// the number of groups. A rest at the end joins the last group.
 fn grouped(sizes: &[f64], least: f64) -> (Vec<usize>, usize) {
     let (mut group, mut sum) = (0, 0.0);
     let mut groups: Vec<usize> = Vec::with_capacity(sizes.len());
@@ -229,7 +229,7 @@ impl Cells {
         Self { by_plan: by_plan.collect(), count }
     }
 
-    /// Returns the cell of an age of a plan, if the plan has any.
+    /// Returns the cell of an age of a plan, or `None` if the plan has too few rows for a cell.
     fn get(&self, plan: usize, age: usize) -> Option<usize> {
         self.by_plan[plan].as_ref().map(|cells| cells[age])
     }

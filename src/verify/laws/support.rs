@@ -48,8 +48,8 @@ fn by_tenure(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     poisson_counts(groups)
 }
 
-/// Tests the number of tickets by a group of customers that has no influence on it. Each has a Poisson distribution.
-/// `signups` are the customers by group and signup day.
+/// Tests the number of tickets by groups of customers, such as plans, which do not influence it. Each has a Poisson
+/// distribution. `signups` are the customers by group and signup day.
 fn by_group(model: &DerivedModel, signups: &CountMatrix, tickets: &[u64]) -> Outcome {
     let means = mean_by_signup(model);
     let expected = signups
@@ -67,8 +67,8 @@ fn poisson_counts(counts: impl Iterator<Item = (f64, u64)>) -> Outcome {
     if scores.is_empty() { Err(TOO_FEW.to_string()) } else { squares(scores.into_iter()) }
 }
 
-/// Tests the number of customers by their number of tickets. It is a mixture of Poisson distributions, one for each signup
-/// day.
+/// Tests the number of customers by their number of tickets. It is a mixture of Poisson distributions, one for each
+/// signup day.
 fn ticket_counts(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     let observed = aggregates.ticket_counts.row(0);
     let customers = aggregates.signups.column_sums();
@@ -78,8 +78,8 @@ fn ticket_counts(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
         .filter(|(customers, _)| **customers > 0)
         .map(|(&customers, mean)| (customers as f64, poisson(mean, observed.len())))
         .collect();
-    // Neighbouring numbers of tickets are merged until enough customers are expected in each cell. The last cell follows from
-    // the others.
+    // Neighbouring numbers of tickets are merged until enough customers are expected in each cell. The last cell
+    // follows from the others.
     let expected = |value: usize| {
         strata_by_signup.iter().map(|(customers, probabilities)| customers * probabilities[value]).sum::<f64>()
     };
@@ -104,8 +104,8 @@ fn ticket_counts(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     correlated(residuals, covariance)
 }
 
-/// Tests the number of tickets by part of the time since signup, given the number of tickets by signup day. Each part has
-/// tickets in proportion to its days.
+/// Tests the number of tickets by part of the time since signup, given the number of tickets by signup day. Each part
+/// has tickets in proportion to its days.
 fn ticket_dates(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     let parts = TENURE_PARTS - 1;
     let by_signup = aggregates.tickets_by_signup.row(0).iter().enumerate().map(|(signup, &tickets)| {

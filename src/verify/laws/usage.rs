@@ -38,7 +38,7 @@ pub fn test(
             test_values(minutes, |values| minutes_distribution(model, plan, values)),
         );
     }
-    let moments: Vec<Option<Moments>> = (0..model.plans.len()).map(|plan| Moments::of(usage, plan)).collect();
+    let moments: Vec<Option<Moments>> = (0..model.plans.len()).map(|plan| Moments::new(usage, plan)).collect();
     let mut add_by_plan = |what: &str, outcome: &dyn Fn(&Moments, &Theory) -> Outcome| {
         for (plan, moments) in model.plans.iter().zip(&moments) {
             let theory = Theory { sessions: plan.mean_sessions, per_session };

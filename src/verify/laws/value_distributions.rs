@@ -14,8 +14,8 @@ pub fn minutes_distribution(model: &DerivedModel, plan: &DerivedPlan, values: us
     rounded_normal(plan.mean_minutes, sd, plan.minutes_limits, values)
 }
 
-/// Returns the probabilities of the first `values` numbers of feature events of a plan. This is a mixture over the first
-/// `sessions` numbers of sessions.
+/// Returns the probabilities of the first `values` numbers of feature events of a plan. This is a mixture over the
+/// first `sessions` numbers of sessions.
 pub fn events_distribution(model: &DerivedModel, plan: &DerivedPlan, sessions: usize, values: usize) -> Vec<f64> {
     let mut probabilities = vec![0.0; values];
     for (sessions, share) in poisson(plan.mean_sessions, sessions).into_iter().enumerate() {

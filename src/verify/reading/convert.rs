@@ -50,8 +50,8 @@ impl Converter {
 
     /// Converts a batch whose columns are all readable.
     ///
-    /// A row with a null, a value outside the column's type or an unknown name is a violation. Rows that lack a value are
-    /// left out of the result.
+    /// A row with a null, a value outside the column's type or an unknown name is a violation. Rows that lack a value
+    /// are left out of the result.
     ///
     /// # Errors
     /// Returns [`Error::Io`] if Arrow fails to convert a column.
@@ -60,7 +60,7 @@ impl Converter {
             Error::invalid(self.table.name(), format!("column {column}: {error}"))
         };
         let mut columns = Vec::with_capacity(self.names.len());
-        // Which rows lack a value, and which have an unknown name. Empty as long as there is none.
+        // Which rows lack a value, and which have an unknown name. They stay empty if there is none.
         let (mut incomplete, mut unknown) = (vec![false; 0], vec![false; 0]);
         let mark = |marks: &mut Vec<bool>, row: usize| {
             marks.resize(batch.num_rows(), false);
@@ -114,8 +114,8 @@ fn read_type(kind: Kind) -> DataType {
     }
 }
 
-/// Casts an array. A value that the new type can't represent exactly becomes null, such as 1.5 as an integer or a time of
-/// day as a date.
+/// Casts an array. A value that the new type can't represent exactly becomes null, such as 1.5 as an integer or a time
+/// of day as a date.
 fn cast_exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
     let from = array.data_type();
     if let (DataType::Timestamp(unit, _), DataType::Date32) = (from, to) {
@@ -160,8 +160,8 @@ fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<T::Native> {
 fn codes(array: &ArrayRef, names: &[String]) -> Vec<u8> {
     let dictionary = array.as_dictionary::<Int32Type>();
     let texts = dictionary.values().as_string::<i32>();
-    let of_text = |text: Option<&str>| names.iter().position(|name| Some(name.as_str()) == text);
-    let by_key: Vec<u8> = texts.iter().map(|text| of_text(text).map_or(UNKNOWN, |index| index as u8)).collect();
+    let code_of = |text: Option<&str>| names.iter().position(|name| Some(name.as_str()) == text);
+    let by_key: Vec<u8> = texts.iter().map(|text| code_of(text).map_or(UNKNOWN, |index| index as u8)).collect();
     let code = |key: &i32| by_key.get(*key as usize).copied().unwrap_or_default();
     dictionary.keys().values().iter().map(code).collect()
 }

@@ -7,8 +7,8 @@ use std::ops::Range;
 /// The code of a name that the model doesn't have. A list of the model has at most 100 names.
 pub const UNKNOWN: u8 = u8::MAX;
 
-/// The sort key of a row: customer, date, and id of the invoice or support ticket. If a table lacks one of them, it is 0.
-/// For `retention_curves`: plan, day and 0.
+/// The sort key of a row: customer, date, and id of the invoice or support ticket. If a table lacks one of them, it is
+/// 0. For `retention_curves`: plan, day and 0.
 pub type RowKey = (i64, i32, i64);
 
 /// Rows of one table as columns, in the table's order of columns.
@@ -33,8 +33,8 @@ macro_rules! on_values {
     };
 }
 
-/// Defines a method that returns the values of a column of one kind. For a column of another kind it returns none, which
-/// is a bug in the caller.
+/// Defines a method that returns the values of a column of one kind. For a column of another kind it returns none,
+/// which is a bug in the caller.
 macro_rules! accessor {
     ($name:ident, $kind:pat => $values:ident, $type:ty) => {
         pub fn $name(&self, column: usize) -> &[$type] {
@@ -61,7 +61,7 @@ impl Rows {
         Self { table, columns: table.columns().iter().map(|spec| column(spec.kind)).collect(), len: 0 }
     }
 
-    /// Wraps columns of the same length, which are the first columns of `table`.
+    /// Wraps columns that are the first columns of `table` and have the same length.
     pub fn new(table: Table, columns: Vec<Column>) -> Self {
         let len = columns.first().map_or(0, |column| on_values!(column, values => values.len()));
         Self { table, columns, len }
@@ -108,7 +108,8 @@ impl Rows {
 
     /// Concatenates `parts` in their order.
     ///
-    /// Each column of the parts is freed once it is copied. At most, memory holds the result and one column of the parts.
+    /// Each column of the parts is freed once it is copied. At most, memory holds the result and one column of the
+    /// parts.
     pub fn concat(table: Table, mut parts: Vec<Self>) -> Self {
         parts.retain(|part| part.len > 0);
         if parts.len() < 2 {

@@ -1,8 +1,9 @@
-//! Reads tables in stripes: all tables' rows of one range of customers after another, in whatever order rows are stored.
+//! Reads tables in stripes. A stripe has the rows of all tables for a range of customers, in whatever order the tables
+//! store them.
 //!
-//! If the row groups of a table follow each other in the order of customers, each row group is read once. Rows beyond
-//! the stripe are kept for the next stripe. If row groups overlap or are very large, each stripe reads every row group
-//! that may have rows of it. This takes the same memory, but as many times the work as there are stripes.
+//! If the row groups of a table are in the order of customers, each row group is read once, and rows beyond the stripe
+//! are kept for the next stripe. If row groups overlap or are very large, each stripe reads every row group that may
+//! have rows of it. Memory is the same, but each row group may be read once for every stripe.
 
 use super::convert::Converter;
 use super::rows::{RowKey, Rows};
@@ -18,8 +19,8 @@ use crate::workers::run_in_order;
 use std::ops::{Range, RangeInclusive};
 use std::sync::atomic::Ordering;
 
-/// The mean number of rows of a row group up to which rows beyond the stripe are kept in memory: some 200 MB. Larger row
-/// groups are read once for each stripe.
+/// The largest mean number of rows of a row group for which rows beyond the stripe are kept: some 200 MB. If row groups
+/// are larger, each stripe reads them again.
 const LARGEST_ROW_GROUP: u64 = 1 << 23;
 
 /// Reads the tables of a data set together, stripe by stripe.
@@ -28,7 +29,7 @@ pub struct StripeReader<'a> {
     positions: Vec<Position>,
 }
 
-/// A table to be read in stripes.
+/// Reads one table in stripes.
 struct TableReader<'a> {
     source: &'a dyn TableSource,
     converter: Converter,
@@ -47,7 +48,7 @@ struct Position {
     next: usize,
     /// Rows of the stripe and beyond it. Each part is sorted and follows the part before it.
     parts: Vec<Rows>,
-    /// Which row groups have been read before, so that their violations are already recorded.
+    /// Which row groups have been read, so their violations are already recorded.
     recorded: Vec<bool>,
     /// The key of the last row of the row group that was read last.
     last_key: Option<RowKey>,
@@ -63,8 +64,8 @@ struct Decoded {
 }
 
 impl<'a> StripeReader<'a> {
-    /// `sources` are tables with customers whose columns are all readable. `ids` are the customers that the data set should
-    /// have.
+    /// `sources` are tables with customers whose columns are all readable. `ids` are the customers that the data set
+    /// should have.
     pub fn new(sources: &[&'a dyn TableSource], parameters: &'a Parameters, ids: &Range<i64>) -> Self {
         let readers: Vec<TableReader<'a>> =
             sources.iter().map(|source| TableReader::new(*source, parameters, ids)).collect();
@@ -80,7 +81,7 @@ impl<'a> StripeReader<'a> {
     /// Reads the rows of the customers in `stripe`. [`Self::rows_of`] then returns them. Stripes must be read in order.
     ///
     /// # Errors
-    /// Returns the error of a source that fails. Returns [`Error::Io`] if a row group has a customer outside of the range
+    /// Returns the error of a source that fails. Returns [`Error::Io`] if a row group has a customer outside the range
     /// that it states. Returns [`Error::Interrupted`] if `options.stop` was set.
     pub fn read(&mut self, stripe: &Stripe, options: ReadOptions<'_>, violations: &mut Violations) -> Result<()> {
         for (reader, position) in self.readers.iter().zip(&mut self.positions) {
@@ -138,7 +139,7 @@ impl<'a> TableReader<'a> {
     fn needed(&self, next: usize, stripe: &Stripe) -> Vec<usize> {
         let overlaps = |row_group: &usize| {
             let ids = &self.customer_ids[*row_group];
-            // The first and the last stripe also read rows of customers outside of the data set.
+            // The first and the last stripe also read rows of customers outside the data set.
             let begins_before = *ids.start() < stripe.ids.end || stripe.is_last;
             begins_before && (self.reads_once || *ids.end() >= stripe.ids.start || stripe.is_first)
         };
@@ -183,7 +184,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Records the rows of customers outside of the data set.
+    /// Records the rows of customers outside the data set.
     fn check_ids(&self, row_group: usize, rows: &Rows, violations: &mut Violations) -> Result<()> {
         let (table, stated) = (self.table(), &self.customer_ids[row_group]);
         let rule = if table == Table::Customers { Rule::Ids } else { Rule::CustomerExists };

@@ -80,7 +80,7 @@ fn sections(verification: &Verification) -> Result<Vec<(&'static str, Vec<Chart>
         sections.push(("Values of active days", usage::values(data, aggregates)?));
     }
     if is_read(Table::UsageDaily) {
-        sections.push(("Lost logs", usage::losses(data)?.into_iter().collect()));
+        sections.push(("Missing logs", usage::losses(data)?.into_iter().collect()));
     }
     if is_read(Table::Billing) {
         sections.push(("Billing", billing::charts(data)?));
@@ -99,7 +99,10 @@ fn figure(chart: &Chart) -> Markup {
                 @if !chart.legend.is_empty() {
                     ul.legend {
                         @for key in &chart.legend {
-                            li { span.swatch.(key.class) style=(format!("opacity: {:.2}", key.opacity)) {} (key.meaning) }
+                            li {
+                                span.swatch.(key.class) style=(format!("opacity: {:.2}", key.opacity)) {}
+                                (key.meaning)
+                            }
                         }
                     }
                 }

@@ -44,7 +44,8 @@ fn tickets_by_day(data: &ReportData) -> Result<Chart> {
     let share = count as f64 / aggregates.tickets.max(1) as f64;
     let date = crate::model::date_of(model.window.first + day as i32);
     let text = format!(
-        "Tickets per day. The number grows with the customers. The busiest day is {date} with {count} tickets, {} of all",
+        "Tickets per day. The number grows with the customers. \
+         The busiest day is {date} with {count} tickets, {} of all",
         tenths_of_percent(share)
     );
     let axes = [
@@ -75,7 +76,8 @@ fn by_tenure(data: &ReportData) -> Result<Chart> {
         (0..=last).map(|tenure| (tenure as f64, mean_tickets(&model.source, tenure as u32))).collect();
     let most = dots.iter().chain(&curve).map(|point| point.1).fold(0.0, f64::max);
     let text = format!(
-        "Mean number of tickets per customer by tenure, with the curve of the model. The curve rises to {:.2} after {last} days",
+        "Mean number of tickets per customer by tenure, with the curve of the model. \
+         The curve rises to {:.2} after {last} days",
         curve[last].1
     );
     let axes = [

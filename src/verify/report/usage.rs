@@ -1,4 +1,4 @@
-//! Charts of retention, of the values of active days and of lost logs.
+//! Charts of retention, of the values of active days and of missing logs.
 
 use super::axes::{EXPECTED, OBSERVED, counts, month, percent, percentages, short, tenths_of_percent};
 use super::chart::{Axis, Bar, Chart, Marks, Role};
@@ -24,7 +24,8 @@ pub fn retention(verification: &Verification) -> Result<Vec<Chart>> {
         let outside =
             points.iter().filter(|point| !(point.interval[0]..=point.interval[1]).contains(&point.share)).count();
         let text = format!(
-            "Share of active customers of plan {} by age, with the curve of the model. The curve falls from {} at signup to {} at the end. {outside} of {} points are outside of their 99 % interval",
+            "Share of active customers of plan {} by age, with the curve of the model. \
+             The curve falls from {} at signup to {} at the end. {outside} of {} points are outside their 99 % interval",
             plan.name,
             percent(plan.active[0]),
             percent(plan.active[plan.active.len() - 1]),
@@ -83,7 +84,8 @@ pub fn cohorts(data: &ReportData, usage: &UsageAggregates, survival: Survival) -
     ];
     let first = cells.iter().filter(|cell| cell.1 == 0).map(|cell| cell.2).fold(0.0, f64::max);
     let text = format!(
-        "Share of customers active per day, by signup month and age. It is up to {} in the first 30 days and falls with age in the same way in each row. Paler cells are smaller shares",
+        "Share of customers active per day, by signup month and age. \
+         It is up to {} in the first 30 days and falls with age in the same way in each row. Paler cells are smaller shares",
         percent(first)
     );
     let chart = Chart::new("Share active per day, by cohort", text, axes, &marks)?;
@@ -141,7 +143,7 @@ fn histogram(title: &str, unit: &str, counts: &[u64], probabilities: &[f64]) -> 
     Ok(Chart::new(title, text, axes, &marks)?.with_legend(&[OBSERVED, EXPECTED]))
 }
 
-/// Charts the share of logs that each day lost, with the range of the model's loss rates.
+/// Charts the share of logs that are missing on each day, with the range of the model's loss rates.
 pub fn losses(data: &ReportData) -> Result<Option<Chart>> {
     let (model, aggregates) = (&data.model, &data.aggregates);
     let rate = |(day, (&active, &logged)): (usize, (&u64, &u64))| {
@@ -157,7 +159,7 @@ pub fn losses(data: &ReportData) -> Result<Option<Chart>> {
     let most = rates.iter().map(|rate| rate.1).fold(logs.loss_max, f64::max);
     let mean = rates.iter().map(|rate| rate.1).sum::<f64>() / rates.len() as f64;
     let text = format!(
-        "Share of usage logs lost on each of {} days. The mean is {}. The model draws rates from {} to {}",
+        "Share of usage logs that are missing on each of {} days. The mean is {}. The model draws rates from {} to {}",
         rates.len(),
         tenths_of_percent(mean),
         percent(logs.loss_min),
@@ -166,13 +168,15 @@ pub fn losses(data: &ReportData) -> Result<Option<Chart>> {
     let days = model.days() as f64;
     let axes = [
         Axis { title: "day", from: 0.0, to: days, labels: 5, label: &|day| month(data, day) },
-        percentages("share of logs lost", most),
+        percentages("share of logs missing", most),
     ];
     let band = Bar { x: (0.0, days), y: (logs.loss_min, logs.loss_max) };
     let marks = [Marks::Bars(Role::Band, 0.25, vec![band]), Marks::Dots(Role::Data, rates)];
-    let legend =
-        [(Role::Data, "one day"), (Role::Band, "range of the model's rates; days with few rows scatter further")];
-    Ok(Some(Chart::new("Lost logs by day", text, axes, &marks)?.with_legend(&legend)))
+    let legend = [
+        (Role::Data, "observed, one dot per day"),
+        (Role::Band, "range of the model's rates, which days with few rows can exceed"),
+    ];
+    Ok(Some(Chart::new("Missing logs by day", text, axes, &marks)?.with_legend(&legend)))
 }
 
 /// Charts the number of rows by day.
@@ -185,5 +189,6 @@ pub fn rows_by_day(data: &ReportData, usage: &UsageAggregates) -> Result<Chart> 
         counts("rows", most),
     ];
     let dots = rows.iter().enumerate().map(|(day, &count)| (day as f64, count as f64)).collect();
-    Ok(Chart::new("Rows by day", text, axes, &[Marks::Dots(Role::Data, dots)])?.with_legend(&[(Role::Data, "one day")]))
+    Ok(Chart::new("Rows by day", text, axes, &[Marks::Dots(Role::Data, dots)])?
+        .with_legend(&[(Role::Data, "observed, one dot per day")]))
 }

@@ -10,8 +10,8 @@ pub const LEAST_EXPECTED: f64 = 10.0;
 
 /// The number of degrees of freedom from which a test is two-sided, so that a statistic can also be too small.
 ///
-/// With few cells, counts often equal their expected values exactly. For example, one data set in twelve has 50 customers
-/// of 100 where 50 are expected.
+/// With few cells, counts often equal their expected values exactly. For example, one data set in twelve has 50
+/// customers of 100 where 50 are expected.
 const LEAST_FREEDOM: f64 = 30.0;
 
 /// The expected count below which a value does not occur by chance.
@@ -39,8 +39,8 @@ pub struct ChiSquare {
 }
 
 impl ChiSquare {
-    /// Adds observed counts and their expected values, which have the same sum. Neighbouring cells are merged until each
-    /// has a large enough expected count.
+    /// Adds observed counts and their expected values, which have the same sum. Neighbouring cells are merged until
+    /// each has a large enough expected count.
     pub fn add(&mut self, observed: &[u64], expected: &[f64]) {
         let (mut cells, mut sum_observed, mut sum_expected): (Vec<(f64, f64)>, f64, f64) = (Vec::new(), 0.0, 0.0);
         for (&observed, &expected) in observed.iter().zip(expected) {
@@ -134,8 +134,8 @@ pub fn correlated_if_enough(residuals: Vec<f64>, covariance: DMatrix<f64>) -> Ou
 
 /// Returns the residuals and the covariance of counts by cell that are summed over several strata.
 ///
-/// Each stratum is given as its number of items and the probability of each cell. The last cell follows from the others,
-/// so `observed` and the probabilities leave it out.
+/// Each stratum is given as its number of items and the probability of each cell. The last cell follows from the
+/// others, so `observed` and the probabilities leave it out.
 pub fn strata(
     observed: impl Iterator<Item = f64>,
     strata: impl Iterator<Item = (f64, Vec<f64>)>,

@@ -1,4 +1,4 @@
-//! Counts by two criteria.
+//! Counts by two categories, such as plan and day.
 
 /// Counts in rows and columns.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,7 @@
 //! Correction for multiple tests.
 
-/// Returns which tests fail, so that at most the share `error_rate` of correct data sets fails any test (S. Holm, 1979).
+/// Returns which tests fail, so that at most the share `error_rate` of correct data sets fails any test (S. Holm,
+/// 1979).
 ///
 /// The p-values are compared in ascending order, each with `error_rate` divided by the number of tests that have not
 /// failed yet.

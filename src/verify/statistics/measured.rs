@@ -4,7 +4,7 @@ use super::distributions::standard_normal;
 use serde::Serialize;
 use statrs::distribution::ContinuousCDF;
 
-/// The probability that a correct data set has a value inside of the interval that is shown with it.
+/// The probability that a correct data set has a value in the interval that is shown with it.
 pub const INTERVAL: f64 = 0.99;
 
 /// An observed value, its expected value, and the significance of the difference.
@@ -14,7 +14,7 @@ pub struct Measured {
     pub expected: f64,
     /// The observed value.
     pub observed: f64,
-    /// The interval that has the value of 99 of 100 correct data sets.
+    /// The interval with the observed value of 99 of 100 correct data sets.
     pub interval: [f64; 2],
     /// The probability that a correct data set is at least as far from the expected value, in either direction.
     pub p: f64,

@@ -1,7 +1,7 @@
 //! Significance tests: observed values against a distribution, with a p-value.
 //!
-//! If the data set is correct, the p-value of a test is uniform over 0..1. A test checks this over hundreds of seeds.
-//! Where the number of rows allows it, a fit that is better than chance allows fails like one that is worse.
+//! If the data set is correct, the p-value of a test is uniform over 0..1. `tests/it/verification.rs` checks this over
+//! hundreds of seeds. If there are enough degrees of freedom, a fit that is too good fails like one that is too bad.
 
 mod chi_square;
 mod count_matrix;

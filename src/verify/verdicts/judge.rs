@@ -48,8 +48,8 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
             let evidence = Evidence::NotRun { reason };
             checks.push(Check { table: table.name(), name: "laws".into(), evidence, verdict: Verdict::NotRun });
         }
-        if let Some((_, differences)) = observations.differences.iter().find(|(of, _)| *of == table) {
-            let stated = subject.claim.iter().flat_map(|claim| &claim.hashes).find(|(of, _)| *of == table);
+        if let Some((_, differences)) = observations.differences.iter().find(|(compared, _)| *compared == table) {
+            let stated = subject.claim.iter().flat_map(|claim| &claim.hashes).find(|(compared, _)| *compared == table);
             checks.push(exact(table, differences, stated.map(|(_, hash)| hash.clone())));
         } else if is_readable && subject.claim.is_some() {
             let evidence = Evidence::NotRun { reason: "the manifest does not list the table".to_string() };
@@ -89,11 +89,11 @@ fn structure(
     source: Option<&dyn TableSource>,
     observations: &Observations,
 ) -> Check {
-    let of_rule = observations.violations.of(table, rule);
+    let found = observations.violations.get(table, rule);
     let must_hold = rule != Rule::Order || source.is_some_and(TableSource::declares_order);
-    let (evidence, verdict) = match (of_rule.count, must_hold) {
+    let (evidence, verdict) = match (found.count, must_hold) {
         (0, _) => (Evidence::Structure { violations: 0, examples: Vec::new() }, Verdict::Holds),
-        (violations, true) => (Evidence::Structure { violations, examples: of_rule.examples }, Verdict::Fails),
+        (violations, true) => (Evidence::Structure { violations, examples: found.examples }, Verdict::Fails),
         (violations, false) => {
             let reason = format!("{violations} rows are out of order, but the files don't state that they are sorted");
             (Evidence::NotRun { reason }, Verdict::NotRun)

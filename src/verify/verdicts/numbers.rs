@@ -28,7 +28,7 @@ pub fn significant(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// Returns a p-value with three decimals, or small ones as a power of ten.
+/// Returns a p-value as text, with three decimals or in scientific notation.
 pub fn p_value(p: f64) -> String {
     match p {
         p if p < 1e-99 => "0".into(),

@@ -8,7 +8,7 @@ use std::fmt;
 /// Explains the columns of the table of checks.
 pub const EXPLANATION: &str =
     "Many checks are chi-square tests: observed is the statistic, and expected is its degrees of freedom.
-99 of 100 correct data sets have a value inside of the 99 % interval. p is the probability that a
+99 of 100 correct data sets have a value in the 99 % interval. p is the probability that a
 correct data set is at least as far from the expected value. A correct data set fails a check once
 in a million runs.";
 
@@ -17,12 +17,7 @@ impl Evidence {
     pub fn figures(&self) -> [String; 4] {
         let none = String::new;
         match self {
-            Self::Structure { violations, .. } => [
-                none(),
-                format!("{} violation{}", grouped(*violations), if *violations == 1 { "" } else { "s" }),
-                none(),
-                none(),
-            ],
+            Self::Structure { violations, .. } => [none(), format!("{} wrong", grouped(*violations)), none(), none()],
             Self::Law(Measured { expected, observed, interval: [low, high], p }) => [
                 significant(*expected),
                 significant(*observed),
