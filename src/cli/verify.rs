@@ -94,10 +94,10 @@ impl Verify {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {
                     () = stop.stopped() => Err(Error::Interrupted),
-                    source = from_server(uri, credentials, &model, &runtime, &stop) => source,
+                    source = open_server(uri, credentials, &model, &runtime, &stop) => source,
                 }
             })?,
-            None => self.from_folder(&model)?,
+            None => self.open_folder(&model)?,
         };
         let sources: Vec<&dyn TableSource> = source.sources.iter().map(Box::as_ref).collect();
         let claimed = source.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
@@ -147,7 +147,7 @@ impl Verify {
         }
     }
 
-    fn from_folder(&self, model: &Model) -> Result<DataSetSource> {
+    fn open_folder(&self, model: &Model) -> Result<DataSetSource> {
         let folder = &self.data;
         if !folder.is_dir() {
             return Err(Error::Misuse(format!(
@@ -249,7 +249,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
 
 /// Returns all tables of a server. Each has the partitions of the local model, so the customers of each endpoint are
 /// known.
-async fn from_server(
+async fn open_server(
     uri: &str,
     credentials: Credentials,
     model: &Model,

@@ -171,8 +171,8 @@ pub fn squares(scores: impl Iterator<Item = (f64, f64)>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measured::normal;
     use super::*;
+    use crate::verify::statistics::normal;
 
     #[test]
     fn p_values_match_textbook_tables() {
