@@ -33,7 +33,7 @@ pub fn retention(verification: &Verification) -> Result<Vec<Chart>> {
         );
         let axes = [
             Axis { title: "days since signup", from: 0.0, to: model.days() as f64, labels: 6, label: &short },
-            percentages("active per day", most),
+            percentages("share active per day", most),
         ];
         let curve = plan.active.iter().enumerate().map(|(age, &share)| (age as f64, share)).collect();
         let spans = points.iter().map(|point| (point.age, point.interval[0], point.interval[1])).collect();
