@@ -290,7 +290,7 @@ fn where_files_are_put_in_place_one_by_one_the_next_run_finishes_it() {
             torn += usize::from(!out.join("manifest.json").exists());
             let ran = run_in(path, &["verify", "--data", "out"]);
             assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-            assert!(ran.stderr.contains("put in place"), "{}", ran.stderr);
+            assert!(ran.stderr.contains("being replaced"), "{}", ran.stderr);
         }
         rounds.refused_run();
         let there = whole(&out);

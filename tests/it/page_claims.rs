@@ -147,7 +147,7 @@ fn pages_of_texts_are_read_behind_their_levels() {
 #[test]
 fn more_texts_than_rows_are_refused_before_there_is_room_for_them() {
     for count in [5, 1 << 24, 1 << 40, u64::MAX / 32, u64::MAX] {
-        let says = format!("a page says it has {count} texts; its row group's rows have at most 4");
+        let says = format!("a page claims {count} strings, but its row group may have at most 4");
         for pages in [
             vec![data_page(LENGTHS, 4, &[], alike(count, 0))],
             vec![data_page(SHARED, 4, &[], alike(count, 0))],
@@ -167,7 +167,7 @@ fn more_texts_than_rows_are_refused_before_there_is_room_for_them() {
 fn no_row_group_has_rows_enough_for_any_number_of_texts() {
     let page = data_page(LENGTHS, i32::MAX as u32, &[], alike(1 << 30, 0));
     let error = texts(&file(1 << 30, "required", vec![page])).unwrap_err().to_string();
-    assert!(error.contains("1073741824 texts; its row group's rows have at most 16777216"), "{error}");
+    assert!(error.contains("claims 1073741824 strings, but its row group may have at most 16777216"), "{error}");
 }
 
 /// Four thousand texts that are all alike: 2 MB in all are read, 120 are not.
@@ -187,7 +187,7 @@ fn bytes_that_texts_share_count_as_theirs() {
         } else {
             let error = texts.unwrap_err().to_string();
             assert!(
-                error.contains("share 119970000 bytes; those of its row group's rows have at most 5144576"),
+                error.contains("share 119970000 bytes, but pages of their row group may have at most 5144576"),
                 "{error}"
             );
         }
@@ -207,6 +207,6 @@ fn dictionaries_have_no_more_values_than_bytes() {
     assert_eq!(texts(&file(4, "required", vec![dictionary(1), keys()])).unwrap(), ["Pro"; 4]);
     for values in [8, 1 << 28, i32::MAX as u32] {
         let error = texts(&file(4, "required", vec![dictionary(values), keys()])).unwrap_err().to_string();
-        assert!(error.contains(&format!("a dictionary says it has {values} values, in 7 bytes")), "{error}");
+        assert!(error.contains(&format!("a dictionary claims {values} values in 7 bytes")), "{error}");
     }
 }

@@ -68,7 +68,7 @@ fn parts_that_are_written_at_the_same_time_are_the_whole() {
     }
     // Hashes of parts add up to that of the whole.
     let (joined, of_whole) =
-        (Manifest::read_whole(&parts).unwrap().unwrap(), Manifest::read_whole(&whole).unwrap().unwrap());
+        (Manifest::read_merged(&parts).unwrap().unwrap(), Manifest::read_merged(&whole).unwrap().unwrap());
     for (name, entry) in &of_whole.tables {
         let part = &joined.tables[name];
         assert_eq!((part.rows, &part.content_hash), (entry.rows, &entry.content_hash), "{name}");
@@ -183,12 +183,12 @@ fn a_folder_holds_one_split_of_one_data_set() {
     fs::write(out.join("billing/part-0.parquet"), "precious").unwrap();
     let ran = generate_part(path, "out", 1, 2, &[]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("billing/part-0.parquet is there and no manifest"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("billing/part-0.parquet exists and no saasgen manifest lists it"), "{}", ran.stderr);
     fs::remove_file(out.join("billing/part-0.parquet")).unwrap();
     fs::write(out.join("billing.parquet"), "precious").unwrap();
     let ran = generate_part(path, "out", 1, 2, &[]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("billing.parquet is there and no manifest"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("billing.parquet exists and no saasgen manifest lists it"), "{}", ran.stderr);
     fs::remove_file(out.join("billing.parquet")).unwrap();
 
     // --overwrite leaves just the new split, in either direction.
