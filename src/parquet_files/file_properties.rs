@@ -16,8 +16,8 @@ pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(St
         .build()
 }
 
-/// Returns whether a column has a column index, which holds the minimum and maximum of each page. Only `customer_id` has
-/// one: rows are sorted by it, so readers can skip pages. In other columns, nearly every page has every value.
+/// Returns whether a column has a column index, which holds the minimum and maximum of each page. Only `customer_id`
+/// has one: rows are sorted by it, so readers can skip pages. In other columns, nearly every page has every value.
 pub(super) fn has_column_index(column: &str) -> bool {
     column == "customer_id"
 }

@@ -99,8 +99,8 @@ impl Manifest {
     /// Reads all manifests in `folder` and merges the parts into one manifest. Returns `None` if there is no manifest.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if a manifest can't be read or is damaged, if a part is missing, if the manifests belong to
-    /// different data sets, or if a commit is running or was interrupted.
+    /// Returns [`Error::Io`] if a manifest can't be read or is damaged, if a part is missing, if the manifests belong
+    /// to different data sets, or if a commit is running or was interrupted.
     pub fn read_merged(folder: &Path) -> Result<Option<Self>> {
         if has_journal(folder)? {
             let message = "the files are being replaced, or a saasgen was killed while it replaced them: wait for the \

@@ -40,8 +40,8 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Creates the folder if it is missing, locks it, removes the leftovers of killed runs, and checks that `tables` may
-    /// be written into it. `manifest` describes the new data set; its list of tables is empty.
+    /// Creates the folder if it is missing, locks it, removes the leftovers of killed runs, and checks that `tables`
+    /// may be written into it. `manifest` describes the new data set; its list of tables is empty.
     ///
     /// # Errors
     /// Returns [`Error::Misuse`]

@@ -1,8 +1,8 @@
 //! Writes tables as Parquet: row groups are encoded in parallel and appended in order.
 //!
-//! Workers take row groups from one list over all tables. Each worker encodes its row group batch by batch and keeps only
-//! the encoded pages. The calling thread appends the row groups in order. The bytes of a file depend on the batches and
-//! the limits of row groups, never on the number of threads.
+//! Workers take row groups from one list over all tables. Each worker encodes its row group batch by batch and keeps
+//! only the encoded pages. The calling thread appends the row groups in order. The bytes of a file depend on the
+//! batches and the limits of row groups, never on the number of threads.
 
 use super::commit::unwrap_sink_error;
 use super::compression::Compression;

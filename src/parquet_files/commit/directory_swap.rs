@@ -3,8 +3,8 @@
 //! 1. A sibling folder, `.NAME.saasgen.inprogress`, gets hard links to the new files and to the old files that stay.
 //! 2. The folder and its sibling exchange their names in one system call. From here on, readers see the new files.
 //! 3. The original folder, now under the sibling's name, gets the new files too.
-//! 4. The two exchange their names again, and the sibling is deleted. The original folder keeps its place, so that
-//!    programs that are in it, watch it or mount it stay with it.
+//! 4. The two exchange their names again, and the sibling is deleted. Programs that are in the original folder, watch
+//!    it or mount it stay with it.
 //!
 //! A kill at any step leaves a complete folder under the folder's name. The next run removes the sibling.
 
@@ -37,8 +37,8 @@ const UNSUPPORTED: [Errno; 11] = [
     Errno::XDEV,
 ];
 
-/// Swaps the folder of `update` for one with the new files. Returns whether a swap is possible here. If not, nothing has
-/// changed.
+/// Swaps the folder of `update` for one with the new files. Returns whether a swap is possible here. If not, nothing
+/// has changed.
 ///
 /// # Errors
 /// Returns [`Error::Io`] if the swap fails for another reason. Nothing has changed then.
@@ -128,7 +128,7 @@ impl Swap {
         Ok(())
     }
 
-    /// Removes what has the sibling's name. If it can't be removed, later runs do without a swap.
+    /// Removes the sibling. If it can't be removed, later runs rename files one by one.
     fn remove_sibling(&self) {
         let _ = remove_or_move_back(&self.sibling, &self.folder, "");
     }

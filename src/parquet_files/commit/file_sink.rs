@@ -9,8 +9,8 @@ use std::sync::mpsc;
 /// Unsynced bytes after which a background sync starts. Syncing everything at the end takes a tenth longer.
 const SYNC_BYTES: usize = 1 << 20;
 
-/// Writes to a file. Its I/O errors contain an [`Error`] with the path, which survives the way through the parquet
-/// crate. [`unwrap_sink_error`] takes it out again.
+/// Writes to a file. Its I/O errors contain an [`Error`] with the path. The parquet crate passes them on unchanged, and
+/// [`unwrap_sink_error`] takes the [`Error`] out again.
 pub(in crate::parquet_files) struct FileSink<'a> {
     file: &'a File,
     path: &'a Path,

@@ -20,8 +20,8 @@ pub(super) fn remove_if_exists(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Waits until the names in `folder` survive a crash of the machine. Some file systems can't sync folders. Errors are
-/// ignored because there is nothing better to do on them.
+/// Waits until the names in `folder` survive a crash of the machine. Ignores errors, because some file systems can't
+/// sync folders.
 pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }

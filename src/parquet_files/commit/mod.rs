@@ -1,8 +1,8 @@
 //! Commits: new files replace old files all together or not at all, even if the program is killed.
 //!
-//! Files are written under staged names, `NAME.inprogress`. A commit then gives them their final names. A whole data set
-//! is committed by a directory swap. A part is committed by renames that a journal records, and so is a whole data set
-//! if the file system can't exchange folders. The next run finishes interrupted renames.
+//! Files are written under staged names, `NAME.inprogress`. A commit then gives them their final names. A whole data
+//! set is committed by a directory swap. A part is committed by renames that a journal records, and so is a whole data
+//! set if the file system can't exchange folders. The next run finishes interrupted renames.
 
 mod directory_swap;
 mod file_sink;

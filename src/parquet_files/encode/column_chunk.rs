@@ -19,8 +19,8 @@ use parquet::file::writer::{SerializedPageWriter, SerializedRowGroupWriter, Trac
 use parquet::schema::types::ColumnDescPtr;
 use std::io::Write;
 
-/// The smallest number of rows in a page, unless the column chunk has fewer. A page has less than twice as many. Readers
-/// that skip pages then read little in vain, and a page stays in the second-level cache.
+/// The smallest number of rows in a page, unless the column chunk has fewer. A page has less than twice as many.
+/// Short pages let readers skip more rows, and an encoder's page fits into the second-level cache.
 pub(in crate::parquet_files) const MIN_PAGE_ROWS: usize = 20_000;
 
 /// The approximate size of a page header.
@@ -77,8 +77,8 @@ impl ColumnChunkEncoder {
     /// Encodes `values` as pages of about equal length.
     ///
     /// # Errors
-    /// Returns [`Error::Remote`] if no saasgen table has values like these: the type is another one, a value is null, or
-    /// text has too many different values.
+    /// Returns [`Error::Remote`] if `values` has a type that no saasgen table has, nulls, or more than 256 different
+    /// strings or amounts.
     pub fn write(&mut self, values: &ArrayRef) -> Result<()> {
         if values.is_empty() {
             return Ok(());

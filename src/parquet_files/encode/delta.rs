@@ -1,5 +1,5 @@
-//! The DELTA_BINARY_PACKED encoding: each whole number is stored as its difference from the number before, in as few bits
-//! as each miniblock needs.
+//! The DELTA_BINARY_PACKED encoding: each whole number is stored as its difference from the number before, in as few
+//! bits as each miniblock needs.
 //!
 //! ```text
 //! page       values per block, miniblocks per block, number of values (varints), first value (zigzag), blocks

@@ -53,8 +53,8 @@ impl Dictionary {
         bytes
     }
 
-    /// Encodes a data page of text or amounts of money, which has at least one value. Returns the page and the minimum and
-    /// maximum.
+    /// Encodes a data page of text or amounts of money, which has at least one value. Returns the page and the minimum
+    /// and maximum.
     pub fn encode(&mut self, values: &ArrayRef) -> Result<(Vec<u8>, MinMax), Refusal> {
         let mut indices = Vec::with_capacity(values.len());
         let min_max = match values.data_type() {

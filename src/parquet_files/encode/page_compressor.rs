@@ -4,8 +4,8 @@ use crate::error::{Error, Result};
 use crate::parquet_files::compression::Compression;
 use parquet::basic::{Compression as Codec, ZstdLevel};
 
-/// The largest compressed size of the first page, in percent, for which a column chunk is compressed. In the default data
-/// set, only customer ids shrink: to half of their size or less. Other pages don't shrink at all.
+/// The largest compressed size of the first page, in percent, for which a column chunk is compressed. In the default
+/// data set, only customer ids shrink: to half of their size or less. Other pages don't shrink at all.
 const MAX_COMPRESSED_PERCENT: usize = 90;
 
 /// Compresses either all pages of a column chunk or none. The first page decides.

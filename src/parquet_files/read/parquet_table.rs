@@ -65,8 +65,8 @@ impl ParquetTable {
         };
         if paths.is_empty() {
             return Err(Error::Misuse(format!(
-                "the folder of {} in {} has no *.parquet files: put the files directly into it; folders inside it, such \
-                 as partitions by a column, are not read",
+                "the folder of {} in {} has no *.parquet files: put the files directly into it, because \
+                 folders inside it, such as partitions by a column, are not read",
                 table.name(),
                 folder.display()
             )));
