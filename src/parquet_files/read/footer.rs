@@ -1,6 +1,6 @@
 //! The footer of a Parquet file: its metadata, checked for claims that make the parquet crate panic.
 
-use super::damaged_file::damaged_file;
+use super::unreadable_file::unreadable_file;
 use crate::error::{Error, Result};
 use crate::tables::Table;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -47,8 +47,8 @@ pub(super) fn read_footer(path: &Path) -> Result<ArrowReaderMetadata> {
     ArrowReaderMetadata::try_new(Arc::clone(footer.metadata()), options).map_err(failed)
 }
 
-fn not_whole(path: &Path, damage: impl Display) -> Error {
-    damaged_file(path, format!("not a whole Parquet file: {damage}"))
+fn not_whole(path: &Path, reason: impl Display) -> Error {
+    unreadable_file(path, format!("not a whole Parquet file: {reason}"))
 }
 
 /// Checks that the row counts of the file, its row groups and its columns agree.

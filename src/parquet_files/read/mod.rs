@@ -4,11 +4,11 @@
 //! checks the claims against the number of rows before the crate decodes a page.
 
 mod checked_row_group;
-mod damaged_file;
 mod delta_lengths;
 mod footer;
 mod page_size_limit;
 mod parquet_table;
+mod unreadable_file;
 mod varint;
 
 pub use parquet_table::ParquetTable;

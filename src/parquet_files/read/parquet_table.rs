@@ -1,9 +1,9 @@
 //! The Parquet files of one table.
 
 use super::checked_row_group::CheckedRowGroup;
-use super::damaged_file::damaged_file;
 use super::footer::{CUSTOMER_ID, customer_ids_in_statistics, declares_order, has_signed_customer_ids, read_footer};
 use super::page_size_limit::PageSizeLimit;
+use super::unreadable_file::unreadable_file;
 use crate::batches::{TableSource, unless_damaged};
 use crate::error::{Error, Result};
 use crate::tables::Table;
@@ -127,15 +127,15 @@ impl ParquetTable {
             let batch_rows = BATCH_ROWS.min(row_group.num_rows());
             ParquetRecordBatchReader::try_new_with_row_groups(&levels, &row_group, batch_rows, None)
         });
-        let mut reader = Some(reader.map_err(|error| damaged_file(path, error))?);
+        let mut reader = Some(reader.map_err(|error| unreadable_file(path, error))?);
         let path = path.clone();
         Ok(std::iter::from_fn(move || {
             let mut next = reader.take()?;
             let Some(batch) = unless_damaged(|| next.next()) else {
-                return Some(Err(damaged_file(&path, "a page can't be decoded")));
+                return Some(Err(unreadable_file(&path, "a page can't be decoded")));
             };
             reader = Some(next);
-            Some(batch?.map_err(|error| damaged_file(&path, error)))
+            Some(batch?.map_err(|error| unreadable_file(&path, error)))
         }))
     }
 
