@@ -9,7 +9,7 @@
 
 mod caller;
 mod calls;
-pub(in crate::flight) mod connections;
+mod connections;
 mod drain;
 mod limits;
 mod memory_budget;

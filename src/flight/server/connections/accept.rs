@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::listener::Listener;
 use super::state::ConnectionState;
-use crate::flight::connector::Io;
+use crate::flight::byte_stream::ByteStream;
 use crate::flight::server::limits::Limits;
 use futures::stream::{self, Stream};
 use std::io;
@@ -66,7 +66,7 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
             let io = match &access.tls {
                 None => io,
                 Some(tls) => match timeout(limits.handshake, tls.acceptor().accept(io)).await {
-                    Ok(Ok(stream)) => Box::new(stream) as Box<dyn Io>,
+                    Ok(Ok(stream)) => Box::new(stream) as Box<dyn ByteStream>,
                     Ok(Err(error)) => {
                         tracing::info!(%peer, %error, "a TLS handshake failed");
                         return;
@@ -87,7 +87,7 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
 
 /// A connection to a client. It ends with an error once its state is closed.
 pub(in crate::flight::server) struct Connection {
-    io: Box<dyn Io>,
+    io: Box<dyn ByteStream>,
     state: Arc<ConnectionState>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     preface_left: usize,

@@ -1,7 +1,7 @@
 //! The socket that the server listens on: TCP, or a Unix socket.
 
 use crate::error::{Error, Result};
-use crate::flight::connector::Io;
+use crate::flight::byte_stream::ByteStream;
 use crate::flight::location::{Location, Transport};
 use socket2::SockRef;
 use std::fs::{self, Permissions};
@@ -63,7 +63,7 @@ impl Listener {
     }
 
     /// Waits for the next connection, and returns it with its client's address.
-    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Io>, Arc<str>)> {
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn ByteStream>, Arc<str>)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;

@@ -5,7 +5,7 @@ mod access;
 mod admission;
 mod listener;
 mod state;
-pub(in crate::flight) mod tls;
+mod tls;
 mod tokens;
 
 pub(super) use accept::accept_connections;
