@@ -2,7 +2,7 @@
 
 use super::connections::Connection;
 use super::retry::Failure;
-use crate::batches::unless_damaged;
+use crate::batches::catch_decoder_panic;
 use crate::error::Error;
 use crate::scan::BatchMark;
 use arrow::array::RecordBatch;
@@ -81,7 +81,8 @@ impl BatchStream {
 /// The next message. After one that is damaged, the decoder must not be used again.
 async fn next_message(decoder: &mut FlightDataDecoder) -> Option<Result<DecodedFlightData, FlightError>> {
     let damaged = || Err(FlightError::DecodeError("a message is damaged".into()));
-    poll_fn(|cx| unless_damaged(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged())))).await
+    poll_fn(|cx| catch_decoder_panic(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged()))))
+        .await
 }
 
 fn stalled(connection: &Connection, stall_timeout: Duration) -> Failure {

@@ -5,7 +5,7 @@ use super::credentials::Credentials;
 use super::location::{Location, SAME_CONNECTION};
 use super::resume::Reader;
 use super::retry::{Failure, Retries, RetryPolicy};
-use crate::batches::{schema_of, unless_damaged};
+use crate::batches::{catch_decoder_panic, schema_of};
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
@@ -105,7 +105,8 @@ impl Client {
         if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }
-        let schema = unless_damaged(|| info.try_decode_schema()).ok_or_else(|| wrong("a schema that is damaged"))?;
+        let schema =
+            catch_decoder_panic(|| info.try_decode_schema()).ok_or_else(|| wrong("a schema that is damaged"))?;
         let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
         let expected = expected_schema(table, request);
         if schema != *expected {

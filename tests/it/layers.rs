@@ -42,8 +42,8 @@ struct Import {
     /// The name that the import has in this module.
     name: String,
     path: Names,
-    /// Whether it is `pub use`. A re-export alone is no use: whoever imports the name uses the file that defines it.
-    is_reexport: bool,
+    /// Whether it only re-exports a name for other files, which then use the file that defines it.
+    is_only_reexport: bool,
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_circle_is_shown_with_the_names_that_tie_it() {
 fn every_circle_is_shown() {
     let found = circles_of(&[
         ("src/lib.rs", "pub mod a; pub mod b;"),
-        ("src/a.rs", "use crate::b::c::C; pub struct A;"),
+        ("src/a.rs", "pub use crate::b::c::C; pub struct A(C);"),
         ("src/b/mod.rs", "pub mod c; pub mod d;"),
         ("src/b/c.rs", "use super::d::D as Other; use crate::a::A; pub struct C(A);"),
         ("src/b/d.rs", "pub type D = super::c::C;"),
@@ -157,6 +157,8 @@ impl Module {
     fn new(file: &str, text: &str) -> Self {
         let mut module = Self { file: file.to_string(), imports: Vec::new(), paths: Vec::new() };
         let tokens = tokens(text);
+        // The tokens outside of imports and tests.
+        let mut code = Vec::new();
         let starts_with = |at: usize, pattern: &[&str]| tokens[at..].starts_with(pattern);
         let mut at = 0;
         while at < tokens.len() {
@@ -177,8 +179,15 @@ impl Module {
                     at += 2;
                 }
                 module.paths.push(path);
+            } else {
+                code.push(tokens[at]);
             }
             at += 1;
+        }
+        for import in &mut module.imports {
+            let is_type = import.name.starts_with(char::is_uppercase);
+            let is_mentioned = |pair: &[&str]| pair[0] == import.name && (is_type || pair[1] == "(");
+            import.is_only_reexport &= !code.windows(2).any(is_mentioned);
         }
         module
     }
@@ -203,7 +212,7 @@ impl Module {
             }
         } else if let Some(last) = path.last() {
             let name = tree.get(at + 1).map_or(last.as_str(), |alias| alias).to_string();
-            self.imports.push(Import { name, path, is_reexport });
+            self.imports.push(Import { name, path, is_only_reexport: is_reexport });
         }
     }
 }
@@ -324,7 +333,7 @@ fn definition(modules: &Modules, path: &[String]) -> Option<(String, String)> {
 fn circles(modules: &Modules) -> Vec<String> {
     let mut uses: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (names, module) in modules {
-        let imports = module.imports.iter().filter(|import| !import.is_reexport).map(|import| &import.path);
+        let imports = module.imports.iter().filter(|import| !import.is_only_reexport).map(|import| &import.path);
         for path in imports.chain(&module.paths) {
             let used = absolute(modules, names, path).and_then(|path| definition(modules, &path));
             if let Some((file, name)) = used.filter(|(file, _)| *file != module.file) {

@@ -8,7 +8,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 use saasgen::model::{Model, Shares};
-use saasgen::random::{Address, Alias, Purpose, laws, threshold, uniform};
+use saasgen::random::{Address, AliasTable, Purpose, distributions, threshold, uniform};
 use saasgen::tables::{DataSet, Table};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl Reference<'_> {
         Customer {
             id,
             signup: self.model.window().first + uniform(signup, self.model.window().days) as i32,
-            plan: Alias::new(0, &plan_shares).value(plan) as usize,
+            plan: AliasTable::new(0, &plan_shares).value(plan) as usize,
             region: pick(&parameters.regions, region),
         }
     }
@@ -58,8 +58,8 @@ impl Reference<'_> {
         let reach = parameters.usage.minutes_sd * parameters.usage.minutes_clamp * plan.minutes;
         let (lowest, highest) = ((plan.minutes - reach - 1e-9).ceil(), (plan.minutes + reach + 1e-9).floor());
         let sd = plan.minutes * parameters.usage.minutes_sd;
-        let sessions_law = laws::poisson(plan.sessions);
-        let minutes_law = laws::rounded_normal(plan.minutes, sd, lowest as i32, highest as i32);
+        let sessions_law = distributions::poisson(plan.sessions);
+        let minutes_law = distributions::rounded_normal(plan.minutes, sd, lowest as i32, highest as i32);
         let mut rows = Vec::new();
         for date in customer.signup..=self.model.window().last() {
             let age = (date - customer.signup) as u32;
@@ -76,7 +76,7 @@ impl Reference<'_> {
             let logged = u64::from(word) < (u64::from(threshold(active)) * kept) >> 31;
             let [sessions, minutes, events, _] = self.words(customer.id, age, Purpose::UsageValues);
             let sessions = sessions_law.value(sessions);
-            let events_law = laws::poisson(parameters.usage.events_per_session * f64::from(sessions));
+            let events_law = distributions::poisson(parameters.usage.events_per_session * f64::from(sessions));
             rows.push((date, sessions, minutes_law.value(minutes), events_law.value(events), logged));
         }
         rows
@@ -105,7 +105,7 @@ impl Reference<'_> {
         let tenure = self.model.window().last() - customer.signup;
         let months = (f64::from(tenure) / support.days_per_month).clamp(support.months_min, support.months_max);
         let [count, ..] = self.words(customer.id, 0, Purpose::TicketCount);
-        let count = laws::poisson(support.tickets_per_month * months).value(count);
+        let count = distributions::poisson(support.tickets_per_month * months).value(count);
         let mut rows: Vec<_> = (0..count as u32)
             .map(|item| {
                 let [date, category, priority, _] = self.words(customer.id, item, Purpose::Ticket);
@@ -119,7 +119,7 @@ impl Reference<'_> {
 }
 
 fn pick(shares: &Shares, word: u32) -> usize {
-    Alias::new(0, &shares.values().copied().collect::<Vec<_>>()).value(word) as usize
+    AliasTable::new(0, &shares.values().copied().collect::<Vec<_>>()).value(word) as usize
 }
 
 fn named(names: &Shares, index: usize) -> &str {

@@ -4,7 +4,7 @@ mod lengths;
 mod pages;
 mod row_group;
 
-use crate::batches::{TableSource, unless_damaged};
+use crate::batches::{TableSource, catch_decoder_panic};
 use crate::error::{Error, Result};
 use crate::tables::Table;
 use arrow::array::{AsArray, RecordBatch};
@@ -141,7 +141,7 @@ impl ParquetTable {
         let mut batches = Some(batches);
         Ok(std::iter::from_fn(move || {
             let mut reader = batches.take()?;
-            let Some(batch) = unless_damaged(|| reader.next()) else {
+            let Some(batch) = catch_decoder_panic(|| reader.next()) else {
                 return Some(Err(Error::invalid(&path, "a page is damaged")));
             };
             batches = Some(reader);

@@ -141,7 +141,7 @@ impl Encoder {
 
     /// The message of `rows`, made in place; `None` where they are compressed, or not all columns are numbers.
     fn in_place(&self, rows: &Rows<'_>, next_id: u64, block_end: u64) -> Result<Option<Message>> {
-        let Rows::Found { batches, found } = rows else { return Ok(None) };
+        let Rows::Deferred { batches, rows: found } = rows else { return Ok(None) };
         if self.is_compressing {
             return Ok(None);
         }
