@@ -13,7 +13,7 @@ pub mod ticket;
 use saasgen::batches::Batches;
 use saasgen::error::Error;
 use saasgen::model::Model;
-use saasgen::scan::{Naming, Scan, ScanRequest, TARGET_BATCH_BYTES};
+use saasgen::scan::{RequestKind, Scan, ScanRequest, TARGET_BATCH_BYTES};
 use saasgen::tables::{DataSet, Laws};
 use std::sync::{Arc, OnceLock};
 use tonic::{Code, Status};
@@ -74,7 +74,7 @@ fn is_misuse(error: &Error, most: usize) {
 /// Resolves what was issued for a scan.
 fn resolved(ticket: &[u8]) -> Scan {
     let request = ScanRequest::from_bytes(ticket).expect("what was issued is a request");
-    Scan::resolve(data_set(), &request, Naming::Ticket).expect("what was issued resolves").0
+    Scan::resolve(data_set(), &request, RequestKind::Ticket).expect("what was issued resolves").0
 }
 
 /// Holds a scan to its promises: it names itself in full, and its first rows can be had.

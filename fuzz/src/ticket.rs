@@ -2,7 +2,7 @@
 
 use crate::{data_set, is_misuse, is_refusal, scan_holds, within};
 use saasgen::error::Result;
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 
 /// A request of 8 kB, each byte written as `\u{1}`.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
@@ -19,5 +19,5 @@ pub fn holds(bytes: &[u8]) {
 }
 
 fn resolve(bytes: &[u8]) -> Result<Scan> {
-    Ok(Scan::resolve(data_set(), &ScanRequest::from_bytes(bytes)?, Naming::Ticket)?.0)
+    Ok(Scan::resolve(data_set(), &ScanRequest::from_bytes(bytes)?, RequestKind::Ticket)?.0)
 }

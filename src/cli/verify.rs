@@ -12,7 +12,7 @@ use crate::flight::credentials::Credentials;
 use crate::flight::source::FlightSource;
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
-use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
+use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
 use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, report, verify};
 use clap::Args;
@@ -238,7 +238,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
             strings: Some(Strings::Dictionary.name().to_string()),
             ..ScanRequest::default()
         };
-        claim.scans.push(Scan::resolve(&data_set, &request, Naming::Ticket)?.0);
+        claim.scans.push(Scan::resolve(&data_set, &request, RequestKind::Ticket)?.0);
         claim.hashes.push((table, entry.content_hash.clone()));
     }
     Ok(claim)

@@ -5,7 +5,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Int8Type, Int32Type, Int64Type};
 use saasgen::batches::{Batches, ContentHash};
 use saasgen::model::Model;
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use saasgen::tables::{DataSet, Laws, Table};
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +27,7 @@ pub fn data_set_of(overlay: &str, seed: u64, customers: u64) -> DataSet {
 
 /// The scan that `text` names.
 pub fn scan(data_set: &DataSet, text: &str) -> Scan {
-    Scan::resolve(data_set, &ScanRequest::from_text(text).unwrap(), Naming::Ticket).unwrap().0
+    Scan::resolve(data_set, &ScanRequest::from_text(text).unwrap(), RequestKind::Ticket).unwrap().0
 }
 
 /// All rows of a scan, as one batch.

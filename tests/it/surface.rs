@@ -92,7 +92,7 @@ async fn what_a_generated_data_set_can_not_do_is_said() {
     for (refused, part) in [
         (client.do_put(data()).await.err(), "generated, not stored"),
         (client.do_exchange(data()).await.err(), "DoGet"),
-        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "speaks no SQL"),
+        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "does not support SQL"),
         (client.do_get(Ticket::new(query)).await.err(), "`customers`"),
     ] {
         let refused = refused.expect("refused");

@@ -241,7 +241,7 @@ mod tests {
     use super::*;
     use crate::batches::Batches;
     use crate::model::Model;
-    use crate::scan::{Naming, ScanRequest};
+    use crate::scan::{RequestKind, ScanRequest};
     use crate::tables::{DataSet, Laws, Table};
     use arrow::ipc::root_as_message;
     use arrow_flight::FlightData;
@@ -312,7 +312,7 @@ mod tests {
         ];
         let scans = tickets.map(|(ticket, are_in_place)| {
             let request = ScanRequest::from_text(ticket).unwrap();
-            (ticket, Scan::resolve(&data_set, &request, Naming::Ticket).unwrap().0, are_in_place)
+            (ticket, Scan::resolve(&data_set, &request, RequestKind::Ticket).unwrap().0, are_in_place)
         });
         let whole = &scans[0].1;
         let of_airport = |read: fn(usize) -> bool| whole.for_airport(whole.ids(), whole.days(), read);
