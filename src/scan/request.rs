@@ -48,7 +48,7 @@ impl ScanRequest {
             // A later version may have a field that restricts the scan. It must not be ignored.
             if request.encoded_len() != bytes.len() {
                 return Err(Error::Misuse(
-                    "the ScanRequest has an unknown field or the same field twice; the client may need a newer server"
+                    "the ScanRequest has an unknown field or the same field twice; use a client and a server of the same version"
                         .into(),
                 ));
             }
