@@ -1,11 +1,11 @@
-//! The contract of saasgen, held against it as a library, as a program and as a server.
+//! Integration tests of the library, the program and the server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod at_rest;
 mod bad_input;
-mod bounds;
 mod clients;
+mod column_bounds;
 mod command_line;
 mod crash;
 mod exactness;
@@ -14,9 +14,7 @@ mod faults;
 mod files;
 mod fixture;
 mod flight;
-mod given;
 mod golden;
-mod knobs;
 mod laws;
 mod layers;
 mod liars;
@@ -25,10 +23,11 @@ mod mutants;
 mod observing;
 mod page_claims;
 mod pages;
+mod parameters_are_independent;
 mod parts;
 mod program;
 mod proxy;
-mod quality;
+mod randomness;
 mod readme;
 mod reference;
 mod replicas;
@@ -40,6 +39,7 @@ mod stopping;
 mod strangers;
 mod support;
 mod surface;
+mod tables_in_memory;
 mod third_party;
 mod verification;
 mod verify_command;
