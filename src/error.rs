@@ -1,4 +1,4 @@
-//! The error type of the crate. Its variants say who has to act.
+//! The error type of the crate.
 
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,8 @@ pub enum Error {
 
     /// A ticket was issued for another model.
     #[error(
-        "the ticket is for the model with fingerprint {ticket}, but this server has the model with fingerprint {server}; \
-         get a new ticket from this server, or use a server with the model of the ticket"
+        "the ticket is for the model with fingerprint {ticket}, but this server has the model with fingerprint \
+         {server}; get a new ticket from this server, or use a server with the model of the ticket"
     )]
     ModelMismatch {
         /// The fingerprint in the ticket.

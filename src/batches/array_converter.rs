@@ -69,8 +69,8 @@ impl ArrayConverter {
         }
     }
 
-    /// Returns an array of `rows` placeholders for a column that nobody reads: zeros, empty text, or the first name of a
-    /// dictionary.
+    /// Returns an array of `rows` placeholders for a column that nobody reads: zeros, empty text, or the first name of
+    /// a dictionary.
     pub fn without_values(&self, rows: usize) -> Option<ArrayRef> {
         let column = match self {
             Self::Utf8(_) => {
@@ -99,7 +99,8 @@ pub(super) struct TextNames {
     short: Option<Box<[[u8; SHORT]; 256]>>,
 }
 
-/// The most bytes of a short name. Short names are copied with one vector instruction: 1.5 ns a value, instead of 3.3 ns.
+/// The most bytes of a short name. Short names are copied with one vector instruction: 1.5 ns a value, instead of 3.3
+/// ns.
 const SHORT: usize = 16;
 
 impl TextNames {

@@ -17,8 +17,8 @@ use xxhash_rust::xxh3::xxh3_64;
 /// The hash `h` of a row starts as the XXH3-64 of the column names, joined by commas. Each cell in order changes it:
 /// `h = (h ^ cell) x ODD`, then `h = h ^ h >> 32`. Each step is a bijection, in `h` and in the cell.
 ///
-/// The hash of the table is two sums over its rows, modulo 2^64: of `fmix64(h)`, and of `fmix64(h + ODD)`. The keys of a
-/// table make its rows distinct, so equal sums mean equal rows.
+/// The hash of the table is two sums over its rows, modulo 2^64: of `fmix64(h)`, and of `fmix64(h + ODD)`. The keys of
+/// a table make its rows distinct, so equal sums mean equal rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ContentHash {
     rows: u64,

@@ -115,8 +115,8 @@ impl Batches {
     /// `memory` has one slice for each column, in the schema's order, with the column's size and alignment.
     ///
     /// # Errors
-    /// Returns [`Error::Internal`] if a slice has another size or alignment, or if the values of a column are not numbers
-    /// of fixed width.
+    /// Returns [`Error::Internal`] if a slice has another size or alignment, or if the values of a column are not
+    /// numbers of fixed width.
     pub(crate) fn write(&self, rows: &DeferredRows<'_>, memory: Vec<&mut [u8]>) -> Result<()> {
         let columns = self
             .columns

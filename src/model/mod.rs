@@ -43,8 +43,8 @@ impl Model {
     /// Returns the default model with the keys of the file at `path` replaced.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if the file doesn't exist or is not a valid overlay, see [`Self::from_overlay`]. Returns
-    /// [`Error::Io`] if the file can't be read.
+    /// Returns [`Error::Misuse`] if the file doesn't exist or is not a valid overlay, see [`Self::from_overlay`].
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::Misuse(format!("the model file {} does not exist", path.display())),
@@ -59,8 +59,8 @@ impl Model {
     /// Returns the default model with the keys in `text`, which is TOML, replaced.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if `text` is not valid TOML, has an unknown key, or a value of the wrong type or out of
-    /// range. The message names the key, its value and what is allowed.
+    /// Returns [`Error::Misuse`] if `text` is not valid TOML, has an unknown key, or a value of the wrong type or out
+    /// of range. The message names the key, its value and what is allowed.
     pub fn from_overlay(text: &str) -> Result<Self> {
         let parse =
             |text: &str| text.parse::<toml::Table>().map_err(|error| Error::Misuse(format!("not valid TOML: {error}")));
@@ -89,14 +89,15 @@ impl Model {
         &self.toml
     }
 
-    /// Returns 32 hexadecimal digits that identify the parameters and [`VALUE_VERSION`]. Models with equal fingerprints give
-    /// equal values.
+    /// Returns 32 hexadecimal digits that identify the parameters and [`VALUE_VERSION`]. Models with equal fingerprints
+    /// give equal values.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 }
 
-/// Returns the first 128 bits of the SHA-256 of [`VALUE_VERSION`] and the parameters as JSON, in the order of the structs.
+/// Returns the first 128 bits of the SHA-256 of [`VALUE_VERSION`] and the parameters as JSON, in the order of the
+/// structs.
 fn fingerprint(parameters: &Parameters) -> Result<String> {
     let text = serde_json::to_string(parameters).map_err(|error| Error::Internal(error.to_string()))?;
     let digest = Sha256::digest(format!("saasgen values {VALUE_VERSION}\n{text}"));

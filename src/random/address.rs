@@ -10,14 +10,14 @@ use std::convert::Infallible;
 pub enum Purpose {
     /// `customers`: signup day, plan and region in words 0, 1 and 2. The item is 0.
     Profile = 1,
-    /// `usage_daily`: the upper 16 bits of the draw that decides whether a customer was active on a day, and whether the
-    /// log survived. `tables::usage::activity` shows the layout of items and words.
+    /// `usage_daily`: the upper 16 bits of the draw that decides whether a customer was active on a day, and whether
+    /// the log survived. `tables::usage::activity` shows the layout of items and words.
     Activity = 2,
     /// `usage_daily`: sessions, usage minutes and feature events of an active day in words 0, 1 and 2. The item is the
     /// customer's age in days.
     UsageValues = 3,
-    /// `usage_daily`: the loss rate of a calendar day in word 0. The customer is 0, the item is the number of days since
-    /// 1970-01-01.
+    /// `usage_daily`: the loss rate of a calendar day in word 0. The customer is 0, the item is the number of days
+    /// since 1970-01-01.
     LossRate = 4,
     /// `billing`: jitter and status of two invoices, in words 0, 1 and words 2, 3. The item is half the index of the
     /// first invoice, counted from 0.

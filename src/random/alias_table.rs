@@ -5,10 +5,10 @@ use std::hint::select_unpredictable;
 
 /// A discrete distribution over consecutive whole numbers, sampled from one 32-bit word without a branch.
 ///
-/// This is Walker's alias method (A. J. Walker, 1977), built as M. D. Vose describes (1991), in whole-number arithmetic.
-/// Probabilities are rounded to multiples of 2^-32. Exactly that many of the 2^32 words then give each value. A value
-/// with a probability below about 2^-33 never occurs: in a Poisson or Normal distribution, such values lie more than
-/// 6 standard deviations from the mean.
+/// This is Walker's alias method (A. J. Walker, 1977), built as M. D. Vose describes (1991), in whole-number
+/// arithmetic. Probabilities are rounded to multiples of 2^-32. Exactly that many of the 2^32 words then give each
+/// value. A value with a probability below about 2^-33 never occurs: in a Poisson or Normal distribution, such values
+/// lie more than 6 standard deviations from the mean.
 #[derive(Debug, Clone)]
 pub struct AliasTable {
     first: i32,
@@ -19,8 +19,8 @@ pub struct AliasTable {
 /// The values of all words that start with the slot's index.
 ///
 /// A word below the limit gives the index itself, any other word gives the alternative. The lower half holds the limit,
-/// the upper half the alternative. One load fetches both, so the compiler gains nothing by a branch, which the processor
-/// would mispredict a third of the time.
+/// the upper half the alternative. One load fetches both, so the compiler gains nothing by a branch, which the
+/// processor would mispredict a third of the time.
 #[derive(Debug, Clone, Copy)]
 struct Slot(u64);
 
@@ -184,8 +184,8 @@ mod tests {
         }
     }
 
-    /// Draws with every 2^12th word and compares the counts with `words_per_value`. They agree to within one step for each
-    /// boundary of a slot.
+    /// Draws with every 2^12th word and compares the counts with `words_per_value`. They agree to within one step for
+    /// each boundary of a slot.
     #[test]
     fn samples_have_the_probabilities_of_the_table() {
         let alias = AliasTable::new(-3, &[0.1, 0.0, 0.25, 0.05, 0.6]);

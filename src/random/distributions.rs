@@ -10,8 +10,8 @@ const NEGLIGIBLE: f64 = 1e-14;
 
 /// Returns the Poisson distribution with a mean of at most 60,000: P(k) = mean^k exp(-mean) / k!.
 ///
-/// Each term is computed from its neighbour, starting from the most probable one, and the sum is scaled to 1. This needs
-/// neither factorials nor exponentials. The relative error of a term stays below 1e-12.
+/// Each term is computed from its neighbour, starting from the most probable one, and the sum is scaled to 1. This
+/// needs neither factorials nor exponentials. The relative error of a term stays below 1e-12.
 pub fn poisson(mean: f64) -> AliasTable {
     let mode = mean.floor();
     let mut below = Vec::new();

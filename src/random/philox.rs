@@ -21,8 +21,8 @@ pub(super) const WORD: u64 = 0xFFFF_FFFF;
 /// The keys of all rounds.
 ///
 /// Compute them once for each seed and read them from memory. If the compiler sees how they are computed, it generates
-/// slower code for two reasons. It broadcasts each key again for every counter. And it removes the masks, because it can
-/// prove that words stay below 2^32, but then no longer knows it when it selects instructions, and multiplies 64 by
+/// slower code for two reasons. It broadcasts each key again for every counter. And it removes the masks, because it
+/// can prove that words stay below 2^32, but then no longer knows it when it selects instructions, and multiplies 64 by
 /// 64 bits, which takes Intel processors three steps. Usage rows took a fifth longer with AVX-512, and a third longer
 /// with AVX2 because of the broadcasts (Intel Xeon, 2.8 GHz).
 #[derive(Debug, Clone, Copy)]

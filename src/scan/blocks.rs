@@ -1,9 +1,9 @@
-//! Cuts a scan into blocks and partitions. A block becomes a record batch. A partition becomes a Flight endpoint, or a row
-//! group of a file.
+//! Cuts a scan into blocks and partitions. A block becomes a record batch. A partition becomes a Flight endpoint, or a
+//! row group of a file.
 //!
 //! The cuts depend only on the model, the table and the dates. So batches and files are the same for every split of the
-//! customers, every server and every number of threads. A server that is short of memory sends a block in parts: the same
-//! rows in more batches, whose marks tell which batches belong to one block.
+//! customers, every server and every number of threads. A server that is short of memory sends a block in parts: the
+//! same rows in more batches, whose marks tell which batches belong to one block.
 
 use super::Scan;
 use super::part::cut;
@@ -21,16 +21,16 @@ pub const PARTS_OF_BLOCK: u64 = 16;
 pub enum Partitions {
     /// Partitions of about [`TARGET_PARTITION_ROWS`] rows, cut at multiples of the block.
     BySize,
-    /// This number of partitions, with nearly equal numbers of customers. The cuts for n partitions are among the cuts for
-    /// every multiple of n.
+    /// This number of partitions, with nearly equal numbers of customers. The cuts for n partitions are among the cuts
+    /// for every multiple of n.
     Count(u64),
 }
 
 impl Partitions {
     /// The most partitions of a scan.
     ///
-    /// With this limit, a FlightInfo with all endpoints stays below 4 MiB, which every client accepts. A Parquet file has
-    /// at most 32,767 row groups.
+    /// With this limit, a FlightInfo with all endpoints stays below 4 MiB, which every client accepts. A Parquet file
+    /// has at most 32,767 row groups.
     pub const MAX: u64 = 10_000;
 }
 

@@ -129,8 +129,8 @@ impl Scan {
 
     /// Returns the scan that DuckDB's Airport extension needs.
     ///
-    /// It is restricted to `ids` and `days`. Only columns for which `read` is true have values. `read` takes the position
-    /// of a column in the schema.
+    /// It is restricted to `ids` and `days`. Only columns for which `read` is true have values. `read` takes the
+    /// position of a column in the schema.
     pub fn for_airport(&self, ids: Range<u64>, days: Range<Day>, read: impl Fn(usize) -> bool) -> Self {
         let positions = self.columns.iter().enumerate();
         let airport = positions.filter(|(position, _)| read(*position)).map(|(_, &index)| index).collect();

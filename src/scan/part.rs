@@ -87,8 +87,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// Returns the first id of part `index` of `count`, counted from 0. The cuts for a count are among the cuts for each of its
-/// multiples.
+/// Returns the first id of part `index` of `count`, counted from 0. The cuts for a count are among the cuts for each of
+/// its multiples.
 pub(super) fn cut(ids: &Range<u64>, index: u64, count: u64) -> u64 {
     let customers = ids.end.saturating_sub(ids.start);
     ids.start + (u128::from(customers) * u128::from(index) / u128::from(count)) as u64

@@ -26,7 +26,8 @@ impl ScanRequest {
     /// Parses a ticket or a command in either form.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if the request can't be parsed, and [`Error::Unsupported`] if it is a Flight SQL command.
+    /// Returns [`Error::Misuse`] if the request can't be parsed, and [`Error::Unsupported`] if it is a Flight SQL
+    /// command.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_REQUEST_BYTES {
             return Err(Error::Misuse(format!(
@@ -48,7 +49,8 @@ impl ScanRequest {
             // A later version may have a field that restricts the scan. It must not be ignored.
             if request.encoded_len() != bytes.len() {
                 return Err(Error::Misuse(
-                    "the ScanRequest has an unknown field or the same field twice; use a client and a server of the same version"
+                    "the ScanRequest has an unknown field or the same field twice; use a client and a server of the same \
+                     version"
                         .into(),
                 ));
             }
@@ -56,18 +58,20 @@ impl ScanRequest {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| {
             Error::Misuse(
-                "the request is neither UTF-8 text nor a saasgen.v1.ScanRequest; write it as `table?key=value&key=value`"
+                "the request is neither UTF-8 text nor a saasgen.v1.ScanRequest; write it as \
+                 `table?key=value&key=value`"
                     .into(),
             )
         })?;
         Self::from_text(text)
     }
 
-    /// Parses the text form: `table` or `table?key=value&key=value`. Values are percent-encoded, as in the query of a URL.
+    /// Parses the text form: `table` or `table?key=value&key=value`. Values are percent-encoded, as in the query of a
+    /// URL.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if a key is unknown or given twice, or if a value has the wrong type. The message names the
-    /// key, its value and what is allowed.
+    /// Returns [`Error::Misuse`] if a key is unknown or given twice, or if a value has the wrong type. The message
+    /// names the key, its value and what is allowed.
     pub fn from_text(text: &str) -> Result<Self> {
         let (table, query) = text.split_once('?').unwrap_or((text, ""));
         let mut request = Self { table: table.to_string(), ..Self::default() };
@@ -182,8 +186,8 @@ mod tests {
     fn error_messages_name_the_key_the_value_and_what_is_allowed() {
         assert_eq!(
             message("customers?sed=1"),
-            "unknown key `sed` with the value \"1\"; the keys are customers, seed, first_id, last_id, from, to, columns, \
-             strings, compression, partitions"
+            "unknown key `sed` with the value \"1\"; the keys are customers, seed, first_id, last_id, from, to, \
+             columns, strings, compression, partitions"
         );
         assert_eq!(message("customers?seed=1&seed=2"), "`seed` is given twice, the second time as \"2\"; give it once");
         for bad in ["-1", "+1", "1.5", "", "18446744073709551616", "x"] {

@@ -22,9 +22,9 @@ impl Scan {
     /// Checks `request` and takes the defaults of its fields from `data_set`.
     ///
     /// # Errors
-    /// Returns [`Error::UnknownTable`] if there is no such table, [`Error::ModelMismatch`] if the request is for another
-    /// model, and [`Error::Misuse`] if the value of a key is not allowed. The message names the key, its value and what is
-    /// allowed.
+    /// Returns [`Error::UnknownTable`] if there is no such table, [`Error::ModelMismatch`] if the request is for
+    /// another model, and [`Error::Misuse`] if the value of a key is not allowed. The message names the key, its value
+    /// and what is allowed.
     pub fn resolve(data_set: &DataSet, request: &ScanRequest, kind: RequestKind) -> Result<(Self, Partitions)> {
         let table = Table::from_name(&request.table)?;
         let fingerprint = data_set.model().fingerprint();

@@ -14,7 +14,8 @@ pub struct Bounds {
 }
 
 impl DataSet {
-    /// Returns the bounds of the column of `table` with this index. Every row is within them, but rows need not reach them.
+    /// Returns the bounds of the column of `table` with this index. Every row is within them, but rows need not reach
+    /// them.
     pub fn bounds(&self, table: Table, column: usize) -> Bounds {
         let column = table.columns()[column];
         let parameters = self.model().parameters();

@@ -24,8 +24,8 @@ pub struct RowsPerCustomer {
 }
 
 impl RowsPerCustomer {
-    /// Returns the distribution for `table` and the rows whose date is in `days`. For `retention_curves`, a customer is a
-    /// plan.
+    /// Returns the distribution for `table` and the rows whose date is in `days`. For `retention_curves`, a customer is
+    /// a plan.
     ///
     /// This takes 20 µs for the default window and 5 ms for ten years, and depends little on the number of plans.
     pub fn new(model: &Model, table: Table, days: &Range<Day>) -> Self {
@@ -68,8 +68,8 @@ impl DataSet {
 /// The rows of a customer whose plan is known.
 enum PlanRows {
     Customers,
-    /// Entry `a` of `mean` is the sum of q, the probability of a row, over all ages below `a`. Entry `a` of `variance` is
-    /// the sum of q (1 - q).
+    /// Entry `a` of `mean` is the sum of q, the probability of a row, over all ages below `a`. Entry `a` of `variance`
+    /// is the sum of q (1 - q).
     Usage {
         mean: Vec<f64>,
         variance: Vec<f64>,

@@ -18,8 +18,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Returns a generator of `columns` of `table`, for the rows whose date is in `days`. Days outside of the window have
-    /// no rows.
+    /// Returns a generator of `columns` of `table`, for the rows whose date is in `days`. Days outside of the window
+    /// have no rows.
     pub fn new(data_set: DataSet, table: Table, days: Range<Day>, columns: ColumnSet) -> Self {
         let window = data_set.model().window().range();
         let days = days.start.max(window.start)..days.end.min(window.end);
@@ -43,8 +43,8 @@ impl Generator {
 
     /// Returns the columns of the customers with the given ids, in the table's order.
     ///
-    /// The length of every column is the number of rows. For `retention_curves`, which has no customers, the ids are the
-    /// numbers of the plans, starting with 1.
+    /// The length of every column is the number of rows. For `retention_curves`, which has no customers, the ids are
+    /// the numbers of the plans, starting with 1.
     ///
     /// An id outside of the data set gives the rows that the customer would have in a larger data set. Scans never ask
     /// for one, or for a plan that doesn't exist.
@@ -61,10 +61,11 @@ impl Generator {
         }
     }
 
-    /// Returns the same rows as [`Self::rows`], with their columns not computed yet. The caller can then choose the memory
-    /// of the columns.
+    /// Returns the same rows as [`Self::rows`], with their columns not computed yet. The caller can then choose the
+    /// memory of the columns.
     ///
-    /// Returns `None` unless the table is `usage_daily` or `usage_truth`. Other tables compute rows and columns together.
+    /// Returns `None` unless the table is `usage_daily` or `usage_truth`. Other tables compute rows and columns
+    /// together.
     pub fn deferred_rows(&self, ids: Range<u64>) -> Option<DeferredRows<'_>> {
         let active = usage::active_days(&self.data_set, self.usage_days.as_ref()?, ids);
         Some(DeferredRows { generator: self, active })

@@ -184,7 +184,7 @@ impl Table {
                         column(
                             "customer_id",
                             Kind::Int64,
-                            "a customer on any plan, with Poisson(tickets_per_month x months of tenure) support tickets",
+                            "a customer on any plan; Poisson(tickets_per_month x months of tenure) tickets",
                         ),
                         column("ticket_date", Kind::Date, "uniform from signup_date to the last day"),
                         column("category", Kind::Text(Names::Category), "by the shares of the categories"),

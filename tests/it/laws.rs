@@ -197,7 +197,8 @@ impl Data {
                 0.8 / root,
                 4.0,
             );
-            // The standard deviation of var/mean of a Poisson distribution is about sqrt(2 / n), and larger for small means.
+            // The standard deviation of var/mean of a Poisson distribution is about sqrt(2 / n), and larger for small
+            // means.
             let wide = (2.0 + 1.0 / lambda).sqrt() / root;
             assert_within(&format!("var/mean of sessions in {name}"), vx / mx, 1.0, wide, 4.0);
             assert_within(&format!("var/mean of events in {name}"), vy / my, 2.5, 2.5 * wide * 1.5, 4.0);

@@ -45,8 +45,8 @@ impl Reference<'_> {
 
     /// Returns the draw of 16 bits at an age.
     ///
-    /// An address has eight draws and a group of 64 ages has eight addresses. The first 32 ages use words 0 and 1 of the
-    /// addresses in order, the other 32 ages words 2 and 3.
+    /// An address has eight draws and a group of 64 ages has eight addresses. The first 32 ages use words 0 and 1 of
+    /// the addresses in order, the other 32 ages words 2 and 3.
     fn draw_of_16_bits(&self, customer: u64, age: u32, purpose: Purpose) -> u32 {
         let (group, half, within) = (age / 64, age / 32 % 2, age % 32);
         let words = self.words(customer, group * 8 + within / 4, purpose);

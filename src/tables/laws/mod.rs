@@ -39,8 +39,8 @@ pub struct Laws {
 /// The laws of one plan.
 #[derive(Debug)]
 pub(super) struct PlanLaws {
-    /// The threshold below which a word means that the customer is active, by age in days. Zeros fill it up to a multiple
-    /// of [`AGES_PER_GROUP`], and one group more.
+    /// The threshold below which a word means that the customer is active, by age in days. Zeros fill it up to a
+    /// multiple of [`AGES_PER_GROUP`], and one group more.
     pub active: Vec<u32>,
     /// The upper 16 bits of `active`.
     pub active_upper: Vec<u16>,

@@ -1,9 +1,9 @@
-//! The alias tables of sessions, usage minutes and feature events, packed for vector units: 16 bits a limit, 16 a value.
+//! The alias tables of sessions, usage minutes and feature events, packed for vector units.
 //!
-//! An [`AliasTable`] splits a word: the upper bits are the index of a slot, and the remainder is compared with the slot's
-//! limit. The upper 16 bits of the remainder nearly always decide the comparison. So a packed slot has 32 bits: the upper
-//! 16 bits of the limit, and the alternative value. If the 16 bits equal those of the limit, as they do once in 65,536
-//! draws, the kernel samples the [`AliasTable`] instead.
+//! An [`AliasTable`] splits a word: the upper bits are the index of a slot, and the remainder is compared with the
+//! slot's limit. The upper 16 bits of the remainder nearly always decide the comparison. So a packed slot has 32 bits:
+//! the upper 16 bits of the limit, and the alternative value. If the 16 bits equal those of the limit, as they do once
+//! in 65,536 draws, the kernel samples the [`AliasTable`] instead.
 
 use crate::random::AliasTable;
 
@@ -51,7 +51,8 @@ pub(in crate::tables) struct PackedEventTables {
 }
 
 impl PackedTables {
-    /// Packs the tables of `sessions` and `minutes`, one for each plan, and of `events`, one for each number of sessions.
+    /// Packs the tables of `sessions` and `minutes`, one for each plan, and of `events`, one for each number of
+    /// sessions.
     ///
     /// Returns `None` if they have more than [`SLOTS`] slots, or values that don't fit 16 bits.
     pub fn new<'a>(

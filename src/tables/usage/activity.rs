@@ -1,12 +1,12 @@
 //! The days on which customers were active, and whether the log of each day survived.
 //!
-//! One 32-bit word decides both. If it is below `active`, the threshold of the retention curve at the customer's age, the
-//! customer was active. If it is below `active x surviving share`, the log also survived. A word below `active` is
+//! One 32-bit word decides both. If it is below `active`, the threshold of the retention curve at the customer's age,
+//! the customer was active. If it is below `active x surviving share`, the log also survived. A word below `active` is
 //! uniform, so logs are lost independently of each other, at the rate of the day.
 //!
-//! The upper 16 bits of the word nearly always decide. The upper 16 bits of the exact limit are the product of the 16-bit
-//! factors, or 1 or 2 more. So only 3 of 65,536 draws are ties: they get 16 more bits from another address and are
-//! compared exactly. An age costs 16 random bits, one multiplication and one comparison of 16 bits.
+//! The upper 16 bits of the word nearly always decide. The upper 16 bits of the exact limit are the product of the
+//! 16-bit factors, or 1 or 2 more. So only 3 of 65,536 draws are ties: they get 16 more bits from another address and
+//! are compared exactly. An age costs 16 random bits, one multiplication and one comparison of 16 bits.
 //!
 //! Ages are tested in groups of 64. A group takes eight counters with eight draws each, in the order in which vector
 //! units hold them:

@@ -1,7 +1,7 @@
 //! The customers who were active on a single calendar day, for eight customers at a time.
 //!
-//! The rows are the same as those of [`super::activity`], which always draws a whole group of 64 ages. This kernel makes
-//! only the one draw of each customer that the day needs.
+//! The rows are the same as those of [`super::activity`], which always draws a whole group of 64 ages. This kernel
+//! makes only the one draw of each customer that the day needs.
 
 use super::active_days::{ActiveDays, CustomerRows};
 use super::days::{UsageDays, WHOLE};

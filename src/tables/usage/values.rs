@@ -14,8 +14,8 @@ pub(super) const MAX_PUSHED: usize = 4 * LANES;
 
 /// Computes sessions, usage minutes and feature events, for the columns that are asked for.
 ///
-/// If the processor has AVX-512 with VBMI2, the kernel in [`avx512`] takes 3.2 ns a row on one core of an AMD EPYC 9004.
-/// The plain one takes 4.3 ns.
+/// If the processor has AVX-512 with VBMI2, the kernel in [`avx512`] takes 3.2 ns a row on one core of an AMD EPYC
+/// 9004. The plain one takes 4.3 ns.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
@@ -95,8 +95,8 @@ mod tests {
     fn vector_units_and_plain_code_give_the_same_values() {
         let models = [
             ("", true),
-            // Tables with more slots than registers hold, more sessions than one register holds, and customers with over
-            // a thousand rows.
+            // Tables with more slots than registers hold, more sessions than one register holds, and customers with
+            // over a thousand rows.
             ("[plans.Free]\nsessions = 110.0\n[plans.Pro]\nminutes = 2.0\n[window]\nmonths = 60\n", true),
             // A distribution whose first value is far from zero.
             ("[usage]\nevents_per_session = 10.0\n", true),

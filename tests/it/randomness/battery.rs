@@ -80,7 +80,8 @@ impl Battery {
         }
     }
 
-    /// Counts the next [`CHUNK`] words of the stream. Gaps and runs can reach across chunks. All other statistics can't.
+    /// Counts the next [`CHUNK`] words of the stream. Gaps and runs can reach across chunks. All other statistics
+    /// can't.
     pub fn add(&mut self, chunk: &[u32]) {
         for &word in chunk {
             self.words.add(word);
@@ -128,8 +129,8 @@ impl Battery {
     }
 }
 
-/// Counts of the values of each byte of a word, and of the number of bits that are set. The counts of single bits follow
-/// from those of the bytes.
+/// Counts of the values of each byte of a word, and of the number of bits that are set. The counts of single bits
+/// follow from those of the bytes.
 struct Bits {
     bytes: [[u32; 256]; 4],
     ones: [u32; 33],
@@ -168,7 +169,8 @@ impl Bits {
 
 /// Compares words with the words at a fixed distance after them.
 ///
-/// The pairs of one distance form chains without cycles, so the bits of their differences are as independent as the words.
+/// The pairs of one distance form chains without cycles, so the bits of their differences are as independent as the
+/// words.
 #[derive(Default)]
 struct Lag {
     differences: Bits,
@@ -185,8 +187,8 @@ impl Lag {
         self.count += 1;
     }
 
-    /// Returns the p-value of the correlation of the words as numbers. The products are uncorrelated, and their variance is
-    /// the square of the variance of a number.
+    /// Returns the p-value of the correlation of the words as numbers. The products are uncorrelated, and their
+    /// variance is the square of the variance of a number.
     fn correlation(&self) -> f64 {
         let variance = 2_f64.powi(64) / 12.0;
         normal(self.products / (variance * f64::from(self.count).sqrt()))
@@ -231,8 +233,8 @@ impl Gaps {
 
 /// The lengths of rising runs.
 ///
-/// The word that ends a run is dropped, so the runs are independent (Knuth, exercise 3.3.2-14). A run has at least r words
-/// with probability 1 / r!.
+/// The word that ends a run is dropped, so the runs are independent (Knuth, exercise 3.3.2-14). A run has at least r
+/// words with probability 1 / r!.
 #[derive(Default)]
 struct Runs {
     last: u32,
@@ -267,11 +269,11 @@ enum Flip {
     Purpose(u32),
 }
 
-/// Flips each input bit of seeds and addresses. Each output bit must change half of the time, alone and together with the
-/// others.
+/// Flips each input bit of seeds and addresses. Each output bit must change half of the time, alone and together with
+/// the others.
 ///
-/// Returns the number of words drawn and the p-values. A round has 8 addresses. The addresses are scattered, so no two of
-/// them have the same neighbour. Half of the seeds are small numbers, because people choose small seeds.
+/// Returns the number of words drawn and the p-values. A round has 8 addresses. The addresses are scattered, so no two
+/// of them have the same neighbour. Half of the seeds are small numbers, because people choose small seeds.
 pub fn avalanche(mixer: Mixer, rounds: u64) -> (u64, Vec<PValue>) {
     let flips: Vec<Flip> = (0..64)
         .map(Flip::Seed)
