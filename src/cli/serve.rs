@@ -7,7 +7,7 @@ use super::serve_args::{AccessArgs, LimitArgs};
 use super::systemd;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
-use crate::flight::server::{Access, Limits, MetricsEndpoint, Server, Threads};
+use crate::flight::server::{Access, Limits, MetricsEndpoint, Server};
 use crate::tables::DataSet;
 use clap::Args;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ impl Serve {
         let access = Arc::new(self.access.load()?);
         let _written_to_the_end = self.log.start()?;
         without_huge_pages();
-        let runtime = super::runtime(Threads::available().sending)?;
+        let runtime = super::runtime(super::threads(None))?;
         runtime.block_on(self.serve(data_set, limits, access, give_memory_back))
     }
 
