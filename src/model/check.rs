@@ -14,7 +14,7 @@ const MAX_NAMES: usize = 100;
 /// The rule for names, for error messages.
 const NAME_RULE: &str = "1 to 64 bytes of text without control characters";
 
-/// The largest difference of a sum of shares from 1. The sum of two shares with 9 digits is within it.
+/// The largest difference of a sum of shares from 1. Two shares that are rounded to 9 decimals are within it.
 const SHARE_TOLERANCE: f64 = 1e-9;
 
 /// The largest amount in a Decimal128(10, 2).

@@ -45,7 +45,7 @@ async fn cancelling_is_done_at_once_and_tickets_stay_good() {
     let answer = CancelFlightInfoResult::decode(answer.as_slice()).unwrap();
     assert_eq!(answer.status(), CancelStatus::Cancelled);
     assert_eq!(server.read(ticket).await, server.read("billing").await);
-    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "no CancelFlightInfoRequest")] {
+    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "as a CancelFlightInfoRequest")] {
         let refused = act(&mut server, "CancelFlightInfo", body).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(part), "{refused}");

@@ -57,11 +57,11 @@ impl Flights {
         }
     }
 
-    fn scan(&self, request: &[u8], naming: RequestKind) -> Result<(Scan, Partitions)> {
-        self.resolve(&ScanRequest::from_bytes(request)?, naming)
+    fn scan(&self, request: &[u8], kind: RequestKind) -> Result<(Scan, Partitions)> {
+        self.resolve(&ScanRequest::from_bytes(request)?, kind)
     }
 
-    fn resolve(&self, request: &ScanRequest, naming: RequestKind) -> Result<(Scan, Partitions)> {
+    fn resolve(&self, request: &ScanRequest, kind: RequestKind) -> Result<(Scan, Partitions)> {
         let customers = request.customers.unwrap_or(0);
         if customers > self.max_customers && customers <= MAX_CUSTOMERS {
             return Err(Error::Limit(format!(
@@ -69,7 +69,7 @@ impl Flights {
                 self.max_customers
             )));
         }
-        Scan::resolve(&self.data_set, request, naming)
+        Scan::resolve(&self.data_set, request, kind)
     }
 
     /// Returns the FlightInfo of a descriptor: its schema and its endpoints.
