@@ -6,7 +6,7 @@ use super::stop::Stop;
 use super::{table, threads};
 use crate::batches::TableSource;
 use crate::error::Result;
-use crate::parquet_files::{Compression, Folder, Manifest, ScanRange, WriteOptions};
+use crate::parquet_files::{Compression, Manifest, OutputFolder, ScanRange, WriteOptions};
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use clap::{Args, ValueEnum};
@@ -90,15 +90,21 @@ impl FileArgs {
     }
 
     /// Checks that `tables` of `identity` may be written, before anything is generated for them.
-    pub fn prepare(&self, identity: Identity, scan: ScanRange, part: Option<Part>, tables: &[Table]) -> Result<Folder> {
+    pub fn prepare(
+        &self,
+        identity: Identity,
+        scan: ScanRange,
+        part: Option<Part>,
+        tables: &[Table],
+    ) -> Result<OutputFolder> {
         let manifest = Manifest { identity, scan, part, tables: IndexMap::new() };
-        Folder::prepare(&self.out, manifest, tables, self.overwrite)
+        OutputFolder::prepare(&self.out, manifest, tables, self.overwrite)
     }
 
     /// Writes `sources`, about `rows` rows in all, and prints what was written and how long it took since `start`.
     pub fn write<S: TableSource>(
         &self,
-        folder: Folder,
+        folder: OutputFolder,
         sources: &[S],
         rows: f64,
         stop: &Stop,
