@@ -113,7 +113,7 @@ impl Encoder {
     fn ipc_batch(&self, batch: &RecordBatch, next_id: u64) -> Result<IpcMessage> {
         let mut message = IpcMessage::of(batch, &self.options)?;
         if self.stretched_end == Some(next_id) {
-            stretched_block::stretch(&mut message)?;
+            message.append(stretched_block::zeros())?;
         }
         Ok(message)
     }
