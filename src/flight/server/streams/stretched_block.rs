@@ -19,7 +19,7 @@ struct Zeros([u8; 1 << 20]);
 
 static ZEROS: Zeros = Zeros([0; 1 << 20]);
 
-/// Returns the zeros. No buffer of a batch covers them, so readers skip them. They are aligned as Arrow aligns buffers.
+/// Returns the zeros, aligned as Arrow aligns buffers. No buffer of a batch covers them, so readers skip them.
 pub(super) fn zeros() -> Bytes {
     Bytes::from_static(&ZEROS.0)
 }
