@@ -1,7 +1,7 @@
 //! How commands that read from a server prove themselves, and what they trust.
 
 use crate::error::{Error, Result};
-use crate::flight::credentials::{ClientTlsFiles, Credentials};
+use crate::flight::client::{ClientTlsFiles, Credentials};
 use clap::Args;
 use std::env;
 use std::path::PathBuf;

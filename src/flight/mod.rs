@@ -1,14 +1,7 @@
-//! Arrow Flight: the server, the client, and a table of a server as a source of rows.
+//! Arrow Flight: the server, and the client that reads its tables.
 
-mod batch_stream;
+mod byte_stream;
 pub mod client;
-mod connections;
-mod connector;
-pub mod credentials;
-mod health;
 pub mod location;
-mod resume;
-pub mod retry;
 pub mod server;
-pub mod source;
-mod whole_blocks;
+mod tls;

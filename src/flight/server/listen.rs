@@ -4,7 +4,7 @@ use super::access::Access;
 use super::limits::Limits;
 use super::link::Link;
 use crate::error::{Error, Result};
-use crate::flight::connector::Io;
+use crate::flight::byte_stream::ByteStream;
 use crate::flight::location::{Location, Transport};
 use futures::stream::{self, Stream};
 use socket2::SockRef;
@@ -79,7 +79,7 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Box<dyn Io>, Arc<str>)> {
+    async fn accept(&self) -> io::Result<(Box<dyn ByteStream>, Arc<str>)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
@@ -179,7 +179,7 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
             let io = match &access.tls {
                 None => io,
                 Some(tls) => match timeout(limits.handshake, tls.acceptor().accept(io)).await {
-                    Ok(Ok(stream)) => Box::new(stream) as Box<dyn Io>,
+                    Ok(Ok(stream)) => Box::new(stream) as Box<dyn ByteStream>,
                     Ok(Err(error)) => {
                         tracing::info!(%peer, %error, "a TLS handshake failed");
                         return;
@@ -200,7 +200,7 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
 
 /// A connection to a client: ends when its link is closed, and frees its place when dropped.
 pub(super) struct Connection {
-    io: Box<dyn Io>,
+    io: Box<dyn ByteStream>,
     link: Arc<Link>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     preface_left: usize,

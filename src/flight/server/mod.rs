@@ -25,7 +25,7 @@ mod shared_scans;
 mod status;
 mod stream;
 mod stream_log;
-pub(super) mod tls;
+mod tls;
 mod tokens;
 mod turns;
 mod wire;

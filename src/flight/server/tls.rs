@@ -1,17 +1,12 @@
 //! TLS: certificates as files, read again while the server runs.
 
 use crate::error::{Error, Result};
-use std::path::{Path, PathBuf};
+use crate::flight::tls::{HTTP2, identity, provider, roots, unusable_identity, unusable_roots};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-
-/// The one protocol that is spoken within TLS.
-pub(in crate::flight) const HTTP2: &[u8] = b"h2";
 
 /// Files in PEM form that a server proves itself with, and holds clients against.
 #[derive(Debug, Clone)]
@@ -63,68 +58,12 @@ fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
         None => builder.with_no_client_auth(),
         Some(path) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider()).build();
-            builder.with_client_cert_verifier(verifier.map_err(|error| unusable(path, &error))?)
+            builder.with_client_cert_verifier(verifier.map_err(|error| unusable_roots(path, &error))?)
         }
     };
     let (chain, key) = identity(&files.certificate, &files.key)?;
-    let mut config = builder.with_single_cert(chain, key).map_err(|error| {
-        Error::Misuse(format!(
-            "the certificate {} can't be used with the key {}: {error}",
-            files.certificate.display(),
-            files.key.display()
-        ))
-    })?;
+    let config = builder.with_single_cert(chain, key);
+    let mut config = config.map_err(|error| unusable_identity(&files.certificate, &files.key, &error))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
     Ok(Arc::new(config))
-}
-
-/// The cryptography that TLS is made of.
-pub(in crate::flight) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-/// The certificates in a file as those to trust.
-///
-/// # Errors
-/// [`Error::Io`] where it can't be read, [`Error::Misuse`] where it holds none, or none that can be trusted.
-pub(in crate::flight) fn roots(path: &Path) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| unusable(path, &error))?;
-    }
-    Ok(roots)
-}
-
-/// A certificate, with those that lead on from it, and its key.
-///
-/// # Errors
-/// [`Error::Io`] where a file can't be read, [`Error::Misuse`] where it doesn't hold what it should.
-pub(in crate::flight) fn identity(
-    certificate: &Path,
-    key: &Path,
-) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
-    Ok((chain, key))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| unreadable(path, "certificate", error))?;
-    if certificates.is_empty() {
-        return Err(unreadable(path, "certificate", pem::Error::NoItemsFound));
-    }
-    Ok(certificates)
-}
-
-fn unreadable(path: &Path, what: &str, error: pem::Error) -> Error {
-    match error {
-        pem::Error::Io(error) => Error::io("reading", path)(error),
-        pem::Error::NoItemsFound => Error::Misuse(format!("{} holds no {what} in PEM form", path.display())),
-        error => Error::Misuse(format!("{} holds no {what} in PEM form: {error}", path.display())),
-    }
-}
-
-fn unusable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Misuse(format!("the certificates in {} can't be used: {error}", path.display()))
 }

@@ -1,14 +1,20 @@
-//! Connections to servers, each in the hands of one reader at a time.
+//! Connections to servers, reused after each stream.
 //!
-//! Streams that share a connection share its one reader and its one window, so several read in parallel need several.
-//! There are never more than readers, and a connection outlives its stream: the next endpoint's is not begun anew.
+//! Streams that share a connection share its flow-control window and the task that reads it. So streams that are read
+//! in parallel use one connection each. There are never more connections than readers.
 
-use super::connector::Connector;
-use super::credentials::{Bearer, Credentials};
-use super::health::Health;
-use super::location::Location;
+mod connector;
+mod credentials;
+mod health;
+
+pub use credentials::{ClientTlsFiles, Credentials};
+
 use crate::error::{Error, Result};
+use crate::flight::location::Location;
 use arrow_flight::flight_service_client::FlightServiceClient;
+use connector::Connector;
+use credentials::Bearer;
+use health::ServerHealth;
 use std::collections::HashMap;
 use std::iter;
 use std::ops::{Deref, DerefMut};
@@ -17,58 +23,57 @@ use std::time::Duration;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
-/// The longest message that is taken: a server of ours keeps its own under 2 MiB, lists of endpoints under 4 MiB.
+/// The longest message that is accepted. A saasgen server sends batches of up to 2 MiB and endpoint lists of up to
+/// 4 MiB.
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
-/// How long a server may send nothing within a call before it is asked whether it is there, and how long it has to say
-/// so: a machine that is gone tells nobody, and is noticed sooner than by a stall.
+/// The silence after which a ping is sent to the server during a call, and the time that the server has to answer it.
+/// A machine that disappears closes no connection; a ping finds that out sooner than a stall timeout.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What a server may send before it is read, on each connection: one batch and the begin of the next.
+/// The bytes that a server may send on each connection before they are read: one batch, and the start of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
 
-/// Calls over one connection.
-type Flight = FlightServiceClient<InterceptedService<Channel, Bearer>>;
+type FlightClient = FlightServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Connections that are open and free, by server, and how the servers do.
+/// The idle connections of a client by server, and the health of the servers.
 #[derive(Debug, Default)]
-pub(super) struct Connections {
+pub(super) struct ConnectionPool {
     credentials: Credentials,
-    /// Which servers to ask.
-    pub health: Health,
-    free: Mutex<HashMap<Location, Vec<Flight>>>,
+    /// The health of the servers.
+    pub health: ServerHealth,
+    idle: Mutex<HashMap<Location, Vec<FlightClient>>>,
 }
 
-impl Connections {
-    /// None yet; each to come shows `credentials`.
+impl ConnectionPool {
+    /// Creates a pool without connections. Every connection uses `credentials`.
     pub fn new(credentials: Credentials) -> Self {
         Self { credentials, ..Self::default() }
     }
 
-    /// A free connection to the server at `location`, or a new one.
+    /// Takes an idle connection to the server at `location`, or opens one.
     ///
     /// # Errors
-    /// [`Error::Remote`] where no server answers there.
+    /// Returns [`Error::Remote`] if no server answers at `location`.
     pub async fn take(self: &Arc<Self>, location: &Location) -> Result<Connection> {
-        let free = self.free().get_mut(location).and_then(Vec::pop);
-        let flight = match free {
+        let idle = self.idle().get_mut(location).and_then(Vec::pop);
+        let flight = match idle {
             Some(flight) => flight,
             None => open(location, &self.credentials).await?,
         };
-        Ok(Connection { flight, location: location.clone(), is_broken: false, connections: Arc::clone(self) })
+        Ok(Connection { flight, location: location.clone(), is_broken: false, pool: Arc::clone(self) })
     }
 
-    /// The free connections, for whoever looks at or changes them.
-    fn free(&self) -> MutexGuard<'_, HashMap<Location, Vec<Flight>>> {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, HashMap<Location, Vec<FlightClient>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn open(location: &Location, credentials: &Credentials) -> Result<Flight> {
+async fn open(location: &Location, credentials: &Credentials) -> Result<FlightClient> {
     let connector = Connector::new(location, credentials)?;
     let origin = connector.origin();
     let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("connecting to {location}: {error}"));
-    // The connector knows the way; TLS is its own, so the channel is told of none.
+    // The connector ignores this URI and does TLS itself, so the channel is configured without it.
     let endpoint = Endpoint::from_static("http://localhost")
         .origin(origin.parse().map_err(|error| internal(&error))?)
         .http2_keep_alive_interval(KEEP_ALIVE)
@@ -86,31 +91,30 @@ async fn open(location: &Location, credentials: &Credentials) -> Result<Flight> 
     Ok(FlightServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
-/// A connection, free for others again when dropped, unless it broke.
+/// A connection. Returns to the pool when dropped, unless it was [discarded](Self::discard).
 #[derive(Debug)]
 pub(super) struct Connection {
-    flight: Flight,
+    flight: FlightClient,
     location: Location,
     is_broken: bool,
-    connections: Arc<Connections>,
+    pool: Arc<ConnectionPool>,
 }
 
 impl Connection {
-    /// The server at its other end.
+    /// Returns the location of the server.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Nothing comes over it any more: it is not for others, and neither are the free ones to the same server, which
-    /// may have gone with it.
+    /// Closes the connection, and the idle ones to the same server, which probably broke with it.
     pub fn discard(mut self) {
         self.is_broken = true;
-        self.connections.free().remove(&self.location);
+        self.pool.idle().remove(&self.location);
     }
 }
 
 impl Deref for Connection {
-    type Target = Flight;
+    type Target = FlightClient;
 
     fn deref(&self) -> &Self::Target {
         &self.flight
@@ -126,7 +130,7 @@ impl DerefMut for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if !self.is_broken {
-            self.connections.free().entry(self.location.clone()).or_default().push(self.flight.clone());
+            self.pool.idle().entry(self.location.clone()).or_default().push(self.flight.clone());
         }
     }
 }

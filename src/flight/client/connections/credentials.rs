@@ -1,8 +1,8 @@
-//! What a client trusts, and what it proves itself with.
+//! The certificates that a client trusts, and its proof of identity.
 
-use super::location::Location;
-use super::server::tls;
 use crate::error::{Error, Result};
+use crate::flight::location::Location;
+use crate::flight::tls::{HTTP2, identity, provider, roots, unusable_identity};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-/// Files in PEM form for TLS.
+/// PEM files for TLS.
 #[derive(Debug, Clone, Default)]
 pub struct ClientTlsFiles {
-    /// Certificates to trust; without, those that the system trusts.
+    /// The certificates to trust. `None` means the certificates that the system trusts.
     pub ca: Option<PathBuf>,
-    /// The client's own certificate and its key, where servers ask for one.
+    /// The client's certificate and its private key, for servers that ask for a certificate.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// What a client shows to servers, and asks of them. Nothing is shown by default.
+/// The TLS files and the token of a client. By default, a client trusts the system's certificates and has no token.
 #[derive(Clone, Default)]
 pub struct Credentials {
     tls: ClientTlsFiles,
@@ -36,10 +36,10 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// TLS by the files `tls`, and `token` with every call.
+    /// Creates credentials that use the files `tls` and send `token` with every call.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where the token can't be sent.
+    /// Returns [`Error::Misuse`] if the token is empty or has other characters than visible ASCII.
     pub fn new(tls: ClientTlsFiles, token: Option<&str>) -> Result<Self> {
         let bearer = |token: &str| {
             let is_sendable = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
@@ -53,45 +53,43 @@ impl Credentials {
         Ok(Self { tls, token: token.map(bearer).transpose()? })
     }
 
-    /// The token in the first line of a file.
+    /// Reads a token from the first line of the file `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] where it can't be read.
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn token_in(path: &Path) -> Result<String> {
         let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
         Ok(text.lines().next().unwrap_or_default().trim().to_string())
     }
 
-    /// What TLS is spoken by.
+    /// Returns the TLS configuration.
+    ///
+    /// # Errors
+    /// Returns [`Error::Io`] if a file can't be read, and [`Error::Misuse`] if its contents can't be used.
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>> {
-        let builder = ClientConfig::builder_with_provider(tls::provider())
+        let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Internal(format!("setting up TLS: {error}")))?;
         let builder = builder.with_root_certificates(match &self.tls.ca {
-            Some(path) => tls::roots(path)?,
+            Some(path) => roots(path)?,
             None => system_roots()?,
         });
         let mut config = match &self.tls.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let (chain, private) = tls::identity(certificate, key)?;
-                builder.with_client_auth_cert(chain, private).map_err(|error| {
-                    Error::Misuse(format!(
-                        "the certificate {} can't be used with the key {}: {error}",
-                        certificate.display(),
-                        key.display()
-                    ))
-                })?
+                let (chain, private) = identity(certificate, key)?;
+                let config = builder.with_client_auth_cert(chain, private);
+                config.map_err(|error| unusable_identity(certificate, key, &error))?
             }
         };
-        config.alpn_protocols = vec![tls::HTTP2.to_vec()];
+        config.alpn_protocols = vec![HTTP2.to_vec()];
         Ok(Arc::new(config))
     }
 
-    /// What puts the token into calls to `location`.
+    /// Returns the interceptor that adds the token to calls to `location`.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where the token could be read on the way there.
+    /// Returns [`Error::Misuse`] if the token would cross a network unencrypted.
     pub(super) fn bearer(&self, location: &Location) -> Result<Bearer> {
         if self.token.is_some() && !location.is_private() {
             return Err(Error::Misuse(format!(
@@ -112,9 +110,9 @@ fn system_roots() -> Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Puts a token into calls.
+/// Adds a token to calls.
 #[derive(Debug, Clone)]
-pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
+pub(in crate::flight::client) struct Bearer(Option<MetadataValue<Ascii>>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {

@@ -1,6 +1,6 @@
-//! A server's table as a source of rows: an endpoint is a row group.
+//! A server's table as a [`TableSource`], to be written or verified.
 
-use super::client::FlightTable;
+use super::table::FlightTable;
 use crate::batches::TableSource;
 use crate::error::Result;
 use crate::tables::Table;
@@ -10,7 +10,8 @@ use std::ops::{Range, RangeInclusive};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// Reads a server's table by blocking threads that are not the runtime's own.
+/// A [`FlightTable`] as a source of rows; each endpoint is a row group. It blocks the threads that read it, which must
+/// not be threads of the runtime.
 #[derive(Debug)]
 pub struct FlightSource {
     table: FlightTable,
@@ -20,12 +21,12 @@ pub struct FlightSource {
 }
 
 impl FlightSource {
-    /// The rows of `table`, until `stop` is cancelled.
+    /// Reads `table` on `runtime` until `stop` is cancelled.
     pub fn new(table: FlightTable, runtime: Handle, stop: CancellationToken) -> Self {
         Self { table, runtime, stop, ids: Vec::new() }
     }
 
-    /// The same where the customers of each endpoint are known, because the split was asked for.
+    /// Sets the customers of each endpoint. The caller knows them if its request named the number of partitions.
     pub fn with_ids(self, ids: Vec<Range<u64>>) -> Self {
         Self { ids, ..self }
     }

@@ -1,7 +1,7 @@
-//! One stream of marked batches, which may stall, break or come damaged.
+//! One stream of batches, which can stall, break or be damaged.
 
 use super::connections::Connection;
-use super::retry::Failure;
+use super::failure::Failure;
 use crate::batches::unless_damaged;
 use crate::error::Error;
 use crate::scan::BatchMark;
@@ -17,37 +17,41 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A batch, and its mark: `None` where what lies between takes the marks away, as a relay may that is not of our making.
-pub(super) struct Marked {
+/// A batch and its mark.
+pub(super) struct MarkedBatch {
     pub batch: RecordBatch,
+    /// `None` if a relay between client and server removed the mark.
     pub mark: Option<BatchMark>,
 }
 
 /// A stream of batches from one server.
 #[derive(Debug)]
 pub(super) struct BatchStream {
-    /// What it comes over.
+    /// The connection that carries the stream.
     pub connection: Connection,
-    /// The first customer that none of its batches has covered.
-    pub reached: u64,
+    /// The first customer that no batch of this stream has covered.
+    pub next_id: u64,
     decoder: FlightDataDecoder,
 }
 
 impl BatchStream {
-    /// Asks for the rows of `ticket`, which begin with the customer `reached`. What fails hands the connection back.
+    /// Asks for the rows of `ticket`, which start at the customer `first_id`.
+    ///
+    /// # Errors
+    /// Returns the failure and the connection if the server does not start a stream.
     pub async fn open(
         mut connection: Connection,
         ticket: Ticket,
-        reached: u64,
+        first_id: u64,
         stall_timeout: Duration,
     ) -> Result<Self, (Connection, Failure)> {
         match timeout(stall_timeout, connection.do_get(ticket)).await {
             Ok(Ok(answer)) => {
                 let decoder = FlightDataDecoder::new(answer.into_inner().map_err(FlightError::from));
-                Ok(Self { connection, reached, decoder })
+                Ok(Self { connection, next_id: first_id, decoder })
             }
             Ok(Err(status)) => {
-                let failure = Failure::of_status(connection.location(), &status);
+                let failure = Failure::from_status(connection.location(), &status);
                 Err((connection, failure))
             }
             Err(_) => {
@@ -57,14 +61,18 @@ impl BatchStream {
         }
     }
 
-    /// The next batch, of `schema`; `None` at the end of the stream.
-    pub async fn next(&mut self, schema: &SchemaRef, stall_timeout: Duration) -> Result<Option<Marked>, Failure> {
+    /// Returns the next batch, or `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// Returns a failure if the stream breaks, if no message comes within `stall_timeout`, or if the schema of the
+    /// stream is not `schema`.
+    pub async fn next(&mut self, schema: &SchemaRef, stall_timeout: Duration) -> Result<Option<MarkedBatch>, Failure> {
         loop {
             let message = timeout(stall_timeout, next_message(&mut self.decoder)).await;
             let message = message.map_err(|_| stalled(&self.connection, stall_timeout))?;
             let server = self.connection.location();
-            let message = message.transpose().map_err(|error| Failure::of_stream(server, &error))?;
-            // A stream without rows has a schema too.
+            let message = message.transpose().map_err(|error| Failure::from_stream(server, &error))?;
+            // This also covers the end of the stream: a stream without rows has a schema, too.
             if self.decoder.schema() != Some(schema) {
                 let message = format!("{server} sent rows of another schema than was announced");
                 return Err(Failure::Refused(Error::Remote(message)));
@@ -72,13 +80,13 @@ impl BatchStream {
             let Some(message) = message else { return Ok(None) };
             if let DecodedPayload::RecordBatch(batch) = message.payload {
                 let mark = BatchMark::decode(message.inner.app_metadata).ok();
-                return Ok(Some(Marked { batch, mark: mark.filter(|mark| mark.next_id > 0) }));
+                return Ok(Some(MarkedBatch { batch, mark: mark.filter(|mark| mark.next_id > 0) }));
             }
         }
     }
 }
 
-/// The next message. After one that is damaged, the decoder must not be used again.
+/// Returns the next message. The decoder must not be used again after a damaged message.
 async fn next_message(decoder: &mut FlightDataDecoder) -> Option<Result<DecodedFlightData, FlightError>> {
     let damaged = || Err(FlightError::DecodeError("a message is damaged".into()));
     poll_fn(|cx| unless_damaged(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged())))).await
@@ -111,9 +119,9 @@ mod tests {
         Ok(messages)
     }
 
-    /// The decoder takes what a header says of its buffers for true, and panics.
+    /// arrow's decoder does not check the buffer offsets of a header, and panics if they are wrong.
     #[tokio::test]
-    async fn damaged_headers_are_errors() {
+    async fn a_damaged_header_is_an_error() {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 10).unwrap();
         let batches = Batches::new(Scan::whole(&data_set, Table::Customers));
         let rows: Vec<_> = batches.iter().map(|batch| Ok(batch.unwrap())).collect();
@@ -129,6 +137,6 @@ mod tests {
             let error = decode(damaged).await.err();
             panics += usize::from(error.is_some_and(|error| error.to_string().contains("a message is damaged")));
         }
-        assert!(panics > 0, "the decoder has become careful: it needs no guard any more");
+        assert!(panics > 0, "the decoder checks headers now: remove `unless_damaged`");
     }
 }

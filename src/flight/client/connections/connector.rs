@@ -1,8 +1,9 @@
-//! How a connection to a server is opened: by TCP, TLS or a Unix socket.
+//! Opens a connection to a server over TCP, TLS or a Unix socket.
 
 use super::credentials::Credentials;
-use super::location::{Location, Transport, host};
 use crate::error::Result;
+use crate::flight::byte_stream::ByteStream;
+use crate::flight::location::{Location, Transport, host};
 use http::uri::Authority;
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -10,7 +11,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -18,13 +18,8 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower_service::Service;
 
-/// How long a server has to take a connection.
+/// The time that a server has to accept a connection, the TLS handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// What bytes come and go by.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Opens connections to one server.
 #[derive(Debug, Clone)]
@@ -34,15 +29,17 @@ pub(super) struct Connector {
 }
 
 impl Connector {
+    /// Creates a connector to the server at `location`.
+    ///
     /// # Errors
-    /// As [`Credentials::tls`], where the server is reached by TLS.
+    /// Returns the errors of [`Credentials::tls`] if `location` uses TLS.
     pub fn new(location: &Location, credentials: &Credentials) -> Result<Self> {
         let transport = location.transport().clone();
         let tls = matches!(transport, Transport::Tls(_)).then(|| credentials.tls()).transpose()?;
         Ok(Self { transport, tls })
     }
 
-    /// What its requests name as the server's origin.
+    /// Returns the scheme and authority of the requests, such as `https://host:port`.
     pub fn origin(&self) -> String {
         match &self.transport {
             Transport::Tcp(authority) => format!("http://{authority}"),
@@ -51,29 +48,29 @@ impl Connector {
         }
     }
 
-    async fn open(self) -> io::Result<TokioIo<Box<dyn Io>>> {
+    async fn open(self) -> io::Result<TokioIo<Box<dyn ByteStream>>> {
         let tcp = |authority: Authority| async move {
             let stream = TcpStream::connect((host(&authority), authority.port_u16().unwrap_or_default())).await?;
             stream.set_nodelay(true)?;
             io::Result::Ok((stream, authority))
         };
-        let io: Box<dyn Io> = match (self.transport, self.tls) {
+        let stream: Box<dyn ByteStream> = match (self.transport, self.tls) {
             (Transport::Unix(path), _) => Box::new(UnixStream::connect(path).await?),
             (Transport::Tls(authority), Some(tls)) => {
                 let (stream, authority) = tcp(authority).await?;
                 let name = ServerName::try_from(host(&authority).to_string()).map_err(io::Error::other)?;
                 Box::new(TlsConnector::from(tls).connect(name, stream).await?)
             }
-            // Without TLS set up, there is none to be reached by it.
+            // `new` sets up TLS for every such location.
             (Transport::Tls(_), None) => return Err(io::ErrorKind::Unsupported.into()),
             (Transport::Tcp(authority), _) => Box::new(tcp(authority).await?.0),
         };
-        Ok(TokioIo::new(io))
+        Ok(TokioIo::new(stream))
     }
 }
 
 impl Service<http::Uri> for Connector {
-    type Response = TokioIo<Box<dyn Io>>;
+    type Response = TokioIo<Box<dyn ByteStream>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

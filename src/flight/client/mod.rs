@@ -1,0 +1,173 @@
+//! The Flight client: reads the tables of a saasgen server as record batches.
+//!
+//! [`Client`] asks a server for its data set and its tables. A [`FlightTable`] has endpoints; each is read over a
+//! connection of its own and resumed where a stream breaks.
+
+mod batch_stream;
+mod block_assembler;
+mod connections;
+mod endpoint;
+mod failure;
+mod progress;
+mod resuming_reader;
+mod retry;
+mod table;
+mod table_source;
+
+pub use connections::{ClientTlsFiles, Credentials};
+pub use retry::RetryPolicy;
+pub use table::FlightTable;
+pub use table_source::FlightSource;
+
+use super::location::Location;
+use crate::batches::{schema_of, unless_damaged};
+use crate::error::{Error, Result};
+use crate::scan::{ScanRequest, Strings};
+use crate::tables::{Identity, Table};
+use arrow::datatypes::SchemaRef;
+use arrow_flight::{Action, FlightDescriptor};
+use connections::{Connection, ConnectionPool};
+use endpoint::Endpoint;
+use failure::Failure;
+use futures::TryStreamExt;
+use indexmap::IndexMap;
+use prost::Message as _;
+use retry::Retries;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use tonic::Status;
+
+/// The time that a server has to answer a call that returns no stream.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The retries of a client's first call. They are few: if another program listens at the address, the user learns it
+/// soon.
+const FIRST_CALL_RETRIES: usize = 3;
+
+/// A server's description of the data set that it serves.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Description {
+    /// The data set: model, seed, size and window.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// The expected number of rows of each table, by the table's name.
+    pub expected_rows: IndexMap<String, f64>,
+}
+
+/// A client of one server and its replicas.
+#[derive(Debug)]
+pub struct Client {
+    server: Location,
+    connections: Arc<ConnectionPool>,
+    policy: RetryPolicy,
+}
+
+impl Client {
+    /// Connects to the server at `uri`, such as `grpc://localhost:8815`; [`Location`] lists the forms of a URI.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`] if `uri` has none of these forms, or if the token of `credentials` would cross a
+    /// network unencrypted. Returns [`Error::Remote`] if no server answers.
+    pub async fn connect(uri: &str, credentials: Credentials) -> Result<Self> {
+        let server: Location = uri.parse()?;
+        let connections = Arc::new(ConnectionPool::new(credentials));
+        connections.take(&server).await?;
+        Ok(Self { server, connections, policy: RetryPolicy::default() })
+    }
+
+    /// Sets how failures are retried.
+    pub fn with_retries(self, policy: RetryPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Asks the server which data set it serves.
+    ///
+    /// # Errors
+    /// Returns [`Error::Remote`] if the server does not answer, or is not a saasgen server.
+    pub async fn describe(&self) -> Result<Description> {
+        let ask = async |flight: &mut Connection| {
+            flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await
+        };
+        let policy = RetryPolicy { retries: self.policy.retries.min(FIRST_CALL_RETRIES), ..self.policy };
+        let results: Vec<arrow_flight::Result> = self.call(policy, ask).await?;
+        let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
+        serde_json::from_slice(body).map_err(|error| {
+            Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
+        })
+    }
+
+    /// Asks the server for the endpoints of the table and the rows that `request` names.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`] if the server refuses the request, and [`Error::Remote`] if the server fails or its
+    /// answer is not one to this request.
+    pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
+        let table = Table::from_name(&request.table)?;
+        let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
+        let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
+        let info = self.call(self.policy, ask).await?.into_inner();
+        let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
+        let endpoints = info.endpoint.iter().map(|endpoint| Endpoint::new(endpoint, &self.server));
+        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_, _>>().map_err(|what| wrong(&what))?;
+        if endpoints.is_empty() {
+            return Err(wrong("no endpoint"));
+        }
+        let schema = unless_damaged(|| info.try_decode_schema()).ok_or_else(|| wrong("a schema that is damaged"))?;
+        let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
+        let expected = expected_schema(table, request);
+        if schema != *expected {
+            return Err(wrong(&format!("columns {schema} where {expected} was asked for")));
+        }
+        Ok(FlightTable::new(Arc::clone(&self.connections), self.policy, table, expected, endpoints))
+    }
+
+    /// Makes a call that returns no stream, and retries it by `policy` when the server or the connection fails.
+    async fn call<T>(
+        &self,
+        policy: RetryPolicy,
+        call: impl AsyncFn(&mut Connection) -> Result<T, Status>,
+    ) -> Result<T> {
+        let mut retries = Retries::new(policy, 1);
+        loop {
+            let error = match self.call_once(&call).await {
+                Ok(answer) => return Ok(answer),
+                Err(Failure::Broken(error)) => error,
+                // A server is busy with streams only, so a busy answer to another call is no reason to wait.
+                Err(failure) => return Err(failure.into_error()),
+            };
+            match retries.next_wait() {
+                Some(wait) => sleep(wait).await,
+                None => return Err(Error::Remote(format!("gave up after {} tries: {error}", retries.failures()))),
+            }
+        }
+    }
+
+    async fn call_once<T>(&self, call: impl AsyncFn(&mut Connection) -> Result<T, Status>) -> Result<T, Failure> {
+        let mut flight = self.connections.take(&self.server).await?;
+        let failure = match timeout(ANSWER_TIMEOUT.min(self.policy.stall_timeout), call(&mut flight)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(status)) => Failure::from_status(&self.server, &status),
+            Err(_) => Failure::Broken(Error::Remote(format!("{} takes calls, but answers none", self.server))),
+        };
+        if matches!(failure, Failure::Broken(_)) {
+            flight.discard();
+        }
+        Err(failure)
+    }
+}
+
+/// Returns the schema of a saasgen server's answer to `request`, if the request is valid.
+fn expected_schema(table: Table, request: &ScanRequest) -> SchemaRef {
+    let strings = match request.strings.as_deref() {
+        Some(name) if name == Strings::Dictionary.name() => Strings::Dictionary,
+        _ => Strings::Utf8,
+    };
+    let all = table.columns();
+    if request.columns.is_empty() {
+        return schema_of(all.iter(), strings);
+    }
+    let named = request.columns.iter().filter_map(|name| all.iter().find(|column| column.name == name));
+    schema_of(named, strings)
+}
