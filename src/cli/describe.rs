@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 /// Print the tables (columns, types, laws, expected rows) and the model
 ///
-/// The model is printed as TOML. Change some of its keys in a file of your own, and pass the file as --model.
+/// The model is printed as TOML. To change it, copy the keys to change to a file, and pass the file with --model.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen describe

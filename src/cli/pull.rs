@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Write the tables of a server as the same Parquet files that `generate` writes
 ///
 /// Reads as many endpoints at the same time as there are threads, each over a connection of its own and from all
-/// replicas that the server lists. Each endpoint becomes a row group. Four at a time take about 120 MiB of memory.
+/// replicas that the server lists. Each endpoint becomes a row group. Four threads take about 120 MiB of memory.
 ///
 /// A stream that breaks is resumed after its last batch, and the files are still the same byte for byte. If no server
 /// answers any more, the folder stays as it was.
@@ -51,15 +51,15 @@ pub(super) struct Pull {
 struct RetryArgs {
     /// Retries in a row, without a batch in between, before pull gives up; 0 to 1000
     ///
-    /// The waits between retries double from 0.05 s to 5 s, and chance adds up to as much again. Eight retries give a
-    /// server about 17 s to come back.
+    /// The waits between retries double from 0.05 s to 5 s, plus a random share of up to the same length. Eight retries
+    /// give a server about 17 s to come back.
     #[arg(long, value_name = "N", default_value_t = RetryPolicy::DEFAULT_RETRIES as u64,
           value_parser = clap::value_parser!(u64).range(0..=1000))]
     retries: u64,
 
     /// Seconds without a message before a server counts as gone, 1 to 86400
     ///
-    /// A batch has up to 2 MiB and must arrive within this time, so a slow link needs a higher value.
+    /// A batch of up to 2 MiB must arrive within this time, so a slow link needs a higher value.
     #[arg(long, value_name = "SECONDS", default_value_t = RetryPolicy::DEFAULT_STALL_SECONDS,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     stall_timeout: u64,

@@ -1,4 +1,4 @@
-"""A server and a folder of files, both of the same small data set, made by the program under test."""
+"""Fixtures: a server and a folder of Parquet files with the same small data set."""
 import os
 import subprocess
 
@@ -45,7 +45,7 @@ def airport(server):
 
 @pytest.fixture(scope="session")
 def truth(raw):
-    """The tables as files hold them."""
+    """The tables, read from the Parquet files, by name."""
     return {file.stem: pq.read_table(file) for file in raw.glob("*.parquet")}
 
 

@@ -1,7 +1,7 @@
 //! The README's commands and snippets, run as they stand, in order, in one folder.
 
-use crate::clients::venv;
 use crate::program::{Ran, Serve};
+use crate::python_clients::venv;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};

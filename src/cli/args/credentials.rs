@@ -44,7 +44,7 @@ impl CredentialArgs {
                 Err(env::VarError::NotPresent) => None,
                 Err(env::VarError::NotUnicode(_)) => {
                     return Err(Error::Misuse(format!(
-                        "the variable {TOKEN} is not UTF-8; a token must be of visible ASCII characters"
+                        "the variable {TOKEN} is not UTF-8; a token must be visible ASCII characters"
                     )));
                 }
             },

@@ -15,7 +15,7 @@ pub(in crate::cli) struct DataSetArgs {
           value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
     customers: u64,
 
-    /// Seed of the random values; another seed gives other customers of the same company
+    /// Seed of the random values, 0 to 2^64-1; another seed gives other customers of the same company
     #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED)]
     seed: u64,
 

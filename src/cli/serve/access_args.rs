@@ -17,7 +17,7 @@ pub(super) struct AccessArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// Authorities in PEM form, one of which must have signed each client's certificate (mutual TLS)
+    /// Certificate authorities in PEM form; every client needs a certificate that one of them signed (mutual TLS)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
 

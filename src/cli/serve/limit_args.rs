@@ -10,66 +10,66 @@ use std::time::Duration;
     next_help_heading = "Limits (a call over a limit fails with RESOURCE_EXHAUSTED; a slow connection is closed)"
 )]
 pub(super) struct LimitArgs {
-    /// Open DoGet streams of all clients
+    /// Maximum number of open DoGet streams
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams,
           value_parser = clap::value_parser!(u64).range(1..))]
     max_streams: u64,
 
-    /// Open DoGet streams per name in the file of --auth-tokens
+    /// Maximum number of open DoGet streams for each name in --auth-tokens
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name,
           value_parser = clap::value_parser!(u64).range(1..))]
     max_streams_per_name: u64,
 
-    /// Blocks of about 1 MB that wait in memory to be sent, for all streams together, 0 to 1000000
+    /// Maximum number of blocks, of about 1 MB, that wait in memory to be sent, 0 to 1000000
     ///
-    /// Once half of them are in use, blocks are sent in smaller batches, first to slow readers. No stream is refused
-    /// for it.
+    /// All streams share them. When half of them wait, the server makes smaller batches, first for clients that read
+    /// slowly. It refuses no stream for lack of blocks.
     #[arg(long, value_name = "N", default_value_t = Limits::default().blocks,
           value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     max_blocks: u64,
 
-    /// Customers of the data set that a ticket names
+    /// Maximum number of customers in a data set that a ticket names
     #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
           value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
     max_customers: u64,
 
-    /// Bytes of a request that is not an action, 1024 to 67108864
+    /// Maximum bytes of a request that is not an action, 1024 to 67108864
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().request_bytes as u32,
           value_parser = clap::value_parser!(u32).range(1_024..=64 << 20))]
     max_request_bytes: u32,
 
-    /// Bytes of an action, 1024 to 67108864
+    /// Maximum bytes of an action, 1024 to 67108864
     ///
-    /// DuckDB's Airport extension sends its filters in an action: the default has room for about 4,000 values.
+    /// DuckDB's Airport extension sends its filters in an action. The default has room for about 4,000 values.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().action_bytes as u32,
           value_parser = clap::value_parser!(u32).range(1_024..=64 << 20))]
     max_action_bytes: u32,
 
-    /// Bytes of the headers of a call, plus 32 for each header; 1024 to 1048576
+    /// Maximum bytes of a call's headers, counting 32 more for each header; 1024 to 1048576
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().header_bytes,
           value_parser = clap::value_parser!(u32).range(1_024..=1 << 20))]
     max_header_bytes: u32,
 
-    /// Open connections, 1 to 1000000
+    /// Maximum number of open connections, 1 to 1000000
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections as u32,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
 
-    /// Open calls per connection, 1 to 10000; clients hold back further calls until one ends
+    /// Maximum number of open calls per connection, 1 to 10000; clients delay further calls
     #[arg(long, value_name = "N", default_value_t = Limits::default().calls,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_calls: u32,
 
-    /// Seconds for the TLS handshake, for the start of HTTP/2, and for each request to arrive
+    /// Seconds that a client has for the TLS handshake, the HTTP/2 preface and each request
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().handshake.as_secs(),
           value_parser = seconds())]
     handshake_timeout: u64,
 
-    /// Seconds that a connection stays open without a call
+    /// Seconds after which a connection without a call is closed
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle.as_secs(), value_parser = seconds())]
     idle_timeout: u64,
 
-    /// Seconds that a client can leave an answer unread before its connection is closed
+    /// Seconds after which a connection is closed because its client does not read an answer
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().stall.as_secs(), value_parser = seconds())]
     stall_timeout: u64,
 
@@ -77,7 +77,7 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().age.as_secs(), value_parser = seconds())]
     max_connection_age: u64,
 
-    /// Seconds between pings to a silent client, which has 20 seconds to answer each
+    /// Seconds between pings to a silent client, which has 20 seconds to answer
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().keepalive.as_secs(),
           value_parser = seconds())]
     keepalive: u64,

@@ -21,13 +21,13 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Serve the tables over Arrow Flight, generating the rows as they are read
+/// Serve a data set over Arrow Flight, generating the rows as clients read them
 ///
 /// A ticket is the name of a table, with optional keys: `customers`, or `usage_daily?from=2024-01-01&to=2024-01-31`.
 /// Memory does not grow with the data set.
 ///
 /// The server prints its address as one line to stdout, and logs to stderr. Ctrl-C or SIGTERM ends it: new streams are
-/// refused and running streams continue for --drain-timeout seconds. A second signal ends it at once.
+/// refused, and running streams have --drain-timeout seconds to end. A second signal ends it at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen serve
@@ -45,12 +45,12 @@ pub(in crate::cli) struct Serve {
 
     /// Replicas from which clients can read [default: clients read from this server]
     ///
-    /// All replicas must serve the same model. Every endpoint lists all of them; each endpoint starts with another
-    /// replica, which spreads the load.
+    /// All replicas must serve the same model. Every endpoint lists all of them. Each endpoint starts the list with
+    /// another replica, which spreads the load.
     #[arg(long, value_name = "URI,URI", value_delimiter = ',', value_parser = replica)]
     advertise: Vec<Location>,
 
-    /// Seconds that running streams have to end after a signal to stop, 0 to 86400
+    /// Seconds that running streams have to end after a stop signal, 0 to 86400
     ///
     /// Streams that are still running then end with UNAVAILABLE.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]

@@ -171,7 +171,7 @@ impl ResumingReader {
     async fn prepare_retry(&mut self, failure: Failure) -> Result<()> {
         if self.is_unmarked {
             return Err(Error::Remote(format!(
-                "{}: {}. It can't be resumed: batches came without the marks that a saasgen server sends with them",
+                "{}: {}. The stream can't be resumed, because its batches came without the resume marks of a saasgen server",
                 self.name,
                 failure.into_error()
             )));
@@ -198,8 +198,8 @@ impl ResumingReader {
 
     fn gave_up(&self, last: &Error) -> Error {
         Error::Remote(format!(
-            "{name}: gave up after {tries} tries in a row without a batch, having read {progress}; the last error: \
-             {last}. Begin again when a server is back; `pull --retries` and `--stall-timeout` set how long it is tried",
+            "{name}: gave up after {tries} tries in a row without a batch, having read {progress}. The last error: \
+             {last}. Start again once a server answers, or raise --retries or --stall-timeout",
             name = self.name,
             tries = self.retries.failures(),
             progress = self.progress,
@@ -217,7 +217,7 @@ fn check_ids(batch: &RecordBatch, ids: Range<u64>) -> Result<(), String> {
     let is_in = |id: i64| u64::try_from(id).is_ok_and(|id| ids.contains(&id));
     match ends {
         Some((&first, &last)) if !is_in(first) || !is_in(last) => Err(format!(
-            "has the customers {first} to {last} in a batch that is marked as {} to {}",
+            "sent the customers {first} to {last} in a batch that is marked as {} to {}",
             ids.start,
             ids.end - 1
         )),
