@@ -17,13 +17,13 @@ const BYTES: u64 = 90 << 20;
 const FIRST_BYTES: u64 = 3_000;
 
 /// A data set: its expected files from `generate`, and a folder to pull it to.
-struct Expected {
+struct PullFixture {
     folder: TempDir,
     args: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
 }
 
-impl Expected {
+impl PullFixture {
     fn new() -> Self {
         Self::of(&["--customers", CUSTOMERS])
     }
@@ -108,11 +108,11 @@ fn faults(seed: u64, kinds: &[Fault], count: usize, bytes: u64) -> Vec<(u64, Fau
 
 #[test]
 fn cut_and_reset_streams_are_resumed() {
-    let data = Expected::new();
-    let server = data.serve(&[]);
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&[]);
     for (seed, threads) in [(1, "1"), (2, "2"), (3, "4")] {
         let plan = faults(seed, &[Fault::Cut, Fault::Reset], 12, BYTES);
-        let proxy = data.assert_survives(&server, plan, &["--threads", threads], &format!("seed {seed}"));
+        let proxy = fixture.assert_survives(&server, plan, &["--threads", threads], &format!("seed {seed}"));
         assert!(proxy.received_bytes() > BYTES);
     }
 }
@@ -120,47 +120,47 @@ fn cut_and_reset_streams_are_resumed() {
 /// With `--max-blocks 0`, the server sends blocks in parts, so streams also break within a block.
 #[test]
 fn a_stream_that_breaks_within_a_block_is_resumed() {
-    let data = Expected::new();
-    let server = data.serve(&["--max-blocks", "0"]);
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&["--max-blocks", "0"]);
     let plan = faults(12, &[Fault::Cut, Fault::Reset], 12, BYTES);
-    data.assert_survives(&server, plan, &["--threads", "2"], "parts of blocks");
+    fixture.assert_survives(&server, plan, &["--threads", "2"], "parts of blocks");
 }
 
 #[test]
 fn faults_before_the_first_batch_are_survived() {
-    let data = Expected::of(&["--customers", "2000"]);
-    let server = data.serve(&[]);
+    let fixture = PullFixture::of(&["--customers", "2000"]);
+    let server = fixture.serve(&[]);
     for seed in 0..8 {
         let plan = faults(seed, &[Fault::Reset, Fault::Cut], 3, FIRST_BYTES);
-        data.assert_survives(&server, plan, &["--threads", "1"], &format!("seed {seed}"));
+        fixture.assert_survives(&server, plan, &["--threads", "1"], &format!("seed {seed}"));
     }
 }
 
 /// The user learns soon that the port is wrong.
 #[test]
 fn a_server_that_never_answers_is_tried_four_times() {
-    let data = Expected::of(&["--customers", "10"]);
-    data.fill();
+    let fixture = PullFixture::of(&["--customers", "10"]);
+    fixture.fill();
     let proxy = FaultProxy::new();
-    let ran = data.pull(&proxy.uri(), &[]);
-    data.assert_failed(&ran, 1, &[&proxy.uri()]);
+    let ran = fixture.pull(&proxy.uri(), &[]);
+    fixture.assert_failed(&ran, 1, &[&proxy.uri()]);
     assert_eq!(proxy.accepted(), 4, "each try opens a connection");
 }
 
 #[test]
 fn stalled_streams_are_resumed() {
-    let data = Expected::new();
-    let server = data.serve(&[]);
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&[]);
     let plan = faults(4, &[Fault::Stall], 3, BYTES);
-    data.assert_survives(&server, plan, &["--threads", "2", "--stall-timeout", "1"], "stalled");
+    fixture.assert_survives(&server, plan, &["--threads", "2", "--stall-timeout", "1"], "stalled");
 }
 
 #[test]
 fn connections_with_damaged_frames_are_replaced() {
-    let data = Expected::new();
-    let server = data.serve(&[]);
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&[]);
     let plan = faults(5, &[Fault::CorruptFrame], 12, BYTES);
-    let proxy = data.assert_survives(&server, plan, &["--threads", "2"], "damaged");
+    let proxy = fixture.assert_survives(&server, plan, &["--threads", "2"], "damaged");
     assert!(proxy.accepted() > 5, "most of the damages must cost a connection: {}", proxy.accepted());
 }
 
@@ -168,10 +168,10 @@ fn connections_with_damaged_frames_are_replaced() {
 /// half-written files, and `verify` must find the value.
 #[test]
 fn a_changed_byte_fails_the_pull_or_is_found_by_verify() {
-    let data = Expected::of(&["--customers", "300"]);
-    let server = data.serve(&[]);
+    let fixture = PullFixture::of(&["--customers", "300"]);
+    let server = fixture.serve(&[]);
     let proxy = FaultProxy::to(&server.uri);
-    data.assert_same(&data.pull(&proxy.uri(), &["--threads", "1"]), "no faults");
+    fixture.assert_same(&fixture.pull(&proxy.uri(), &["--threads", "1"]), "no faults");
     let bytes = proxy.received_bytes();
     let (mut failed, mut same, mut found) = (0, 0, 0);
     for seed in 0..24 {
@@ -179,30 +179,30 @@ fn a_changed_byte_fails_the_pull_or_is_found_by_verify() {
         let position = FIRST_BYTES + fastrand::Rng::with_seed(seed).u64(..bytes - FIRST_BYTES);
         proxy.plan([(position, Fault::Corrupt)]);
         let args = ["--threads", "1", "--stall-timeout", "1", "--retries", "2"];
-        let ran = data.pull(&proxy.uri(), &args);
+        let ran = fixture.pull(&proxy.uri(), &args);
         assert!(!ran.stderr.contains("panicked"), "{seed}: {}", ran.stderr);
         assert_eq!(proxy.injected(), 1);
         if ran.code != Some(0) {
-            assert!(!data.pulled().exists(), "{seed}: {}", ran.stderr);
+            assert!(!fixture.pulled().exists(), "{seed}: {}", ran.stderr);
             failed += 1;
-        } else if contents(&data.pulled()) == data.files {
+        } else if contents(&fixture.pulled()) == fixture.files {
             same += 1;
         } else {
-            let verified = run_in(data.path(), &["verify", "--data", "pulled", "--exact"]);
+            let verified = run_in(fixture.path(), &["verify", "--data", "pulled", "--exact"]);
             assert_eq!(verified.code, Some(1), "{seed}: {}", verified.stdout);
             found += 1;
         }
-        let _ = fs::remove_dir_all(data.pulled());
+        let _ = fs::remove_dir_all(fixture.pulled());
     }
     assert!(found > 0, "most bytes are values, but {failed} pulls failed, and {same} wrote the right files");
 }
 
 /// Starts a pull, stalls it after `bytes` bytes, and kills its server.
-fn pull_and_kill_server(data: &Expected, bytes: u64, more: &[&str]) -> (Child, FaultProxy) {
-    let server = data.serve(&[]);
+fn pull_and_kill_server(fixture: &PullFixture, bytes: u64, more: &[&str]) -> (Child, FaultProxy) {
+    let server = fixture.serve(&[]);
     let proxy = FaultProxy::to(&server.uri);
     proxy.plan([(bytes, Fault::Stall)]);
-    let child = data.start_pull(&proxy.uri(), more);
+    let child = fixture.start_pull(&proxy.uri(), more);
     wait_until("a stall", || proxy.injected() == 1);
     proxy.refuse();
     server.stop("KILL");
@@ -217,35 +217,35 @@ fn wait_for_tries(proxy: &FaultProxy) {
 /// The restarted server may have another default data set, because tickets name theirs.
 #[test]
 fn a_pull_continues_after_a_server_restart() {
-    let data = Expected::new();
+    let fixture = PullFixture::new();
     for (bytes, args) in [(40 << 20, ["--customers", CUSTOMERS]), (70 << 20, ["--seed", "7"])] {
-        let (child, proxy) = pull_and_kill_server(&data, bytes, &["--threads", "2", "--retries", "100"]);
+        let (child, proxy) = pull_and_kill_server(&fixture, bytes, &["--threads", "2", "--retries", "100"]);
         wait_for_tries(&proxy);
         let restarted = Serve::start(&args);
         proxy.switch(&restarted.uri);
         let ran = child.wait_with_output().unwrap().into();
-        data.assert_same(&ran, args[0]);
+        fixture.assert_same(&ran, args[0]);
     }
 }
 
 #[test]
 fn a_restarted_server_with_another_model_is_refused() {
-    let data = Expected::new();
-    data.fill();
-    let model = data.path().join("model.toml");
+    let fixture = PullFixture::new();
+    fixture.fill();
+    let model = fixture.path().join("model.toml");
     fs::write(&model, "plans.Pro.price = 100.0").unwrap();
-    let (child, proxy) = pull_and_kill_server(&data, 20 << 20, &["--threads", "2", "--retries", "100"]);
-    let other = data.serve(&["--model", model.to_str().unwrap()]);
+    let (child, proxy) = pull_and_kill_server(&fixture, 20 << 20, &["--threads", "2", "--retries", "100"]);
+    let other = fixture.serve(&["--model", model.to_str().unwrap()]);
     proxy.switch(&other.uri);
     let ran = child.wait_with_output().unwrap().into();
-    data.assert_failed(&ran, 2, &["fingerprint", &proxy.uri()]);
+    fixture.assert_failed(&ran, 2, &["fingerprint", &proxy.uri()]);
 }
 
 #[test]
 fn a_pull_that_gives_up_reports_its_progress() {
-    let data = Expected::new();
-    data.fill();
-    let (child, proxy) = pull_and_kill_server(&data, 32 << 20, &["--threads", "1", "--retries", "2"]);
+    let fixture = PullFixture::new();
+    fixture.fill();
+    let (child, proxy) = pull_and_kill_server(&fixture, 32 << 20, &["--threads", "1", "--retries", "2"]);
     let ran = child.wait_with_output().unwrap().into();
     let parts = [
         "usage_daily, endpoint 2 of 3: gave up after 3 tries in a row without a batch, having read ",
@@ -255,63 +255,63 @@ fn a_pull_that_gives_up_reports_its_progress() {
         "--retries",
         "--stall-timeout",
     ];
-    data.assert_failed(&ran, 1, &parts);
+    fixture.assert_failed(&ran, 1, &parts);
 }
 
 #[test]
 fn an_interrupt_ends_the_wait_for_a_server() {
-    let data = Expected::new();
-    data.fill();
-    let (child, proxy) = pull_and_kill_server(&data, 32 << 20, &["--threads", "2", "--retries", "1000"]);
+    let fixture = PullFixture::new();
+    fixture.fill();
+    let (child, proxy) = pull_and_kill_server(&fixture, 32 << 20, &["--threads", "2", "--retries", "1000"]);
     wait_for_tries(&proxy);
     send_signal(&child, "INT");
     // Without the interrupt, a thousand waits of 5 s and more outlast the test.
     let ran = child.wait_with_output().unwrap().into();
-    data.assert_failed(&ran, 1, &["error: interrupted"]);
+    fixture.assert_failed(&ran, 1, &["error: interrupted"]);
 }
 
 #[test]
 fn streams_of_a_killed_replica_are_resumed_at_another() {
-    let data = Expected::new();
+    let fixture = PullFixture::new();
     let proxies = [FaultProxy::new(), FaultProxy::new()];
     let advertised = proxies.each_ref().map(FaultProxy::uri).join(",");
     let [killed, other] = proxies.each_ref().map(|proxy| {
-        let server = data.serve(&["--advertise", &advertised]);
+        let server = fixture.serve(&["--advertise", &advertised]);
         proxy.switch(&server.uri);
         server
     });
     proxies[0].plan([(10 << 20, Fault::Stall)]);
-    let child = data.start_pull(&other.uri, &["--threads", "2"]);
+    let child = fixture.start_pull(&other.uri, &["--threads", "2"]);
     wait_until("a stall", || proxies[0].injected() == 1);
     proxies[0].refuse();
     let taken = proxies[0].accepted();
     killed.stop("KILL");
     let ran = child.wait_with_output().unwrap().into();
-    data.assert_same(&ran, "one replica left");
+    fixture.assert_same(&ran, "one replica left");
     let tries = proxies[0].accepted() - taken;
     assert!(tries <= 1, "the killed replica was tried {tries} times more");
 }
 
 #[test]
 fn readers_wait_for_the_only_stream_of_a_server() {
-    let data = Expected::new();
-    let server = data.serve(&["--max-streams", "1"]);
-    let ran = data.pull(&server.uri, &["--threads", "4"]);
-    data.assert_same(&ran, "one stream");
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&["--max-streams", "1"]);
+    let ran = fixture.pull(&server.uri, &["--threads", "4"]);
+    fixture.assert_same(&ran, "one stream");
 }
 
 #[test]
 fn endpoints_may_arrive_in_any_order() {
-    let data = Expected::new();
-    let server = data.serve(&[]);
+    let fixture = PullFixture::new();
+    let server = fixture.serve(&[]);
     let proxy = FaultProxy::to(&server.uri);
     proxy.plan([(5 << 20, Fault::Hold)]);
-    let child = data.start_pull(&proxy.uri(), &["--threads", "4"]);
+    let child = fixture.start_pull(&proxy.uri(), &["--threads", "4"]);
     wait_until("the other endpoints", || proxy.received_bytes() > 20 << 20);
     assert_eq!(proxy.injected(), 1);
     proxy.release();
     let ran = child.wait_with_output().unwrap().into();
-    data.assert_same(&ran, "held");
+    fixture.assert_same(&ran, "held");
 }
 
 /// A table without customers can't be requested in part.
@@ -322,26 +322,26 @@ fn the_stream_of_a_table_without_customers_starts_again() {
     let plan = |i| format!("plans.P{i} = {{ share = 0, price = 1, active_share = 0.5, sessions = 1, minutes = 10 }}\n");
     let plans = iter::once("window.months = 120\n".to_string()).chain((100..196).map(plan));
     fs::write(&model, plans.collect::<String>()).unwrap();
-    let data = Expected::of(&["--tables", "retention_curves", "--model", model.to_str().unwrap()]);
-    let server = data.serve(&[]);
+    let fixture = PullFixture::of(&["--tables", "retention_curves", "--model", model.to_str().unwrap()]);
+    let server = fixture.serve(&[]);
     let pull = ["--tables", "retention_curves"];
     let proxy = FaultProxy::to(&server.uri);
-    data.assert_same(&data.pull(&proxy.uri(), &pull), "no faults");
+    fixture.assert_same(&fixture.pull(&proxy.uri(), &pull), "no faults");
     let bytes = proxy.received_bytes();
     assert!(bytes > 6 << 20, "{bytes} bytes are too few for several batches");
     for seed in 6..10 {
         let plan = faults(seed, &[Fault::Reset, Fault::Cut], 3, bytes);
-        data.assert_survives(&server, plan, &pull, &format!("seed {seed}"));
+        fixture.assert_survives(&server, plan, &pull, &format!("seed {seed}"));
     }
 }
 
 #[test]
 fn verify_resumes_broken_streams() {
-    let data = Expected::of(&["--customers", "5000"]);
-    let server = data.serve(&[]);
+    let fixture = PullFixture::of(&["--customers", "5000"]);
+    let server = fixture.serve(&[]);
     let proxy = FaultProxy::to(&server.uri);
     proxy.plan(faults(11, &[Fault::Reset, Fault::Cut], 5, 5 << 20));
-    let ran = run_in(data.path(), &["verify", "--server", &proxy.uri()]);
+    let ran = run_in(fixture.path(), &["verify", "--server", &proxy.uri()]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(proxy.injected(), 5);
 }
