@@ -18,7 +18,7 @@ use std::time::Instant;
 #[command(after_help = "Examples:
   saasgen generate
   saasgen generate --customers 1000 --seed 7 --out small
-  saasgen generate --tables usage_daily,usage_truth --compression zstd --out usage --json
+  saasgen generate --tables usage_truth --compression zstd --out truth --json
   saasgen generate --customers 1000000000 --part 3 --parts 50000 --out billion")]
 pub(super) struct Generate {
     #[command(flatten)]

@@ -20,11 +20,11 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(after_help = "Examples:
-  saasgen generate                         write the default data set as Parquet files to data/raw
-  saasgen serve                            start a Flight server on grpc://127.0.0.1:8815
-  saasgen pull                             write the tables of that server to data/raw
-  saasgen verify --report report.html      check data/raw against the model and write a report
-  saasgen describe usage_daily             show a table's columns, their laws and its expected rows
+  saasgen generate                       write Parquet files to data/raw
+  saasgen serve                          serve on grpc://127.0.0.1:8815
+  saasgen pull                           write that server's tables to data/raw
+  saasgen verify --report report.html    check data/raw and write a report
+  saasgen describe usage_daily           print a table's columns and laws
 
 Exit codes: 0 success, 1 failure, 2 wrong usage")]
 pub struct Cli {

@@ -23,9 +23,9 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen pull
-  saasgen pull --server grpc://localhost:8815 --tables customers,billing --out some
-  saasgen pull --tables usage_daily --from 2024-01-01 --to 2024-01-31 --out january
-  saasgen pull --tables customers --customers 1000000000 --last-id 1000 --out first
+  saasgen pull --server grpc://localhost:8815 --out pulled
+  saasgen pull --tables billing --from 2024-01-01 --to 2024-01-31 --out january
+  saasgen pull --customers 1000000000 --last-id 1000 --out first
   saasgen pull --customers 1000000000 --part 3 --parts 50000 --out billion
   saasgen pull --retries 100 --stall-timeout 20 --out patient")]
 pub(super) struct Pull {

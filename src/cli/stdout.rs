@@ -19,7 +19,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 /// Prints `value` as indented JSON.
 ///
 /// # Errors
-/// Returns the errors of [`print`].
+/// Returns the errors of [`print()`].
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
     print(&(text + "\n"))

@@ -84,8 +84,8 @@ class Balancer(flight.FlightServerBase):
 
 def test_a_server_with_another_default_data_set_serves_the_described_one(tmp_path):
     describing, serving = Server("--customers", "300"), Server("--customers", "50", "--seed", "7")
-    with Balancer(describing, serving) as balanced:
-        ran = pull(balanced, tmp_path / "balanced")
+    with Balancer(describing, serving) as balancer:
+        ran = pull(balancer, tmp_path / "balanced")
         assert ran.returncode == 0, ran.stderr
     expected = subprocess.run([SAASGEN, "pull", "--server", describing.uri, "--tables", "customers", "--out", tmp_path / "one"])
     assert expected.returncode == 0
@@ -98,14 +98,14 @@ def test_a_server_of_another_model_is_refused(tmp_path):
     model = tmp_path / "model.toml"
     model.write_text("retention.decay_days = 90.0")
     describing, serving = Server("--customers", "300"), Server("--customers", "300", "--model", str(model))
-    with Balancer(describing, serving) as balanced:
-        ran = pull(balanced, tmp_path / "out")
+    with Balancer(describing, serving) as balancer:
+        ran = pull(balancer, tmp_path / "out")
     assert ran.returncode == 2 and "fingerprint" in ran.stderr, ran.stderr
     assert not (tmp_path / "out").exists()
     describing.stop(), serving.stop()
 
 
-class Breaking(Balanced):
+class BreakingBalancer(Balancer):
     """Removes the resume marks, and breaks each stream after its first batch."""
 
     def do_get(self, context, ticket):
@@ -118,8 +118,8 @@ class Breaking(Balanced):
 
 def test_a_stream_without_resume_marks_is_not_resumed(tmp_path):
     server = Server("--customers", "300")
-    with Breaking(server, server) as breaking:
-        ran = pull(breaking, tmp_path / "out")
+    with BreakingBalancer(server, server) as balancer:
+        ran = pull(balancer, tmp_path / "out")
     assert ran.returncode == 1 and "broken on purpose" in ran.stderr and "can't be resumed" in ran.stderr, ran.stderr
     assert not (tmp_path / "out").exists()
     server.stop()

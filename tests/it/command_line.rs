@@ -170,7 +170,7 @@ fn generate_prints_json() {
     assert_eq!(json["tables"].as_object().unwrap().len(), 2);
 }
 
-/// Runs the examples at the end of each help text. Those of verify are not run: their folders come from other commands.
+/// Runs the examples at the end of each help text, except those of verify: their folders come from other commands.
 #[test]
 fn help_ends_with_examples_that_work() {
     let folder = tempdir().unwrap();

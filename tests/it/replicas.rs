@@ -186,7 +186,7 @@ async fn an_endpoint_without_a_server_is_an_error_and_nothing_is_written() {
     assert!(!folder.path().join("pulled").exists());
 }
 
-/// What a balancer puts behind one address is not always alike.
+/// A balancer can direct the connections of one pull to different servers.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_sets_are_never_mixed() {
     let folder = tempdir().unwrap();

@@ -6,9 +6,7 @@ use clap::Args;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Limits (a call over a limit fails with RESOURCE_EXHAUSTED; a slow connection is closed)"
-)]
+#[command(next_help_heading = "Limits (a call over a limit fails with RESOURCE_EXHAUSTED)")]
 pub(super) struct LimitArgs {
     /// Maximum number of open DoGet streams
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams,

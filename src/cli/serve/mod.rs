@@ -34,8 +34,8 @@ use tokio_util::sync::CancellationToken;
   saasgen serve --listen 127.0.0.1:0 --customers 1000000000 --seed 7
   saasgen serve --metrics 127.0.0.1:0 --log json --drain-timeout 60
   saasgen serve --listen grpc+unix:///run/user/1000/saasgen.sock
-  saasgen serve --listen [::]:8815 --tls-cert server.pem --tls-key server.key --auth-tokens tokens
-  saasgen serve --listen 10.0.0.1:8815 --insecure --advertise grpc://a:8815,grpc://b:8815")]
+  saasgen serve --tls-cert server.pem --tls-key server.key --auth-tokens tokens
+  saasgen serve --listen [::]:8815 --insecure --advertise grpc://a:1,grpc://b:1")]
 pub(in crate::cli) struct Serve {
     /// Address to listen on: HOST:PORT or grpc+unix:///PATH
     ///

@@ -105,7 +105,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if the server refuses the request, and [`Error::Remote`] if the server fails or its
-    /// answer is not one to this request.
+    /// answer does not fit the request.
     pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
@@ -137,7 +137,7 @@ impl Client {
             let error = match self.call_once(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Broken(error)) => error,
-                // A server is busy with streams only, so a busy answer to another call is no reason to wait.
+                // Only streams wait for a busy server.
                 Err(failure) => return Err(failure.into_error()),
             };
             match retries.next_wait() {
