@@ -8,8 +8,8 @@
 //!
 //! Data flows one way: a module uses only the modules to its left, and [`error`].
 //!
-//! **A value is a pure function of its address**: model, seed, table, customer, item and purpose. So a range of customers
-//! or dates needs no rows before it. Every split, every order and every number of threads gives the same rows. Memory
+//! **A value is a pure function of its address**: model, seed, table, customer, item and purpose. So generation can
+//! start at any customer and any date. Every split, every order and every number of threads gives the same rows. Memory
 //! does not grow with the data set.
 //!
 //! This example generates January of the last ten of 10^12 customers, and nothing else:

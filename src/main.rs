@@ -5,9 +5,9 @@ use saasgen::cli::Cli;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Batches are large and short-lived. The system's allocator returns the memory of each to the system, and the next batch
-/// pays for its page faults. This is version 2 of mimalloc: version 3 is as fast here, but holds twice the memory (100
-/// MiB against 54 in `generate`).
+/// Batches are large and short-lived. The system's allocator returns the memory of each batch to the system, and the
+/// next batch causes page faults to get it again. This is version 2 of mimalloc: version 3 is as fast here, but holds
+/// twice the memory (100 MiB against 54 MiB in `generate`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns freed memory of the calling thread to the system. mimalloc does this by itself only while the thread allocates.
-/// Without this call, an idle server held 58 to 120 MiB after 1,000 clients; with it, 26 MiB.
+/// Returns freed memory of the calling thread to the system. mimalloc does this by itself only while the thread
+/// allocates. Without this call, an idle server held 58 to 120 MiB after 1,000 clients; with it, 26 MiB.
 #[expect(unsafe_code, reason = "the crate mimalloc has no safe function for it")]
 fn give_memory_back() {
     // SAFETY: the function has no arguments, may be called by any thread at any time, and touches only freed memory.

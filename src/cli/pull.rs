@@ -126,8 +126,8 @@ impl ScanArgs {
 
     /// Returns the request for `table` of the data set `identity`, or only for the customers `ids`.
     ///
-    /// The request names the data set in full. So another server, behind a balancer or after a restart, either gives the
-    /// same rows or refuses the request.
+    /// The request names the data set in full. So another server, behind a balancer or after a restart, either gives
+    /// the same rows or refuses the request.
     fn request(&self, table: Table, identity: &Identity, ids: Option<&Range<u64>>) -> ScanRequest {
         let ids = ids.filter(|_| table.has_customers());
         ScanRequest {

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write as _};
 /// Prints `text`.
 ///
 /// # Errors
-/// Returns [`Error::Io`] if stdout can't be written to. A reader that closes the pipe early, such as `head`, is no error.
+/// Returns [`Error::Io`] if stdout can't be written to. It is no error if a reader, such as `head`, closes the pipe.
 pub(super) fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

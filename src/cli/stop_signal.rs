@@ -20,8 +20,8 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
-    /// Handles the signals from now on. Also catches SIGXFSZ: a write beyond the limit of file sizes then fails like one
-    /// to a full disk.
+    /// Handles the signals from now on. Also catches SIGXFSZ: a write beyond the limit of file sizes then fails like a
+    /// write to a full disk.
     ///
     /// # Errors
     /// Returns [`Error::Io`] if the system refuses the handlers.

@@ -33,7 +33,8 @@ def server():
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
     tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
-    subprocess.run([SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder], check=True)
+    command = [SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder]
+    subprocess.run(command, check=True)
     return folder
 
 

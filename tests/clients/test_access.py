@@ -28,7 +28,8 @@ def folder(tmp_path_factory):
 
 
 def serve(folder, *args):
-    return Server("--customers", str(CUSTOMERS), "--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key", *args)
+    tls = ["--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key"]
+    return Server("--customers", str(CUSTOMERS), *tls, *args)
 
 
 @pytest.fixture(scope="module")

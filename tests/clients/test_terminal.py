@@ -41,5 +41,6 @@ def test_the_progress_bar_shows_rows_per_second_and_the_time_left(command, tmp_p
     shown, stdout = run_on_terminal(command, *source, "--tables", "usage_daily", "--out", str(tmp_path / "out"))
     assert "of about 4,103,344 rows" in shown and "rows/s" in shown and "left" in shown
     assert stdout.startswith("table") and "rows/s" not in stdout
-    quiet, stdout = run_on_terminal(command, *source, "--tables", "customers", "--out", str(tmp_path / "quiet"), "--quiet")
+    out = str(tmp_path / "quiet")
+    quiet, stdout = run_on_terminal(command, *source, "--tables", "customers", "--out", out, "--quiet")
     assert quiet == "" and stdout == ""

@@ -109,7 +109,8 @@ fn wrong_models_are_refused_before_anything_is_written_or_bound() {
 fn a_model_file_may_hold_some_of_the_keys() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("model.toml");
-    let team = "plans.Free.share = 0.3\nplans.Team = { share = 0.1, price = 49, active_share = 0.4, sessions = 9, minutes = 70 }\n";
+    let team = "plans.Free.share = 0.3\n\
+        plans.Team = { share = 0.1, price = 49, active_share = 0.4, sessions = 9, minutes = 70 }\n";
     for text in [
         "",
         "window = { start = 2020-02-01, months = 1 }",

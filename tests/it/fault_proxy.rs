@@ -228,7 +228,8 @@ impl Frames {
             let byte = bytes[at];
             let position = self.header.len();
             self.header.push(byte);
-            // A flipped first byte makes the length exceed the limit; a flipped last byte names a stream that is not open.
+            // Flipping the first byte makes the length exceed the limit. Flipping the last byte names a stream that is
+            // not open.
             if let Some(seed) = self.corrupt_next
                 && position == if seed % 2 == 0 { 0 } else { 8 }
             {

@@ -14,8 +14,8 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
 }
 
-/// Returns the folder of the virtual environment's programs. Creates the environment if it is missing or its requirements
-/// have changed; a lock lets one test at a time do so.
+/// Returns the folder of the virtual environment's programs. Creates the environment if it is missing or its
+/// requirements have changed. A lock keeps two tests from doing so at the same time.
 pub fn venv() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let (folder, requirements) = (target.join("pyvenv"), project().join("tests/clients/requirements.txt"));

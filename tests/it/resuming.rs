@@ -91,7 +91,8 @@ impl PullFixture {
         }
     }
 
-    /// Asserts that the pull failed with `code` and an error with all `parts`, and that the folder is as [`Self::fill`] left it.
+    /// Asserts that the pull failed with `code` and an error with all `parts`, and that the folder is as
+    /// [`Self::fill`] left it.
     fn assert_failed(&self, ran: &Ran, code: i32, parts: &[&str]) {
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
         assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{}", ran.stderr);

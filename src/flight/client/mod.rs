@@ -111,9 +111,9 @@ impl Client {
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
         let info = self.call(self.policy, ask).await?.into_inner();
-        let wrong = |what: &str| Error::Remote(format!("{}, asked for {}, sent {what}", self.server, table.name()));
+        let wrong = |sent: &str| Error::Remote(format!("{}, asked for {}, sent {sent}", self.server, table.name()));
         let endpoints = info.endpoint.iter().map(|endpoint| Endpoint::new(endpoint, &self.server));
-        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_, _>>().map_err(|what| wrong(&what))?;
+        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_, _>>().map_err(|fault| wrong(&fault))?;
         if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }

@@ -29,8 +29,8 @@ impl Progress {
         self.rows > 0 && self.ids.as_ref().is_some_and(|ids| self.next_id >= ids.end)
     }
 
-    /// Adds a batch of `rows` rows that covers the customers `*stream_next_id..next_id`, and sets `*stream_next_id`, the
-    /// position of its stream, to `next_id`. Returns `false` if an earlier stream has sent the batch.
+    /// Adds a batch of `rows` rows that covers the customers `*stream_next_id..next_id`, and sets `*stream_next_id`,
+    /// the position of its stream, to `next_id`. Returns `false` if an earlier stream has sent the batch.
     ///
     /// # Errors
     /// Returns a description of the fault if the marks of the stream do not ascend, pass the end of the endpoint, or

@@ -95,8 +95,8 @@ impl Credentials {
     pub(super) fn bearer(&self, location: &Location) -> Result<Bearer> {
         if self.token.is_some() && !location.is_private() {
             return Err(Error::Misuse(format!(
-                "the token is not sent to {location}, because it would cross the network unencrypted; use a grpc+tls:// \
-                 URI"
+                "the token is not sent to {location}, because it would cross the network unencrypted; use a \
+                 grpc+tls:// URI"
             )));
         }
         Ok(Bearer(self.token.clone()))
