@@ -1,8 +1,8 @@
-"""ADBC: tables through the database driver for Arrow Flight, without SQL.
+"""ADBC: reads tables with the Flight SQL driver, without SQL.
 
-The driver reads partitions, and a partition of it is a serialized FlightInfo of one endpoint: the server's own, or one
-made by hand around a ticket. It takes grpc:// and grpc+tcp:// addresses, and the FlightInfo's schema must be exactly the
-one that the server will send.
+The driver reads partitions. A partition is a serialized FlightInfo with one endpoint. It comes from the server, or is
+built by hand around a ticket, as here. Its schema must be exactly the schema that the server sends. The driver takes
+grpc:// and grpc+tcp:// addresses.
 
 usage: python examples/adbc_partition.py [URI]      (default grpc://localhost:8815)
 needs: pip install adbc-driver-flightsql adbc-driver-manager pyarrow
@@ -14,13 +14,13 @@ from adbc_driver_flightsql import dbapi
 
 
 def partition(schema, ticket):
-    """What `adbc_read_partition` takes, for a ticket that gives rows of this schema."""
+    """Returns the argument of `adbc_read_partition` for a ticket whose rows have this schema."""
     descriptor = flight.FlightDescriptor.for_command(ticket)
     return flight.FlightInfo(schema, descriptor, [flight.FlightEndpoint(ticket, [])], -1, -1).serialize()
 
 
 def partitions(uri, command):
-    """The partitions that the server makes of a command, as `usage_daily?partitions=4`; each can go to another reader."""
+    """Returns the partitions of a command such as `usage_daily?partitions=4`. Each can go to another reader."""
     with flight.connect(uri) as client:
         info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
     return [partition(info.schema, endpoint.ticket.ticket) for endpoint in info.endpoints]
@@ -29,7 +29,7 @@ def partitions(uri, command):
 def main(uri="grpc://localhost:8815"):
     with flight.connect(uri) as client:
         schema = client.get_schema(flight.FlightDescriptor.for_path("customers")).schema
-    # The driver knows no transactions, and would warn of it.
+    # The driver has no transactions, and warns without autocommit.
     with dbapi.connect(uri, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.adbc_read_partition(partition(schema, b"customers"))
         print(f"customers: {cursor.fetchone()} is the first")

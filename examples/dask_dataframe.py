@@ -1,6 +1,6 @@
-"""Dask: a table as a DataFrame whose partitions the workers read straight from the server.
+"""Dask: a table as a DataFrame. Workers read its partitions straight from the server.
 
-One GetFlightInfo where the graph is made; one DoGet for each partition, where it is computed.
+The client that builds the graph calls GetFlightInfo once. A worker calls DoGet once for each partition it computes.
 
 usage: python examples/dask_dataframe.py [URI]      (default grpc://localhost:8815)
 needs: pip install "dask[dataframe]" pyarrow
@@ -13,7 +13,7 @@ import pyarrow.flight as flight
 
 
 def read_ticket(uris, ticket):
-    """A partition, from the first replica that is there. ArrowDtype keeps dates, decimals and whole numbers what they are."""
+    """Reads a partition from the first replica that answers. ArrowDtype keeps dates and decimals as they are."""
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:
             with flight.connect(uri) as client:
@@ -24,10 +24,10 @@ def read_ticket(uris, ticket):
 
 
 def read_table(uri, command):
-    """The rows of a command, as `usage_daily` or `usage_daily?partitions=8&columns=customer_id,date`, as a DataFrame."""
+    """Returns the rows of a command, such as `usage_daily?partitions=8&columns=customer_id,date`, as a DataFrame."""
     with flight.connect(uri) as client:
         info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
-    # An endpoint without locations is read where it was asked for.
+    # An endpoint without locations is read from the server that listed it.
     uris = [[location.uri.decode() for location in endpoint.locations] or [uri] for endpoint in info.endpoints]
     tickets = [endpoint.ticket.ticket for endpoint in info.endpoints]
     return dd.from_map(read_ticket, uris, tickets, meta=info.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype))

@@ -1,4 +1,4 @@
-"""DuckDB: one query over all four tables, read while the server generates them, without a file in between.
+"""DuckDB: one query over four tables. DuckDB reads them while the server generates them, without files.
 
 usage: python examples/duckdb_join.py [URI]      (default grpc://localhost:8815)
 needs: pip install duckdb pyarrow
@@ -8,7 +8,7 @@ import sys
 import duckdb
 import pyarrow.flight as flight
 
-# A reader can be read once, so each table stands in the query once, and is aggregated before it is joined.
+# A stream can be read only once, so the query names each table once, and aggregates it before the join.
 QUERY = """
     with used as (select customer_id, sum(usage_minutes) as minutes from usage_daily group by customer_id),
          paid as (select customer_id, sum(amount) as revenue from billing where payment_status <> 'failed' group by customer_id),
@@ -20,14 +20,14 @@ QUERY = """
 
 
 def stream(client, ticket):
-    """A ticket's rows as a reader that DuckDB finds by the name of the variable that holds it."""
+    """Returns the rows of a ticket as a stream. DuckDB finds it by the name of the variable that holds it."""
     return client.do_get(flight.Ticket(ticket)).to_reader()
 
 
 def plans(uri):
-    """Customers, minutes, revenue and tickets of each plan, as a pyarrow.Table."""
+    """Returns the customers, minutes, revenue and support tickets of each plan as a pyarrow.Table."""
     with flight.connect(uri) as client, duckdb.connect() as database:
-        # DuckDB can't tell a reader which columns it needs; the ticket can, and the others aren't even generated.
+        # DuckDB cannot tell a stream which columns it needs. The ticket can, and the server generates no others.
         customers = stream(client, "customers?columns=customer_id,plan")
         usage_daily = stream(client, "usage_daily?columns=customer_id,usage_minutes")
         billing = stream(client, "billing?columns=customer_id,amount,payment_status")

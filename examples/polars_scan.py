@@ -1,4 +1,4 @@
-"""Polars: a LazyFrame whose columns, first rows, and bounds on customer_id and date are asked of the server.
+"""Polars: a LazyFrame that sends its columns, and its bounds on customer_id and dates, to the server.
 
 usage: python examples/polars_scan.py [URI]      (default grpc://localhost:8815)
 needs: pip install polars pyarrow
@@ -18,7 +18,7 @@ FLIPPED = {"Gt": "Lt", "GtEq": "LtEq", "Lt": "Gt", "LtEq": "GtEq", "Eq": "Eq"}
 
 
 def scan(uri, table):
-    """A table as a LazyFrame. Rows are generated as they are read, and only those that the query needs."""
+    """Returns a table as a LazyFrame. The server generates only the rows and columns that a query needs."""
     with flight.connect(uri) as client:
         empty = client.get_schema(flight.FlightDescriptor.for_path(table)).schema.empty_table()
         (description,) = client.do_action("Describe")
@@ -26,7 +26,7 @@ def scan(uri, table):
     described = json.loads(description.body.to_pybytes())
 
     def read(with_columns, predicate, n_rows, _batch_size):
-        # Polars counts n_rows before it filters: to narrow the scan then would count other rows.
+        # Polars applies n_rows before the predicate. A scan narrowed by the predicate would count other rows.
         keys = narrowed(predicate, schema, described) if predicate is not None and n_rows is None else {}
         if with_columns:
             keys["columns"] = ",".join(with_columns)
@@ -48,7 +48,7 @@ def scan(uri, table):
 
 
 def narrowed(predicate, schema, described):
-    """The scan keys that bound the rows a predicate lets through. More may come: the predicate is applied to them."""
+    """Returns ticket keys whose rows include all that pass the predicate. The rest is filtered out after reading."""
     window = [(datetime.date.fromisoformat(described["window"][end]) - EPOCH).days for end in ("first", "last")]
     ranges = {name: window for name, dtype in schema.items() if dtype == pl.Date}
     if "customer_id" in schema:
@@ -59,13 +59,13 @@ def narrowed(predicate, schema, described):
         for column, op, values in comparisons(json.loads(predicate.meta.serialize(format="json"))):
             values = values.explode().drop_nulls()
             if column == name and values.dtype == schema[name] and len(values) > 0:
-                values = values.to_physical()  # A date's is its day since 1970.
+                values = values.to_physical()  # Dates become days since 1970-01-01.
                 if op in ("Gt", "GtEq", "Eq"):
                     low = max(low, values.min() + (op == "Gt"))
                 if op in ("Lt", "LtEq", "Eq"):
                     high = min(high, values.max() - (op == "Lt"))
         if low > high:
-            low, high = first, first - 1  # How a ticket says: none.
+            low, high = first, first - 1  # An empty range.
         if schema[name] == pl.Date:
             low, high = (EPOCH + datetime.timedelta(days) for days in (low, high))
         keys.update(zip(("from", "to") if schema[name] == pl.Date else ("first_id", "last_id"), (low, high)))
@@ -73,7 +73,7 @@ def narrowed(predicate, schema, described):
 
 
 def comparisons(node):
-    """The (column, operator, values) all of which a predicate, in polars' JSON, demands; others it may demand, too."""
+    """Yields (column, operator, values) of comparisons that every row must pass, from a predicate as Polars' JSON."""
     match node:
         case {"BinaryExpr": {"left": left, "op": "And", "right": right}}:
             yield from comparisons(left)
@@ -91,7 +91,7 @@ def comparisons(node):
 
 
 def literal(node):
-    """A literal's value, or a list's values, as polars itself reads them."""
+    """Returns the value of a literal, or the values of a list, as Polars reads them."""
     return pl.select(pl.Expr.deserialize(io.StringIO(json.dumps(node)), format="json")).to_series()
 
 

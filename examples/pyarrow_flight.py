@@ -1,4 +1,4 @@
-"""pyarrow: what a server offers, a table whole, the part of it that is wanted, and a stream left early.
+"""pyarrow: lists a server's tables, reads one, reads a part of one, and leaves a stream early.
 
 usage: python examples/pyarrow_flight.py [URI]      (default grpc://localhost:8815)
 needs: pip install pyarrow
@@ -9,12 +9,12 @@ import pyarrow.flight as flight
 
 
 def read(client, ticket):
-    """The rows of a ticket, `table` or `table?key=value&key=value`, as a pyarrow.Table."""
+    """Returns the rows of a ticket, `table` or `table?key=value&key=value`, as a pyarrow.Table."""
     return client.do_get(flight.Ticket(ticket)).read_all()
 
 
 def first_batch(client, ticket):
-    """The first rows of a ticket. The server stops generating the rest: it makes rows as they are read."""
+    """Returns the first batch of a ticket. The server stops generating when the reader cancels."""
     reader = client.do_get(flight.Ticket(ticket))
     try:
         return reader.read_chunk().data
@@ -26,7 +26,7 @@ def main(uri="grpc://localhost:8815"):
     with flight.connect(uri) as client:
         print("Tables:")
         for info in client.list_flights():
-            rows = "not counted ahead" if info.total_records < 0 else f"{info.total_records:,} rows"
+            rows = "unknown number of rows" if info.total_records < 0 else f"{info.total_records:,} rows"
             print(f"  {info.descriptor.path[0].decode()}: {rows}; {', '.join(info.schema.names)}")
 
         print("Schema of billing:")
@@ -43,7 +43,7 @@ def main(uri="grpc://localhost:8815"):
         january = read(client, "usage_daily?columns=customer_id,sessions&from=2024-01-01&to=2024-01-31&last_id=1000")
         print(f"January 2024 of the first thousand, two columns: {january.num_rows:,} rows, {january.nbytes:,} bytes")
 
-        # Less to send, and in memory a byte a value: right for a slow network. On the own machine plain is faster.
+        # Dictionaries and compression send less, for a slow network. On one machine, plain text is faster.
         for compression in "lz4", "zstd":
             tickets = read(client, f"support?strings=dictionary&compression={compression}")
             print(f"support over {compression}: {tickets.nbytes:,} bytes, category is {tickets.schema.field('category').type}")

@@ -1,8 +1,8 @@
-"""Ray Data: a table as a Dataset that Ray's tasks read straight from the server, batch by batch.
+"""Ray Data: a table as a Dataset. Ray's tasks read it straight from the server, batch by batch.
 
-One GetFlightInfo where the Dataset is made; one read task and one DoGet for each ticket.
+Creating the Dataset calls GetFlightInfo once. Each ticket becomes one read task, which calls DoGet once.
 
-Where this file is imported and not run, Ray's workers have to be able to import it, too: see Ray's `runtime_env`.
+If you import this file instead of running it, Ray's workers must be able to import it, too. See Ray's `runtime_env`.
 
 usage: python examples/ray_dataset.py [URI]      (default grpc://localhost:8815)
 needs: pip install "ray[data]"
@@ -17,20 +17,20 @@ from ray.data.datasource import Datasource, ReadTask
 
 
 class FlightDatasource(Datasource):
-    """The rows of a command, as `usage_daily` or `usage_daily?partitions=8&columns=customer_id,date`."""
+    """The rows of a command, such as `usage_daily?partitions=8&columns=customer_id,date`."""
 
     def __init__(self, uri, command):
         super().__init__()
         with flight.connect(uri) as client:
             info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
         self.schema = info.schema
-        # An endpoint without locations is read where it was asked for.
+        # An endpoint without locations is read from the server that listed it.
         self.parts = [([location.uri.decode() for location in endpoint.locations] or [uri], endpoint.ticket.ticket)
                       for endpoint in info.endpoints]
 
     def get_read_tasks(self, parallelism, per_task_row_limit=None, data_context=None):
         unknown = BlockMetadata(num_rows=None, size_bytes=None, exec_stats=None, input_files=None)
-        # The server has said into how many parts, so `parallelism` is not asked.
+        # The server has already decided the number of parts, so `parallelism` is ignored.
         return [ReadTask(lambda part=part: read_part(*part), unknown, self.schema, per_task_row_limit) for part in self.parts]
 
     def estimate_inmemory_data_size(self):
@@ -38,7 +38,7 @@ class FlightDatasource(Datasource):
 
 
 def read_part(uris, ticket):
-    """The blocks of a ticket, as they come. Where a replica fails the next goes on: with the same rows, in other batches."""
+    """Yields the rows of a ticket. If a replica fails, the next one continues with the same rows in other batches."""
     done = 0
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:

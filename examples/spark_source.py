@@ -1,11 +1,11 @@
-"""PySpark: the server's tables as a data source, read by the executors, from one replica or several.
+"""PySpark: the server's tables as a data source. Executors read them from one replica or several.
 
-The driver asks once into which parts a scan falls; each part is a task, that reads its ticket straight from a replica.
-Filters on customer_id and on the table's date become part of the scan, and what they rule out is not even generated.
-A replica that is unavailable is replaced by the next, amid a stream, too: the same ticket gives the same rows anywhere.
+The driver asks once for the parts of a scan. Each part becomes a task, which reads its ticket straight from a replica.
+Filters on customer_id and on the table's date become part of the ticket, so the server generates only matching rows.
+If a replica is unavailable, the next one takes over, even in the middle of a stream: every replica sends the same rows.
 
-Spark pickles the class by reference, so executors need this file: `register` ships it with addPyFile. They also need
-pyarrow, and the driver's version of Python: set PYSPARK_PYTHON.
+Spark pickles the class by reference, so executors need this file. `register` sends it with addPyFile. Executors also
+need pyarrow and the driver's version of Python: set PYSPARK_PYTHON.
 
 usage: python examples/spark_source.py [URI[,URI..]]      (default grpc://localhost:8815)
 needs: pip install pyspark pyarrow      and Java 17
@@ -25,7 +25,7 @@ DDL = {"int64": "bigint", "int32": "int", "date32[day]": "date", "decimal128(10,
 
 
 class SaasgenDataSource(DataSource):
-    """Options: `uri`, one or several replicas, comma-separated; `table`; and of a ticket's keys those in KEYS."""
+    """Options: `uri` (replicas, separated by commas), `table`, and the ticket keys in KEYS."""
 
     KEYS = ("partitions", "customers", "seed", "columns")
 
@@ -39,14 +39,14 @@ class SaasgenDataSource(DataSource):
         return "saasgen"
 
     def schema(self):
-        # NOT NULL, because Spark compares the schema with that of the batches.
+        # Spark compares this schema with that of the batches, whose columns are not nullable.
         return ", ".join(f"`{field.name}` {DDL[str(field.type)]} NOT NULL" for field in self.info().schema)
 
     def reader(self, schema):
         return SaasgenReader(self, schema)
 
     def info(self, **keys):
-        """The FlightInfo of the scan, narrowed by further keys."""
+        """Returns the FlightInfo of the scan, with further keys."""
         command = f"{self.table}?{urllib.parse.urlencode(self.keys | keys)}"
         return first_available(self.uris, lambda client: client.get_flight_info(flight.FlightDescriptor.for_command(command)))
 
@@ -57,7 +57,7 @@ class SaasgenReader(DataSourceReader):
         self.kinds = {field.name: field.dataType.typeName() for field in schema.fields}
 
     def pushFilters(self, filters):
-        """Narrows the scan, and gives back what Spark has to filter by itself."""
+        """Narrows the scan, and yields the filters that Spark still has to apply."""
         description = describe(self.source.uris)
         whole = {"date": [datetime.date.fromisoformat(description["window"][end]).toordinal() for end in ("first", "last")],
                  "long": [1, int(self.source.keys.get("customers", description["customers"]))]}
@@ -66,11 +66,11 @@ class SaasgenReader(DataSourceReader):
             path, low, high = bounds(filter)
             if path in ranges:
                 ranges[path] = [max(low, ranges[path][0]), min(high, ranges[path][1])]
-            if path not in ranges or isinstance(filter, In):  # Of a list, only the ends are pushed.
+            if path not in ranges or isinstance(filter, In):  # A list is pushed as its least and largest value.
                 yield filter
         for (name,), (low, high) in ranges.items():
             if low > high:
-                low, high = whole[self.kinds[name]][0], whole[self.kinds[name]][0] - 1  # How a ticket says: none.
+                low, high = whole[self.kinds[name]][0], whole[self.kinds[name]][0] - 1  # An empty range.
             if self.kinds[name] == "date":
                 dates = [datetime.date.fromordinal(day).isoformat() for day in (low, high)]
                 self.narrowed.update(zip(("from", "to"), dates))
@@ -80,7 +80,7 @@ class SaasgenReader(DataSourceReader):
     def partitions(self):
         parts, uris = [], self.source.uris
         for number, endpoint in enumerate(self.source.info(**self.narrowed).endpoints):
-            # A server that knows its replicas lists them, another first each time; else those that we know take turns.
+            # A server that advertises replicas lists them, rotated by endpoint. Otherwise, rotate our own list.
             first = number % len(uris)
             locations = [location.uri.decode() for location in endpoint.locations] or uris[first:] + uris[:first]
             parts.append(InputPartition((endpoint.ticket.ticket, locations)))
@@ -92,7 +92,7 @@ class SaasgenReader(DataSourceReader):
         for left, location in enumerate(locations, 1 - len(locations)):
             try:
                 with flight.connect(location) as client:
-                    to_skip = done  # Those before came from a replica that failed, in batches of its own.
+                    to_skip = done  # A failed replica sent these, in other batches.
                     for chunk in client.do_get(flight.Ticket(ticket)):
                         rows = chunk.data.slice(min(to_skip, chunk.data.num_rows))
                         to_skip -= chunk.data.num_rows - rows.num_rows
@@ -106,7 +106,7 @@ class SaasgenReader(DataSourceReader):
 
 
 def bounds(filter):
-    """The column path of a filter, and the smallest and the largest id, or day, that pass; None if not understood."""
+    """Returns a filter's column path, and the least and largest id or day that pass; Nones for other filters."""
     if not isinstance(filter, (EqualTo, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, In)):
         return None, None, None
     values = filter.value if isinstance(filter, In) else [filter.value]
@@ -122,13 +122,13 @@ def bounds(filter):
 
 
 def describe(uris):
-    """What the server says of its data set."""
+    """Returns the server's description of its data set."""
     (result,) = first_available(uris, lambda client: list(client.do_action("Describe")))
     return json.loads(result.body.to_pybytes())
 
 
 def first_available(uris, ask):
-    """The answer of the first replica that gives one."""
+    """Returns the answer of the first replica that is available."""
     for left, uri in enumerate(uris, 1 - len(uris)):
         try:
             with flight.connect(uri) as client:
@@ -139,14 +139,14 @@ def first_available(uris, ask):
 
 
 def register(spark):
-    """Makes `spark.read.format("saasgen")` work, on the executors, too."""
+    """Registers the data source, so that `spark.read.format("saasgen")` works on the driver and the executors."""
     spark.conf.set("spark.sql.python.filterPushdown.enabled", "true")
     spark.sparkContext.addPyFile(__file__)
     spark.dataSource.register(SaasgenDataSource)
 
 
 def retention(spark, uri, ages=(30, 90, 180), **options):
-    """Of each plan's customers that could reach an age by the last day, the share whose use is logged on that day."""
+    """Returns, by plan and age, the share of customers with logged usage, among those who could reach that age."""
     for table in "customers", "usage_daily":
         spark.read.format("saasgen").options(uri=uri, table=table, **options).load().createOrReplaceTempView(table)
     last = describe(uri.split(","))["window"]["last"]

@@ -1,4 +1,4 @@
-"""The examples: run as a user runs them, and held to what they promise."""
+"""The examples run as scripts, read the same rows as files hold, and send filters to the server."""
 import datetime
 import subprocess
 import sys
@@ -66,7 +66,7 @@ def test_adbc_reads_tickets_and_partitions(server, raw):
 
 @pytest.fixture
 def requests(monkeypatch):
-    """What the scans ask for: the keys of each ticket, the batches read of it, whether it was cancelled."""
+    """Records each DoGet of a scan: the keys of its ticket, how many batches were read, whether it was cancelled."""
     asked = []
 
     class Reader:
@@ -161,7 +161,7 @@ PREDICATES = {
     "after the window": (DATE > datetime.date(2030, 1, 1), EVERYONE | NEVER),
     "before the window": (DATE <= datetime.date(1999, 1, 1), EVERYONE | NEVER),
     "the last int64": (ID > 2**63 - 1, NOBODY | WINDOW),
-    # Not understood, so left to polars.
+    # Not pushed down: Polars filters these alone.
     "or": ((ID == 5) | (ID == 4_000), EVERYONE | WINDOW),
     "not ==": (ID != 5, EVERYONE | WINDOW),
     "arithmetic": (ID % 1_000 == 7, EVERYONE | WINDOW),

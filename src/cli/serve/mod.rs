@@ -6,11 +6,11 @@ mod log_args;
 mod systemd;
 
 use super::args::DataSetArgs;
-use super::runtime::runtime;
+use super::runtime::{runtime, threads};
 use super::stdout::print;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
-use crate::flight::server::{Access, Limits, MetricsEndpoint, Server, Threads};
+use crate::flight::server::{Access, Limits, MetricsEndpoint, Server};
 use crate::tables::DataSet;
 use access_args::AccessArgs;
 use clap::Args;
@@ -122,7 +122,7 @@ impl Serve {
         let access = Arc::new(self.access.load()?);
         let _log_guard = self.log.start()?;
         turn_off_huge_pages();
-        let runtime = runtime(Threads::available().sending)?;
+        let runtime = runtime(threads(None))?;
         runtime.block_on(self.serve(data_set, limits, access, give_memory_back))
     }
 

@@ -1,19 +1,18 @@
-//! Who calls.
+//! The client that makes a call.
 
-use super::link::Link;
 use http::header::USER_AGENT;
 use std::sync::Arc;
 
-/// Who made a request.
+/// The client that makes a call.
 #[derive(Clone)]
 pub(super) struct Caller {
     /// Its address.
     pub peer: Arc<str>,
-    /// The name that its token has, where tokens are asked for.
+    /// The name of its token, if the server asks for tokens.
     pub name: Option<Arc<str>>,
-    /// The token itself, for Handshake to give back; never shown.
+    /// The token itself, which Handshake returns. It is never logged.
     pub token: Option<Arc<str>>,
-    /// Whether its gRPC is that of C++, as pyarrow's, DuckDB's and R's are.
+    /// Whether it uses gRPC's C++ library, as pyarrow, DuckDB and R do.
     pub is_cpp: bool,
 }
 
@@ -24,17 +23,17 @@ impl Default for Caller {
 }
 
 impl Caller {
-    /// Whoever is at the other end of `link`.
-    pub fn at(link: &Link) -> Self {
-        Self { peer: Arc::clone(&link.peer), ..Self::default() }
+    /// The client at address `peer`, before its headers are read.
+    pub fn at(peer: &Arc<str>) -> Self {
+        Self { peer: Arc::clone(peer), ..Self::default() }
     }
 
     /// Its name in logs.
-    pub fn who(&self) -> &str {
+    pub fn log_name(&self) -> &str {
         self.name.as_deref().unwrap_or("-")
     }
 
-    /// Who made the request with this head.
+    /// The client that sent the request with this head.
     pub fn of(head: &http::request::Parts) -> Self {
         let caller = head.extensions.get::<Self>().cloned().unwrap_or_default();
         let agent = head.headers.get(USER_AGENT).map(http::HeaderValue::as_bytes);
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_of_grpcs_cpp_library_say_so() {
+    fn clients_of_the_grpc_cpp_library_are_known_by_their_user_agent() {
         let is_cpp = |agent: Option<&str>| {
             let request = agent.into_iter().fold(http::Request::builder(), |to, agent| to.header(USER_AGENT, agent));
             Caller::of(&request.body(()).unwrap().into_parts().0).is_cpp

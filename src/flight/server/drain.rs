@@ -1,11 +1,11 @@
-//! How a server comes to its end: it takes no more streams, lets those that run end, then ends the rest.
+//! A graceful stop: the server takes no new streams, lets open ones finish for a while, then ends them.
 
-use super::Activity;
+use super::open_streams::OpenStreams;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// How far a server has come to its end. Clones are of the same server.
+/// The progress of a server's stop. Clones belong to the same server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Drain {
     begun: CancellationToken,
@@ -13,32 +13,35 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// From now on, no stream is taken.
+    /// Refuses new streams from now on.
     pub fn begin(&self) {
         self.begun.cancel();
     }
 
-    /// Refuses, once it has begun.
+    /// Checks that new streams are still accepted.
+    ///
+    /// # Errors
+    /// UNAVAILABLE once the drain has begun.
     pub fn check(&self) -> Result<(), Status> {
         if self.begun.is_cancelled() { Err(stopping()) } else { Ok(()) }
     }
 
-    /// Cancelled when streams that still run are to end.
+    /// Returns a token that is cancelled when open streams must end.
     pub fn over(&self) -> CancellationToken {
         self.over.clone()
     }
 
-    /// Returns when no stream is open any more, or those that are have had their time.
-    pub async fn streams_ended(&self, activity: &Activity) {
-        let mut open = activity.open_streams();
-        tracing::info!(streams = *open.borrow_and_update(), "stopping: no new streams are taken");
+    /// Waits until no stream is open, or until open streams must end.
+    pub async fn streams_ended(&self, streams: &OpenStreams) {
+        let mut open = streams.count();
+        tracing::info!(streams = *open.borrow_and_update(), "stopping: new streams are refused");
         tokio::select! {
             _ = open.wait_for(|&open| open == 0) => {}
             () = self.over.cancelled() => {}
         }
     }
 
-    /// Ends what still runs `timeout` after it has begun.
+    /// Ends open streams `timeout` after the drain has begun.
     pub async fn end_after(&self, timeout: Duration) {
         self.begun.cancelled().await;
         tokio::time::sleep(timeout).await;
@@ -46,7 +49,7 @@ impl Drain {
     }
 }
 
-/// What a client is told whose stream can't be taken or can't go on.
+/// The status of a stream that a stopping server refuses or ends.
 pub(super) fn stopping() -> Status {
-    Status::unavailable("the server is stopping: read again from another, or when it is back")
+    Status::unavailable("the server is stopping; read again from another server, or when this one is back")
 }

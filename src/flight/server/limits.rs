@@ -1,9 +1,9 @@
-//! What a server gives before it refuses.
+//! The limits of a server.
 
 use crate::model::MAX_CUSTOMERS;
 use std::time::Duration;
 
-/// What a server gives before it refuses with RESOURCE_EXHAUSTED, or closes a connection.
+/// The limits of a server. Over a limit, it refuses a call with RESOURCE_EXHAUSTED, or closes the connection.
 ///
 /// ```
 /// use saasgen::flight::server::Limits;
@@ -13,37 +13,36 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// DoGet streams open at a time.
+    /// Open DoGet streams.
     pub streams: u64,
-    /// DoGet streams open at a time of one name, where tokens give names.
+    /// Open DoGet streams of one token's name.
     pub streams_of_name: u64,
-    /// Blocks, of about a megabyte, that all streams hold together. Where more than half of them are held, batches are
-    /// parts of blocks, and those of slow readers are the smallest; none is refused. An eighth more is kept for streams of
-    /// the same rows.
+    /// Blocks that all streams hold together, of about 1 MB each. Once half of them are held, blocks are sent in parts, and
+    /// slow readers get the smallest. No stream is refused.
     pub blocks: u64,
-    /// Customers of a data set that a request may name.
+    /// Customers of a data set that a request names.
     pub customers: u64,
     /// Bytes of a request other than an action.
     pub request_bytes: usize,
-    /// Bytes of an action that are kept; one of Airport's that goes on after its descriptor may have 16 MiB.
+    /// Bytes of an action. An Airport action may have 16 MiB, of which this many are kept.
     pub action_bytes: usize,
-    /// Bytes of a call's headers: names, values, and 32 for each, as HTTP/2 counts them.
+    /// Bytes of the headers of a call, as HTTP/2 counts them: names, values, and 32 for each header.
     pub header_bytes: u32,
-    /// Connections open at a time.
+    /// Open connections.
     pub connections: usize,
-    /// Calls open at a time on one connection.
+    /// Open calls on one connection.
     pub calls: u32,
-    /// How long a client has to come up with TLS's handshake, HTTP/2's preface, and each request once begun.
+    /// The time in which a client must finish the TLS handshake, the HTTP/2 preface, and each request that it has begun.
     pub handshake: Duration,
-    /// How long a connection stays without a call.
+    /// The time after which a connection without a call is closed.
     pub idle: Duration,
-    /// How long a client may leave an answer unread before its connection is closed.
+    /// The time after which a connection with an unread answer is closed.
     pub stall: Duration,
-    /// How old a connection grows before clients are told to open another; calls on it go on to their end.
+    /// The age at which a client is told to open a new connection. Open calls finish on the old one.
     pub age: Duration,
-    /// How often a silent client is asked for a sign of life.
+    /// The interval of HTTP/2 pings to a silent client.
     pub keepalive: Duration,
-    /// How long a client has to give that sign.
+    /// The time in which a client must answer a ping.
     pub keepalive_answer: Duration,
 }
 
@@ -52,12 +51,12 @@ impl Default for Limits {
         Self {
             streams: 1_024,
             streams_of_name: 256,
-            // Of full read-ahead for 21 streams; for 1,000 there is then some 140 kB each.
+            // Full read-ahead for 21 streams, or about 140 kB for each of 1,000.
             blocks: 128,
             customers: MAX_CUSTOMERS,
-            // The longest that any call takes has some 8 kB.
+            // The longest request that any call needs has about 8 kB.
             request_bytes: 64 << 10,
-            // One of Airport's with some 4,000 values to filter by.
+            // An Airport request that filters by about 4,000 values.
             action_bytes: 896 << 10,
             header_bytes: 16 << 10,
             connections: 4_096,

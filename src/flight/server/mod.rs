@@ -1,40 +1,25 @@
 //! The Flight server: every table of a data set, generated as it is read.
+//!
+//! ```text
+//! mod ─▶ calls ─▶ streams ─▶ telemetry
+//!  └───▶ connections ───────────▲
+//! ```
+//!
+//! All of them use the limits, the caller, the open streams and the memory budget, which stand beside this file.
 
-mod access;
-mod actions;
-mod airport;
-mod budget;
-mod buffers;
 mod caller;
-mod crowd;
+mod calls;
+mod connections;
 mod drain;
-mod flights;
-mod gate;
 mod limits;
-mod link;
-mod listen;
-mod metrics;
-mod pool;
-mod read_ahead;
-mod refusal;
-mod requests;
-mod rest;
-mod scrape;
-mod service;
-mod shared_scans;
-mod status;
-mod stream;
-mod stream_log;
-mod tls;
-mod tokens;
-mod turns;
-mod wire;
-mod wire_service;
+mod memory_budget;
+mod open_streams;
+mod streams;
+mod telemetry;
 
-pub use access::Access;
+pub use connections::{Access, TlsFiles};
 pub use limits::Limits;
-pub use scrape::MetricsEndpoint;
-pub use tls::TlsFiles;
+pub use telemetry::{Activity, MetricsEndpoint};
 
 use super::location::Location;
 use crate::error::{Error, Result};
@@ -42,95 +27,24 @@ use crate::scan::Scan;
 use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use arrow_flight::{FlightDescriptor, FlightInfo};
-use budget::Budget;
-use buffers::Buffers;
 use bytes::Bytes;
-use crowd::Crowd;
+use calls::{FlightCalls, Flights, GrpcService};
+use connections::{AdmissionLayer, Listener, accept_connections};
 use drain::Drain;
-use flights::Flights;
 use futures::stream::{Stream, StreamExt};
-use gate::GateLayer;
-use listen::Listener;
-use metrics::Metrics;
-use pool::Pool;
-use prometheus_client::metrics::gauge::Gauge;
-use service::Service;
-use shared_scans::SharedScans;
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-use stream::OpenStream;
-use tokio::sync::watch;
+use streams::{Encoder, Message, Streams};
 use tonic::Status;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
-use wire::Message;
-use wire_service::WireService;
 
-/// How long connections have to close once a server that stops has ended what ran.
+/// The time that connections have to close once a stopping server has ended all streams.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What a client may send before it is read: requests are small. Answers go out at the client's windows.
+/// The HTTP/2 window for requests, which are small. Answers use the windows of the client.
 const REQUEST_WINDOW_BYTES: u32 = 64 << 10;
-
-/// What a server did so far, for those who watch it.
-#[derive(Debug, Default)]
-pub struct Activity {
-    blocks: AtomicU64,
-    open_streams: watch::Sender<u64>,
-    /// By the names that tokens have.
-    streams_of_names: Mutex<HashMap<Arc<str>, u64>>,
-    budget: Arc<Budget>,
-    /// While a stream is open, as what follows.
-    buffers: Mutex<Weak<Buffers>>,
-    shared_scans: Mutex<Weak<SharedScans>>,
-    metrics: Metrics,
-}
-
-impl Activity {
-    /// Blocks generated.
-    pub fn blocks(&self) -> u64 {
-        self.blocks.load(Ordering::Relaxed)
-    }
-
-    /// DoGet streams that are neither read to their end nor given up, to look at or to wait for.
-    pub fn open_streams(&self) -> watch::Receiver<u64> {
-        self.open_streams.subscribe()
-    }
-
-    /// What messages are written in, by all streams that are open.
-    fn buffers(&self) -> Arc<Buffers> {
-        of_open_streams(&self.buffers)
-    }
-
-    /// What the streams that are open read.
-    fn shared_scans(&self) -> Arc<SharedScans> {
-        of_open_streams(&self.shared_scans)
-    }
-
-    /// All that Prometheus is told, as OpenMetrics text.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] where it can't be encoded, which is a fault of this program.
-    pub fn to_open_metrics(&self) -> Result<String> {
-        let open = *self.open_streams.borrow();
-        self.metrics
-            .text(open, self.budget.held_blocks())
-            .map_err(|error| Error::Internal(format!("encoding metrics: {error}")))
-    }
-}
-
-/// What the streams that are open have in common: a new one for the first of them.
-fn of_open_streams<T: Default>(common: &Mutex<Weak<T>>) -> Arc<T> {
-    let mut common = common.lock().unwrap_or_else(PoisonError::into_inner);
-    common.upgrade().unwrap_or_else(|| {
-        let new = Arc::default();
-        *common = Arc::downgrade(&new);
-        new
-    })
-}
 
 /// A server that listens but does not answer yet.
 ///
@@ -148,220 +62,199 @@ fn of_open_streams<T: Default>(common: &Mutex<Weak<T>>) -> Arc<T> {
 pub struct Server {
     listener: Listener,
     location: Location,
+    data_set: DataSet,
+    replicas: Vec<Location>,
     limits: Limits,
     access: Arc<Access>,
-    service: Service,
+    activity: Arc<Activity>,
     drain_timeout: Duration,
-    give_memory_back: Option<fn()>,
+    give_memory_back: fn(),
 }
 
 impl Server {
-    /// Listens on `address` (`host:port`, where port 0 picks a free one, or `grpc+unix:///path`) to serve `data_set`.
-    /// Must be called within a tokio runtime.
+    /// Listens on `address`, to serve `data_set`. The address is `host:port`, where port 0 picks a free one, or
+    /// `grpc+unix:///path`. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`Error::Io`] where the address can't be had, [`Error::Misuse`] where a Unix socket's path is another's.
+    /// [`Error::Io`] if the address can't be bound, [`Error::Misuse`] if the path of a Unix socket is in use.
     pub async fn bind(address: &str, data_set: DataSet) -> Result<Self> {
         let listener = Listener::bind(address).await?;
-        let location = listener.location(address, false)?;
-        let activity = Arc::new(Activity::default());
-        let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
-        let service = Service::new(data_set, pool, activity, Drain::default());
-        let (limits, access) = (Limits::default(), Arc::default());
-        Ok(Self { listener, location, limits, access, service, drain_timeout: Duration::ZERO, give_memory_back: None })
+        Ok(Self {
+            location: listener.location(address, false)?,
+            listener,
+            data_set,
+            replicas: Vec::new(),
+            limits: Limits::default(),
+            access: Arc::default(),
+            activity: Arc::default(),
+            drain_timeout: Duration::ZERO,
+            give_memory_back: || (),
+        })
     }
 
-    /// Sets who is let in: everybody, in the open, where it isn't called.
+    /// Asks clients for the credentials of `access`. By default, anyone may call and connections are not encrypted.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where TLS is asked for on a Unix socket.
+    /// [`Error::Misuse`] for TLS on a Unix socket.
     pub fn with_access(mut self, access: Arc<Access>) -> Result<Self> {
         self.location = self.listener.location(&self.location.to_string(), access.has_tls())?;
         self.access = access;
         Ok(self)
     }
 
-    /// Names the replicas, this server among them if need be, that every endpoint of GetFlightInfo lists, each
-    /// beginning with another one. Without any, endpoints are read where they were asked for.
-    pub fn with_replicas(mut self, replicas: Vec<Location>) -> Self {
-        self.service = self.service.with_replicas(replicas);
-        self
+    /// Lists `replicas` in every endpoint of GetFlightInfo, each endpoint beginning with another one. Without replicas,
+    /// endpoints are read from this server.
+    pub fn with_replicas(self, replicas: Vec<Location>) -> Self {
+        Self { replicas, ..self }
     }
 
-    /// Sets what it gives before it refuses.
-    pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.service = self.service.with_limits(limits);
-        self.limits = limits;
-        self
+    /// Sets the limits.
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
-    /// Sets how long running streams may go on once it is told to stop. Without it, they end at once.
-    pub fn with_drain_timeout(mut self, drain_timeout: Duration) -> Self {
-        self.drain_timeout = drain_timeout;
-        self
+    /// Sets the time that open streams have to finish once the server stops. By default they end at once.
+    pub fn with_drain_timeout(self, drain_timeout: Duration) -> Self {
+        Self { drain_timeout, ..self }
     }
 
-    /// Sets what each thread that only generates calls once it has had nothing to do for a moment, and each thread that
-    /// sends when a stream has ended, twice a second at most. An allocator that keeps freed memory by thread can give
-    /// it back to the system there.
-    pub fn with_idle(mut self, give_memory_back: fn()) -> Self {
-        self.service = self.service.with_idle(give_memory_back);
-        self.give_memory_back = Some(give_memory_back);
-        self
+    /// Sets a function that each generator thread calls once it is idle. An allocator that keeps freed memory by thread
+    /// can return it to the system there.
+    pub fn with_idle(self, give_memory_back: fn()) -> Self {
+        Self { give_memory_back, ..self }
     }
 
-    /// The address of its TCP socket, if it has one.
+    /// Returns the address of its TCP socket, if it has one.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Where clients on this machine reach it.
+    /// Returns its location for clients on this machine.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// What it did so far; stays in touch with the server while it serves.
+    /// Returns its activity, which changes while the server serves.
     pub fn activity(&self) -> Arc<Activity> {
-        self.service.activity()
+        Arc::clone(&self.activity)
     }
 
-    /// Answers until `stop` returns; then takes no new stream, and lets running ones end within the drain timeout
-    /// before it ends them with UNAVAILABLE. Health is NOT_SERVING meanwhile, and other calls are answered. To end at
-    /// once, drop what this returns.
+    /// Serves until `stop` returns. Then it refuses new streams, lets open ones finish within the drain timeout, and ends
+    /// the rest with UNAVAILABLE. Meanwhile its health is NOT_SERVING, and other calls are still answered. To end at once,
+    /// drop the future.
     ///
     /// # Errors
-    /// [`Error::Remote`] where the transport failed.
+    /// [`Error::Remote`] if the transport fails, [`Error::Io`] if the system gives no threads.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let drain = self.service.drain();
+        let drain = Drain::default();
         let _ends_streams = drain.over().drop_guard();
+        let calls = self.calls(&drain)?;
+        let Limits { calls: concurrent_calls, age, keepalive, keepalive_answer, header_bytes, .. } = self.limits;
         let (mut health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<WireService>().await;
+        health.set_serving::<GrpcService>().await;
         let signal = async {
             stop.await;
-            for service in ["", WireService::NAME] {
+            for service in ["", GrpcService::NAME] {
                 health.set_service_status(service, ServingStatus::NotServing).await;
             }
             drain.begin();
-            drain.streams_ended(&self.service.activity()).await;
-            // Who watches health has been told, and is let go.
-            for service in ["", WireService::NAME] {
+            drain.streams_ended(&self.activity.streams).await;
+            // Ends the calls of clients that watch health. They have seen NOT_SERVING.
+            for service in ["", GrpcService::NAME] {
                 health.clear_service_status(service).await;
-            }
-        };
-        let activity = self.service.activity();
-        let at_rest = async {
-            match self.give_memory_back {
-                Some(give_back) => rest::give_back_at_rest(&activity, give_back).await,
-                None => std::future::pending().await,
             }
         };
         let closed = async {
             drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
-        let Limits { calls, age, keepalive, keepalive_answer, header_bytes, .. } = self.limits;
+        let admission = AdmissionLayer {
+            access: Arc::clone(&self.access),
+            limits: self.limits,
+            activity: Arc::clone(&self.activity),
+        };
         let serve = tonic::transport::Server::builder()
-            .layer(GateLayer {
-                access: Arc::clone(&self.access),
-                limits: self.limits,
-                activity: self.service.activity(),
-            })
-            .max_concurrent_streams(calls)
+            .layer(admission)
+            .max_concurrent_streams(concurrent_calls)
             .max_connection_age(age)
             .http2_keepalive_interval(Some(keepalive))
             .http2_keepalive_timeout(Some(keepalive_answer))
-            // Up to twice the limit is read, so that the refusal can name it.
+            // h2 reads up to twice the limit, so that the refusal can name it.
             .http2_max_header_list_size(header_bytes.saturating_mul(2))
             .initial_stream_window_size(REQUEST_WINDOW_BYTES)
             .initial_connection_window_size(REQUEST_WINDOW_BYTES)
-            .add_service(WireService::new(self.service.clone()))
+            .add_service(GrpcService::new(calls))
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(internal)?)
             .add_service(reflection().build_v1alpha().map_err(internal)?)
-            .serve_with_incoming_shutdown(listen::connections(self.listener, self.access, self.limits), signal);
+            .serve_with_incoming_shutdown(accept_connections(self.listener, self.access, self.limits), signal);
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
-            never = at_rest => match never {},
         }
+    }
+
+    fn calls(&self, drain: &Drain) -> Result<FlightCalls> {
+        let flights =
+            Flights { replicas: self.replicas.clone().into(), ..Flights::new(self.data_set.clone(), &self.limits) };
+        let streams = Streams::start(Arc::clone(&self.activity), self.limits.blocks, self.give_memory_back)?;
+        Ok(FlightCalls {
+            flights,
+            limits: self.limits,
+            streams,
+            activity: Arc::clone(&self.activity),
+            drain: drain.clone(),
+        })
     }
 }
 
-/// What DoGet sends for `scan`, generated as it is read: each message as it goes on the wire, gRPC's prefix first. For
-/// servers of other making, and to measure and test without a socket. Must be read within a tokio runtime.
+/// Returns the messages that DoGet sends for `scan`, generated as they are read. Each is a gRPC message with its prefix.
+/// This is for servers of other makes, and for tests and benchmarks without a socket. Must be read within a tokio runtime.
 ///
 /// # Errors
-/// As [`Batches::batch`](crate::batches::Batches::batch).
+/// Those of [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
-    let activity = Arc::<Activity>::default();
-    let pool = Threads::available().pool(activity.metrics.queue_depth.clone());
-    let open = OpenStream::new(&activity, &Limits::default(), None)?;
-    let encoder = wire::Encoder::new(&scan);
-    let messages = stream::messages(scan, encoder, pool, open)?;
-    Ok(messages.map(|message| message.map(whole)))
+    let (activity, limits) = (Arc::<Activity>::default(), Limits::default());
+    let open = activity.streams.open(&limits, None)?;
+    let streams = Streams::start(activity, limits.blocks, || ())?;
+    let encoder = Encoder::new(&scan);
+    Ok(streams.messages(scan, encoder, open)?.map(|message| message.map(unstretched)))
 }
 
-/// `batch`, which is of `scan`, as DoGet sends it, gRPC's prefix first, marked with the id of the first customer after
-/// it.
+/// Encodes `batch`, which belongs to `scan`, as DoGet sends it: a gRPC message with its prefix. `next_id` is the first
+/// customer after the batch.
 ///
 /// # Errors
-/// [`Error::Internal`] where Arrow can't encode it, which is a fault of this program.
+/// [`Error::Internal`] if Arrow can't encode the batch, which is a fault of this program.
 pub fn message(scan: &Scan, batch: &RecordBatch, next_id: u64) -> Result<Bytes> {
-    Ok(whole(wire::Encoder::new(scan).batch(batch, next_id, next_id)?))
+    Ok(unstretched(Encoder::new(scan).batch(batch, next_id, next_id)?))
 }
 
-/// A message that is not stretched.
-fn whole(message: Message) -> Bytes {
+fn unstretched(message: Message) -> Bytes {
     let [bytes, _] = message.into_pieces();
     bytes
 }
 
-/// What GetFlightInfo answers of `data_set`. For servers of other making, and to test without a socket.
+/// Returns the answer to GetFlightInfo for `data_set`. This is for servers of other makes, and for tests without a socket.
 ///
 /// # Errors
-/// [`Error::Misuse`] or [`Error::UnknownTable`] where `descriptor` names nothing that is there, else as
+/// [`Error::Misuse`] if the descriptor is malformed, [`Error::UnknownTable`] if it names no table, and the errors of
 /// [`Scan::resolve`].
 pub fn get_flight_info(data_set: &DataSet, descriptor: FlightDescriptor) -> Result<FlightInfo> {
-    Flights::of(data_set.clone(), &Limits::default()).info(descriptor)
+    Flights::new(data_set.clone(), &Limits::default()).info(descriptor)
 }
 
-/// The body of the one result that DoAction answers to `action`, a serialized [`Action`](arrow_flight::Action), within
-/// `limits`. For servers of other making, and to test without a socket.
+/// Returns the body of the one result of DoAction for `action`, a serialized [`Action`](arrow_flight::Action), within
+/// `limits`. This is for servers of other makes, and for tests without a socket.
 ///
 /// # Errors
 /// The status that a client gets.
 pub async fn do_action(data_set: &DataSet, limits: &Limits, action: &[u8]) -> Result<Vec<u8>, Status> {
-    let received = requests::action(requests::body_of(action), limits.action_bytes, actions::takes_begin).await?;
-    Ok(actions::answer(&Flights::of(data_set.clone(), limits), &received)?)
+    let received = calls::action(calls::body_of(action), limits.action_bytes, calls::takes_prefix).await?;
+    Ok(calls::answer(&Flights::new(data_set.clone(), limits), &received)?)
 }
 
-/// Threads of a server. All processors send; where streams are not many, sending leaves three of five free, and as many
-/// threads generate beside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads {
-    /// For the runtime that the server is run by.
-    pub sending: usize,
-    /// Of the server's own.
-    pub generating: usize,
-}
-
-impl Threads {
-    /// For as many processors as there are.
-    pub fn available() -> Self {
-        Self::of(std::thread::available_parallelism().map_or(1, usize::from))
-    }
-
-    fn of(processors: usize) -> Self {
-        let generating = processors - (processors * 2 / 5).max(1);
-        Self { sending: processors, generating: generating.max(1) }
-    }
-
-    fn pool(self, waiting: Gauge) -> Pool {
-        Pool::new(self.generating, Crowd::new(self.sending), waiting)
-    }
-}
-
-/// What gRPC reflection tells of: Flight, the messages within it, health.
+/// The protobuf descriptors for gRPC reflection: Flight, its messages, and health.
 fn reflection() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin")))
@@ -370,15 +263,4 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("starting the server: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn threads_share_the_processors() {
-        let threads = [1, 2, 4, 16].map(Threads::of).map(|threads| (threads.sending, threads.generating));
-        assert_eq!(threads, [(1, 1), (2, 1), (4, 3), (16, 10)]);
-    }
 }

@@ -1,0 +1,397 @@
+//! Narrows a scan by DuckDB's filters on customers and dates.
+//!
+//! DuckDB filters the rows again. So a scan may return too many rows, and a filter that is not understood narrows nothing.
+//! Versions of DuckDB write the same filter differently: 1.x has its own nodes for comparisons, BETWEEN and casts, 2.0 has
+//! functions. Both name the kind in `type`.
+
+use super::interval::{Bounds, Interval};
+use crate::model::{Day, day_of};
+use crate::scan::Scan;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use serde_json::Value;
+use std::ops::Range;
+
+/// The longest filters that are read, about 1,200 values. Reading takes up to 80 times their length in memory.
+const MAX_FILTER_BYTES: usize = 256 << 10;
+
+const MICROSECONDS_OF_DAY: i128 = 86_400_000_000;
+
+/// The customers and days of a scan that filters accept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Narrowed {
+    pub ids: Range<u64>,
+    pub days: Range<Day>,
+}
+
+impl Narrowed {
+    /// Narrows `scan` by `json_filters`.
+    pub fn by(scan: &Scan, json_filters: &[u8]) -> Self {
+        let (ids, days) = (scan.ids(), scan.days());
+        let text = if json_filters.len() <= MAX_FILTER_BYTES { json_filters } else { b"" };
+        let Ok(filters) = serde_json::from_slice::<Filters>(text) else { return Self { ids, days } };
+        let id_column = scan.table().has_customers().then_some("customer_id");
+        let date_column = scan.table().date_column();
+        let bounds = filters.filters.iter().fold(Bounds::ALL, |bounds, filter| {
+            let names = Columns { names: &filters.column_binding_names_by_index, id_column, date_column };
+            bounds.and(names.bounds(filter))
+        });
+        // An empty interval still gives two ends within the scan.
+        let ids = bounds.ids.clip(i128::from(ids.start)..i128::from(ids.end));
+        let days = bounds.days.clip(i128::from(days.start)..i128::from(days.end));
+        Self { ids: ids.start as u64..ids.end as u64, days: days.start as Day..days.end as Day }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Filters {
+    /// Filters that must all accept a row.
+    #[serde(default)]
+    filters: Vec<Value>,
+    #[serde(default)]
+    column_binding_names_by_index: Vec<String>,
+}
+
+/// A column that narrows a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Id,
+    Date,
+}
+
+/// A constant as a fraction of the unit of its column: a timestamp is a fraction of days.
+#[derive(Debug, Clone, Copy)]
+struct Constant {
+    value: i128,
+    per_unit: i128,
+}
+
+impl Constant {
+    fn floor(self) -> i128 {
+        self.value.div_euclid(self.per_unit)
+    }
+
+    fn ceiling(self) -> i128 {
+        -(-self.value).div_euclid(self.per_unit)
+    }
+}
+
+/// The names of the columns in filters.
+struct Columns<'a> {
+    names: &'a [String],
+    id_column: Option<&'a str>,
+    date_column: Option<&'a str>,
+}
+
+impl Columns<'_> {
+    /// Returns bounds of the rows that `filter` accepts.
+    fn bounds(&self, filter: &Value) -> Bounds {
+        let kind = filter["type"].as_str().unwrap_or_default();
+        let children = children(filter);
+        match kind {
+            "CONJUNCTION_AND" => children.iter().fold(Bounds::ALL, |bounds, child| bounds.and(self.bounds(child))),
+            "CONJUNCTION_OR" if !children.is_empty() => {
+                children.iter().fold(Bounds::NONE, |bounds, child| bounds.or(self.bounds(child)))
+            }
+            "COMPARE_IN" => self.one_of(&children).unwrap_or(Bounds::ALL),
+            "COMPARE_BETWEEN" => self.between(filter, &children).unwrap_or(Bounds::ALL),
+            _ => self.comparison(kind, &children).unwrap_or(Bounds::ALL),
+        }
+    }
+
+    fn comparison(&self, kind: &str, children: &[&Value]) -> Option<Bounds> {
+        let &[left, right] = children else { return None };
+        let (column, constant, kind) = match self.column(left) {
+            Some(column) => (column, self::constant(right, column)?, kind),
+            None => {
+                let column = self.column(right)?;
+                (column, self::constant(left, column)?, mirrored(kind))
+            }
+        };
+        bounds_of(column, interval(kind, constant)?)
+    }
+
+    fn one_of(&self, children: &[&Value]) -> Option<Bounds> {
+        let (column, constants) = children.split_first()?;
+        let column = self.column(column)?;
+        let mut all = Interval::NONE;
+        for constant in constants {
+            all = all.or(interval("COMPARE_EQUAL", self::constant(constant, column)?)?);
+        }
+        bounds_of(column, all)
+    }
+
+    fn between(&self, filter: &Value, children: &[&Value]) -> Option<Bounds> {
+        let &[input, lower, upper] = children else { return None };
+        let column = self.column(input)?;
+        let is_inclusive = |end: &str| {
+            let stated = [&filter[end], &filter["function_data"][end]].into_iter().find_map(Value::as_bool);
+            // If it is not stated, the wider bound is safe.
+            stated.unwrap_or(true)
+        };
+        let above = if is_inclusive("lower_inclusive") { GREATER_OR_EQUAL } else { GREATER };
+        let below = if is_inclusive("upper_inclusive") { LESS_OR_EQUAL } else { LESS };
+        let lower = interval(above, constant(lower, column)?)?;
+        bounds_of(column, lower.and(interval(below, constant(upper, column)?)?))
+    }
+
+    /// Returns the column that `node` names, directly or in a cast that keeps the order of values.
+    fn column(&self, node: &Value) -> Option<Column> {
+        match node["type"].as_str()? {
+            "BOUND_COLUMN_REF" => {
+                let index = usize::try_from(node["binding"]["column_index"].as_u64()?).ok()?;
+                let name = Some(self.names.get(index)?.as_str());
+                match name {
+                    _ if name == self.id_column => Some(Column::Id),
+                    _ if name == self.date_column => Some(Column::Date),
+                    _ => None,
+                }
+            }
+            "OPERATOR_CAST" | "CAST" => {
+                let column = self.column(children(node).first()?)?;
+                let to = node["return_type"]["id"].as_str()?;
+                let keeps_order = match column {
+                    Column::Id => is_whole_number(to),
+                    Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
+                };
+                keeps_order.then_some(column)
+            }
+            _ => None,
+        }
+    }
+}
+
+const LESS: &str = "COMPARE_LESSTHAN";
+const LESS_OR_EQUAL: &str = "COMPARE_LESSTHANOREQUALTO";
+const GREATER: &str = "COMPARE_GREATERTHAN";
+const GREATER_OR_EQUAL: &str = "COMPARE_GREATERTHANOREQUALTO";
+
+/// Returns the comparison with its sides exchanged.
+fn mirrored(kind: &str) -> &str {
+    match kind {
+        LESS => GREATER,
+        LESS_OR_EQUAL => GREATER_OR_EQUAL,
+        GREATER => LESS,
+        GREATER_OR_EQUAL => LESS_OR_EQUAL,
+        same => same,
+    }
+}
+
+/// Returns the numbers for which a comparison with `constant` is true, or `None` for a comparison that is not narrowed by.
+fn interval(kind: &str, constant: Constant) -> Option<Interval> {
+    let (floor, ceiling) = (constant.floor(), constant.ceiling());
+    Some(match kind {
+        "COMPARE_EQUAL" => Interval { least: ceiling, most: floor },
+        LESS => Interval { most: ceiling - 1, ..Interval::ALL },
+        LESS_OR_EQUAL => Interval { most: floor, ..Interval::ALL },
+        GREATER => Interval { least: floor + 1, ..Interval::ALL },
+        GREATER_OR_EQUAL => Interval { least: ceiling, ..Interval::ALL },
+        _ => return None,
+    })
+}
+
+fn bounds_of(column: Column, interval: Interval) -> Option<Bounds> {
+    // If no value of the column is accepted, no row is.
+    if interval.least > interval.most {
+        return Some(Bounds::NONE);
+    }
+    Some(match column {
+        Column::Id => Bounds { ids: interval, ..Bounds::ALL },
+        Column::Date => Bounds { days: interval, ..Bounds::ALL },
+    })
+}
+
+/// Returns the operands of a node, whatever their keys.
+fn children(node: &Value) -> Vec<&Value> {
+    if let Some(children) = node["children"].as_array() {
+        return children.iter().collect();
+    }
+    let named = ["left", "right", "input", "lower", "upper", "child"];
+    named.iter().filter_map(|name| node.get(name)).collect()
+}
+
+fn is_whole_number(type_name: &str) -> bool {
+    let signed = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"];
+    signed.contains(&type_name) || type_name.strip_prefix('U').is_some_and(|name| signed.contains(&name))
+}
+
+/// Returns the constant that `node` is, directly or in a cast, in the unit of `column`.
+fn constant(node: &Value, column: Column) -> Option<Constant> {
+    match node["type"].as_str()? {
+        "VALUE_CONSTANT" => {
+            let value = &node["value"];
+            if value["is_null"].as_bool() != Some(false) {
+                return None;
+            }
+            let number = || value["value"].as_i64().map(i128::from).or_else(|| value["value"].as_u64().map(i128::from));
+            let (value, per_unit) = match (column, value["type"]["id"].as_str()?) {
+                (Column::Id, name) if is_whole_number(name) => (number()?, 1),
+                (Column::Date, "DATE") => (number()?, 1),
+                (Column::Date, "TIMESTAMP") => (number()?, MICROSECONDS_OF_DAY),
+                (Column::Date, "VARCHAR") => (i128::from(date(value["value"].as_str()?)?), 1),
+                _ => return None,
+            };
+            Some(Constant { value, per_unit })
+        }
+        "OPERATOR_CAST" | "CAST" => {
+            let to = node["return_type"]["id"].as_str()?;
+            let keeps_value = match column {
+                Column::Id => is_whole_number(to),
+                Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
+            };
+            let value = constant(children(node).first()?, column)?;
+            // A cast from timestamp to date drops the time of day.
+            let value = if to == "DATE" { Constant { value: value.floor(), per_unit: 1 } } else { value };
+            keeps_value.then_some(value)
+        }
+        _ => None,
+    }
+}
+
+fn date(text: &str) -> Option<Day> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(day_of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::tables::{DataSet, Laws, Table};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    const FIRST: Day = 19_539;
+
+    fn usage() -> Scan {
+        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
+        Scan::whole(&DataSet::new(laws, 42, 1_000).unwrap(), Table::UsageDaily)
+    }
+
+    /// What filters over (sessions, customer_id, date) leave.
+    fn narrowed(filters: Value) -> (Range<u64>, Range<Day>) {
+        let names = ["sessions", "customer_id", "date"];
+        let text = json!({"filters": filters, "column_binding_names_by_index": names}).to_string();
+        let Narrowed { ids, days } = Narrowed::by(&usage(), text.as_bytes());
+        (ids, days)
+    }
+
+    fn column(index: u64) -> Value {
+        json!({"type": "BOUND_COLUMN_REF", "binding": {"column_index": index}})
+    }
+
+    fn constant(id: &str, value: impl Into<Value>) -> Value {
+        json!({"type": "VALUE_CONSTANT", "value": {"type": {"id": id}, "is_null": false, "value": value.into()}})
+    }
+
+    fn compare(kind: &str, left: Value, right: Value) -> Value {
+        json!({"type": kind, "children": [left, right]})
+    }
+
+    fn with(kind: &str, children: Vec<Value>) -> Value {
+        json!({"type": kind, "children": children})
+    }
+
+    fn cast(to: &str, child: Value) -> Value {
+        json!({"type": "OPERATOR_CAST", "return_type": {"id": to}, "children": [child]})
+    }
+
+    fn ids(filter: Value) -> Range<u64> {
+        narrowed(json!([filter])).0
+    }
+
+    fn days(filter: Value) -> Range<Day> {
+        let Range { start, end } = narrowed(json!([filter])).1;
+        start - FIRST..end - FIRST
+    }
+
+    #[test]
+    fn comparisons_narrow_from_either_side() {
+        let id = || column(1);
+        let number = |value: i64| constant("BIGINT", value);
+        assert_eq!(ids(compare("COMPARE_EQUAL", id(), number(7))), 7..8);
+        assert_eq!(ids(compare(GREATER, id(), number(7))), 8..1_001);
+        assert_eq!(ids(compare(GREATER_OR_EQUAL, id(), number(7))), 7..1_001);
+        assert_eq!(ids(compare(LESS, id(), number(7))), 1..7);
+        assert_eq!(ids(compare(LESS_OR_EQUAL, id(), number(7))), 1..8);
+        assert_eq!(ids(compare(LESS, number(7), id())), 8..1_001);
+        assert_eq!(ids(json!({"type": GREATER_OR_EQUAL, "left": number(7), "right": id()})), 1..8);
+        assert_eq!(ids(compare(LESS, cast("HUGEINT", id()), cast("BIGINT", number(7)))), 1..7);
+        assert_eq!(ids(with("COMPARE_IN", vec![id(), number(9), number(3), number(5)])), 3..10);
+        let between = json!({"type": "COMPARE_BETWEEN", "children": [id(), number(3), number(9)],
+                             "function_data": {"lower_inclusive": false, "upper_inclusive": false}});
+        assert_eq!(ids(between), 4..9);
+        let between = json!({"type": "COMPARE_BETWEEN", "input": id(), "lower": number(3), "upper": number(9),
+                             "lower_inclusive": true, "upper_inclusive": true});
+        assert_eq!(ids(between), 3..10);
+    }
+
+    #[test]
+    fn dates_compare_with_days_and_with_microseconds() {
+        let date = || column(2);
+        let day = |day: Day| constant("DATE", FIRST + day);
+        let at = |day: Day, micros: i64| constant("TIMESTAMP", i64::from(FIRST + day) * 86_400_000_000 + micros);
+        assert_eq!(days(compare("COMPARE_EQUAL", date(), day(5))), 5..6);
+        assert_eq!(days(compare(GREATER_OR_EQUAL, cast("TIMESTAMP", date()), at(5, 0))), 5..550);
+        assert_eq!(days(compare(GREATER_OR_EQUAL, cast("TIMESTAMP", date()), at(5, 1))), 6..550);
+        assert_eq!(days(compare(LESS, cast("TIMESTAMP", date()), at(5, 1))), 0..6);
+        assert_eq!(days(compare(LESS_OR_EQUAL, date(), cast("DATE", at(5, 1)))), 0..6);
+        assert_eq!(days(compare(LESS, date(), cast("DATE", constant("VARCHAR", "2023-07-03")))), 0..2);
+        assert!(days(compare("COMPARE_EQUAL", cast("TIMESTAMP", date()), at(5, 1))).is_empty(), "no day is a moment");
+        assert_eq!(days(compare(GREATER, date(), constant("DATE", i32::MAX))), 550..550, "infinity");
+        assert_eq!(days(compare(GREATER, date(), constant("DATE", -i32::MAX))), 0..550);
+    }
+
+    #[test]
+    fn and_meets_or_joins_and_the_unknown_holds_all() {
+        let below = |id: i64| compare(LESS, column(1), constant("BIGINT", id));
+        let above = |id: i64| compare(GREATER, column(1), constant("BIGINT", id));
+        let before = |day: Day| compare(LESS, column(2), constant("DATE", FIRST + day));
+        let unknown = || json!({"type": "COMPARE_NEWLY_INVENTED", "children": [column(1), constant("BIGINT", 3)]});
+        assert_eq!(narrowed(json!([below(9), above(3), before(2)])), (4..9, FIRST..FIRST + 2));
+        assert_eq!(ids(with("CONJUNCTION_AND", vec![below(9), unknown()])), 1..9);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), above(990)])), 1..1_001);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), below(20)])), 1..20);
+        assert_eq!(ids(with("CONJUNCTION_OR", vec![below(9), unknown()])), 1..1_001);
+        assert_eq!(
+            narrowed(json!([with("CONJUNCTION_OR", vec![below(9), before(2)])])),
+            (1..1_001, FIRST..FIRST + 550)
+        );
+        let never = with("CONJUNCTION_AND", vec![below(3), above(9)]);
+        assert_eq!(
+            ids(with("CONJUNCTION_OR", vec![never.clone(), below(20)])),
+            1..20,
+            "the hull of nothing and a range"
+        );
+        assert!(ids(never).is_empty());
+        for kind in ["OPERATOR_NOT", "OPERATOR_IS_NULL", "COMPARE_NOTEQUAL", "CONJUNCTION_OR"] {
+            assert_eq!(ids(with(kind, vec![])), 1..1_001, "{kind}");
+        }
+        assert_eq!(ids(with("OPERATOR_NOT", vec![below(9)])), 1..1_001);
+        assert_eq!(ids(compare("COMPARE_NOTEQUAL", column(1), constant("BIGINT", 3))), 1..1_001);
+    }
+
+    #[test]
+    fn what_is_of_another_column_type_or_size_is_left_to_duckdb() {
+        let null = json!({"type": "VALUE_CONSTANT", "value": {"type": {"id": "BIGINT"}, "is_null": true}});
+        let huge = constant("HUGEINT", json!({"upper": 5, "lower": 7}));
+        for (left, right) in [
+            (column(0), constant("BIGINT", 3)),
+            (column(9), constant("BIGINT", 3)),
+            (column(1), constant("DOUBLE", 2.5)),
+            (column(1), constant("DECIMAL", 105)),
+            (column(1), constant("VARCHAR", "3")),
+            (cast("VARCHAR", column(1)), constant("VARCHAR", "3")),
+            (column(2), constant("TIMESTAMP WITH TIME ZONE", 0)),
+            (column(1), null),
+            (column(1), huge),
+            (column(1), column(2)),
+        ] {
+            assert_eq!(narrowed(json!([compare(LESS, left, right)])), (1..1_001, FIRST..FIRST + 550));
+        }
+        for text in ["", "{", "[]", "7", "{\"filters\": 7}", "{}"] {
+            assert_eq!(Narrowed::by(&usage(), text.as_bytes()).ids, 1..1_001, "{text}");
+        }
+        assert_eq!(ids(compare(LESS, column(1), constant("UBIGINT", u64::MAX))), 1..1_001);
+        assert!(ids(compare(GREATER, column(1), constant("UBIGINT", u64::MAX))).is_empty());
+    }
+}

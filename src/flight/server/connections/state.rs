@@ -1,0 +1,160 @@
+//! The state of one connection: its client, its open calls, and when it is closed as too slow.
+
+use crate::flight::server::limits::Limits;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How often a connection is checked within its shortest timeout.
+const CHECKS: u32 = 4;
+
+/// The state that a connection shares with its calls.
+#[derive(Debug)]
+pub(in crate::flight::server) struct ConnectionState {
+    /// The address of its client.
+    pub peer: Arc<str>,
+    /// Whether it is over the limit of connections, so all its calls are refused.
+    pub is_refused: bool,
+    /// Cancelled once the client has sent the HTTP/2 preface.
+    pub begun: CancellationToken,
+    /// Cancelled to close the connection, and when it has closed.
+    pub closed: CancellationToken,
+    opened: Instant,
+    calls: Mutex<Calls>,
+}
+
+#[derive(Debug)]
+struct Calls {
+    /// Open calls, by number.
+    open: HashMap<u64, Arc<Unread>>,
+    next: u64,
+    idle_since: Instant,
+}
+
+impl ConnectionState {
+    pub fn new(peer: &str, is_refused: bool) -> Arc<Self> {
+        Arc::new(Self {
+            peer: peer.into(),
+            is_refused,
+            begun: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            opened: Instant::now(),
+            calls: Mutex::new(Calls { open: HashMap::new(), next: 0, idle_since: Instant::now() }),
+        })
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one more open call until the returned value is dropped.
+    pub(super) fn open_call(self: &Arc<Self>) -> OpenCall {
+        let mut calls = self.calls();
+        let number = calls.next;
+        calls.next += 1;
+        let unread = Arc::<Unread>::default();
+        calls.open.insert(number, Arc::clone(&unread));
+        OpenCall { connection: Arc::clone(self), number, unread }
+    }
+
+    /// Closes the connection if its client is too slow to begin, to call, or to read.
+    pub async fn close_if_slow(self: Arc<Self>, limits: Limits) {
+        let timeouts = async {
+            match timeout(limits.handshake, self.begun.cancelled()).await {
+                Ok(()) => self.times_out(&limits).await,
+                Err(_) => "--handshake-timeout: it sent no HTTP/2 preface",
+            }
+        };
+        let reason = tokio::select! {
+            () = self.closed.cancelled() => return,
+            reason = timeouts => reason,
+        };
+        tracing::info!(peer = %self.peer, "closed a connection by {reason}");
+        self.closed.cancel();
+    }
+
+    async fn times_out(&self, limits: &Limits) -> &'static str {
+        let idle = if self.is_refused { limits.handshake } else { limits.idle };
+        let pause = (idle.min(limits.stall) / CHECKS).max(Duration::from_millis(1));
+        loop {
+            sleep(pause).await;
+            let calls = self.calls();
+            if calls.open.is_empty() && calls.idle_since.elapsed() > idle {
+                return "--idle-timeout: no call was open";
+            }
+            let now = self.opened.elapsed();
+            if calls.open.values().any(|unread| unread.lasts_at(now) > limits.stall) {
+                return "--stall-timeout: it left an answer unread";
+            }
+        }
+    }
+}
+
+/// The time since which an answer waits to be read, in microseconds after the connection opened; zero while the client
+/// waits for the server. It is not behind the lock, because every frame changes it.
+#[derive(Debug, Default)]
+struct Unread(AtomicU64);
+
+impl Unread {
+    fn begin_at(&self, now: Duration) {
+        self.0.store(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn lasts_at(&self, now: Duration) -> Duration {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => now.saturating_sub(Duration::from_micros(since)),
+        }
+    }
+}
+
+/// A call whose answer the client has not read to its end.
+#[derive(Debug)]
+pub(super) struct OpenCall {
+    connection: Arc<ConnectionState>,
+    number: u64,
+    unread: Arc<Unread>,
+}
+
+impl OpenCall {
+    /// Notes that the client has a part of the answer to read.
+    pub fn wait_for_client(&self) {
+        self.unread.begin_at(self.connection.opened.elapsed());
+    }
+
+    /// Notes that the client waits for the next part of the answer.
+    pub fn wait_for_server(&self) {
+        self.unread.end();
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        let mut calls = self.connection.calls();
+        calls.open.remove(&self.number);
+        calls.idle_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_check_for_slow_clients_ends_with_the_connection() {
+        let connection = ConnectionState::new("somebody", false);
+        connection.begun.cancel();
+        let check = tokio::spawn(Arc::clone(&connection).close_if_slow(Limits::default()));
+        // It sleeps until the next check.
+        tokio::task::yield_now().await;
+        connection.closed.cancel();
+        timeout(Duration::from_secs(30), check).await.expect("it ends").unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! TLS with certificates from files, which can be read again while the server runs.
+
+use crate::error::{Error, Result};
+use crate::flight::tls::{HTTP2, identity, provider, roots, unusable_identity, unusable_roots};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+
+/// The PEM files of a server's TLS.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate chain of the server, leaf first.
+    pub certificate: PathBuf,
+    /// The private key of the certificate.
+    pub key: PathBuf,
+    /// The certificate authorities of clients. If there are none, clients need no certificate.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// TLS as of the last reading of its files.
+#[derive(Debug)]
+pub(super) struct Tls {
+    files: TlsFiles,
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file can't be read, [`Error::Misuse`] if it can't be used.
+    pub fn new(files: TlsFiles) -> Result<Self> {
+        let config = RwLock::new(config(&files)?);
+        Ok(Self { files, config })
+    }
+
+    /// Whether clients need a certificate.
+    pub fn is_mutual(&self) -> bool {
+        self.files.client_ca.is_some()
+    }
+
+    /// Reads the files again, for new connections.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`]. The old certificates then stay in use.
+    pub fn reload(&self) -> Result<()> {
+        let config = config(&self.files)?;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    /// Returns the acceptor for the next connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner)).into()
+    }
+}
+
+fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Internal(format!("setting up TLS: {error}")))?;
+    let builder = match &files.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider()).build();
+            builder.with_client_cert_verifier(verifier.map_err(|error| unusable_roots(path, &error))?)
+        }
+    };
+    let (chain, key) = identity(&files.certificate, &files.key)?;
+    let config = builder.with_single_cert(chain, key);
+    let mut config = config.map_err(|error| unusable_identity(&files.certificate, &files.key, &error))?;
+    config.alpn_protocols = vec![HTTP2.to_vec()];
+    Ok(Arc::new(config))
+}
