@@ -46,11 +46,11 @@ def read(client, options=None):
 
 def test_pyarrow_with_basic_credentials(folder, guarded):
     with flight.connect(guarded.uri, tls_root_certs=(folder / "ca.pem").read_bytes()) as client:
-        with pytest.raises(flight.FlightUnauthenticatedError, match="with a token only"):
+        with pytest.raises(flight.FlightUnauthenticatedError, match="asks for a token"):
             read(client)
-        with pytest.raises(flight.FlightUnauthenticatedError, match="none of those"):
+        with pytest.raises(flight.FlightUnauthenticatedError, match="does not know the token"):
             client.authenticate_basic_token(NAME, "a-token-of-nobody-0123456789")
-        with pytest.raises(flight.FlightUnauthenticatedError, match="none of those"):
+        with pytest.raises(flight.FlightUnauthenticatedError, match="does not know the token"):
             client.authenticate_basic_token("bob", TOKEN)
         header = client.authenticate_basic_token(NAME, TOKEN)
         assert header == (b"authorization", f"Bearer {TOKEN}".encode())
