@@ -20,13 +20,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-/// Hold a data set, files or a server's, against the model
+/// Verify files or a server's tables against the model
 ///
-/// Checks the structure of every row, every law of the model as a test of significance, and, where a manifest or a
-/// server says which seed the rows are of, every value. The laws of right data sets are rejected once in a million
-/// times. Reads Parquet files of any writer: several a table, other types, unsorted, extra columns.
+/// Checks the structure of every row and tests every statistical law of the model. If a manifest or a server states the
+/// model, the seed and the size, also compares every value with the generator. A correct data set fails a check once in
+/// a million runs.
 ///
-/// Exit codes: 0 all holds, 1 something fails or can't be read, 2 wrongly asked.
+/// Reads Parquet files of any writer. A table can have several files, other types, extra columns and rows in any order.
+///
+/// Exit codes: 0 if no check fails, 1 if a check fails or data can't be read, 2 for wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen verify
@@ -34,7 +36,7 @@ use tokio::runtime::Runtime;
   saasgen verify --server grpc://localhost:8815 --json
   saasgen verify --data startup --model startup.toml --exact")]
 pub(super) struct Verify {
-    /// Folder of the tables: TABLE.parquet, or folders TABLE or TABLE.parquet with *.parquet in them
+    /// Folder with the tables: files TABLE.parquet, or folders TABLE or TABLE.parquet of *.parquet files
     #[arg(long, value_name = "DIR", default_value = "data/raw", conflicts_with = "server")]
     data: PathBuf,
 
@@ -49,12 +51,11 @@ pub(super) struct Verify {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Insist on the comparison value by value, which is made where a manifest names model, seed and size: without
-    /// one, refuse
+    /// Refuse to run if a manifest is missing or lacks a table, so that values can't be compared with the generator
     #[arg(long)]
     exact: bool,
 
-    /// Row groups read, and customers checked, at a time [default: one a core]
+    /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
 
@@ -66,41 +67,41 @@ pub(super) struct Verify {
     credentials: CredentialArgs,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct JsonResult<'a> {
     subject: &'a str,
     #[serde(flatten)]
     verification: &'a Verification,
 }
 
-/// Tables, and which data set they are said to be.
-struct Found {
+/// The data set to verify.
+struct DataSetSource {
     sources: Vec<Box<dyn TableSource>>,
     claim: Option<Claim>,
-    /// What was verified, for people.
+    /// A description for the output.
     subject: String,
 }
 
 impl Verify {
-    /// Returns whether everything holds.
+    /// Returns whether no check fails.
     pub fn run(self) -> Result<bool> {
         let stop = StopSignal::listen()?;
         let model = self.model.load()?;
         self.check_report()?;
         let credentials = self.credentials.load()?;
         let runtime = runtime(threads(None))?;
-        let found = match &self.server {
+        let source = match &self.server {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {
                     () = stop.received() => Err(Error::Interrupted),
-                    found = of_server(uri, credentials, &model, &runtime, &stop) => found,
+                    source = open_server(uri, credentials, &model, &runtime, &stop) => source,
                 }
             })?,
-            None => self.of_folder(&model)?,
+            None => self.open_folder(&model)?,
         };
-        let sources: Vec<&dyn TableSource> = found.sources.iter().map(Box::as_ref).collect();
-        let claimed = found.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
+        let sources: Vec<&dyn TableSource> = source.sources.iter().map(Box::as_ref).collect();
+        let claimed = source.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
         let rows: f64 = sources.iter().filter_map(|source| source.rows()).map(|rows| rows as f64).sum();
         let bar = RowProgressBar::new(rows.max(claimed), self.json);
         let options = ReadOptions {
@@ -109,49 +110,50 @@ impl Verify {
             stop: stop.flag(),
             progress: &|rows| bar.add(rows),
         };
-        let subject = Subject { model: &model, sources: &sources, claim: found.claim, error_rate: ERROR_RATE };
+        let subject = Subject { model: &model, sources: &sources, claim: source.claim, error_rate: ERROR_RATE };
         let verification = verify(&subject, options)?;
         bar.finish();
         if self.json {
-            print_json(&Answer { subject: &found.subject, verification: &verification })?;
+            print_json(&JsonResult { subject: &source.subject, verification: &verification })?;
         } else {
-            print(&VerificationTable { verification: &verification, subject: &found.subject }.to_string())?;
+            print(&VerificationTable { verification: &verification, subject: &source.subject }.to_string())?;
         }
         if let Some(path) = &self.report {
-            write_whole(path, report::html(&verification, &found.subject)?.as_bytes())?;
+            write_whole(path, report::html(&verification, &source.subject)?.as_bytes())?;
         }
         Ok(verification.holds)
     }
 
-    /// Refuses, before anything is read, a report that can't be written or would take the place of something else.
+    /// Refuses a report that can't be written, or that would replace another file. Called before anything is read.
     fn check_report(&self) -> Result<()> {
         let Some(path) = &self.report else { return Ok(()) };
-        let refused = |what: &str| Err(Error::Misuse(format!("--report is {}, {what}", path.display())));
+        let refused = |what: &str| Err(Error::Misuse(format!("--report {}: {what}", path.display())));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return refused(&format!("but there is no folder {}: make it first", folder.display()));
+            return refused(&format!("the folder {} does not exist, create it first", folder.display()));
         }
-        let Ok(there) = path.symlink_metadata() else { return Ok(()) };
-        if there.is_dir() {
-            return refused("which is a folder: name a file");
+        let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
+        if metadata.is_dir() {
+            return refused("this is a folder, name a file");
         }
-        if !there.is_file() {
-            return refused("which is there and no plain file: name another");
+        if !metadata.is_file() {
+            return refused("this is not a regular file, name another one");
         }
         let text = std::fs::read(path).map_err(Error::io("reading", path))?;
         let is_report = text.windows(report::GENERATOR.len()).any(|part| part == report::GENERATOR.as_bytes());
         if is_report {
             Ok(())
         } else {
-            refused("which is there and no report of saasgen: name another file, or remove it")
+            refused("this file exists and is not a report of saasgen, name another one or remove it")
         }
     }
 
-    fn of_folder(&self, model: &Model) -> Result<Found> {
+    fn open_folder(&self, model: &Model) -> Result<DataSetSource> {
         let folder = &self.data;
         if !folder.is_dir() {
             return Err(Error::Misuse(format!(
-                "there is no folder {}: write a data set with `saasgen generate`, or name another folder with --data",
+                "the folder {} does not exist: create a data set with `saasgen generate`, or name another folder with \
+                 --data",
                 folder.display()
             )));
         }
@@ -164,7 +166,7 @@ impl Verify {
         }
         if sources.is_empty() {
             return Err(Error::Misuse(format!(
-                "{} has no tables: looked for {}, as .parquet files or folders",
+                "the folder {} has none of the tables {}, as .parquet files or as folders of them",
                 folder.display(),
                 Table::ALL.map(Table::name).join(", ")
             )));
@@ -175,36 +177,39 @@ impl Verify {
         let unlisted: Vec<&str> = unlisted.collect();
         if self.exact && !unlisted.is_empty() {
             return Err(Error::Misuse(format!(
-                "the {MANIFEST_FILE} of {} doesn't list {}, so that --exact has nothing to compare it with",
+                "--exact: the {MANIFEST_FILE} in {} doesn't list {}",
                 folder.display(),
                 unlisted.join(", ")
             )));
         }
         if self.exact && manifest.is_none() {
             return Err(Error::Misuse(format!(
-                "{} has no {MANIFEST_FILE} of saasgen, which names the model, the seed and the size that --exact needs",
+                "--exact: {} has no {MANIFEST_FILE} of saasgen, which states the model, the seed and the size",
                 folder.display()
             )));
         }
         let subject = match &manifest {
-            Some(manifest) => named(&folder.display().to_string(), &manifest.identity),
-            None => format!("{}, of unknown origin: it has no {MANIFEST_FILE} of saasgen", folder.display()),
+            Some(manifest) => described(&folder.display().to_string(), &manifest.identity),
+            None => format!("{}: of unknown origin, without a {MANIFEST_FILE} of saasgen", folder.display()),
         };
         let claim = manifest.map(|manifest| claim_of_manifest(folder, &manifest, model)).transpose()?;
-        Ok(Found { sources, claim, subject })
+        Ok(DataSetSource { sources, claim, subject })
     }
 }
 
-fn named(place: &str, identity: &Identity) -> String {
+fn described(place: &str, identity: &Identity) -> String {
     let Identity { model, seed, customers, .. } = identity;
     format!("{place}: model {model}, seed {seed}, {} customers", grouped(*customers))
 }
 
-/// The data set that an identity names, where `model` is its model.
+/// Returns the data set with this identity.
+///
+/// # Errors
+/// Returns [`Error::Misuse`] if its model is not `model`.
 fn data_set(place: &str, identity: &Identity, model: &Model) -> Result<DataSet> {
     if identity.fingerprint != model.fingerprint() {
         return Err(Error::Misuse(format!(
-            "{place} is of model {} (fingerprint {}), but is to be held against {} ({}): name its model's file with \
+            "{place} has the model {} (fingerprint {}), not {} (fingerprint {}): name the file of its model with \
              --model",
             identity.model,
             identity.fingerprint,
@@ -220,7 +225,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
     let range = &manifest.scan;
     if !range.columns.is_empty() {
         return Err(Error::Misuse(format!(
-            "{} holds only the columns {}: whole rows can be verified; pull them without --columns",
+            "{} has only the columns {}, but only whole rows can be verified: pull the tables without --columns",
             folder.display(),
             range.columns.join(", ")
         )));
@@ -243,14 +248,15 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
     Ok(claim)
 }
 
-/// All tables of a server, each cut where the local model would cut it, so that the customers of each endpoint are known.
-async fn of_server(
+/// Returns all tables of a server. Each has the partitions of the local model, so the customers of each endpoint are
+/// known.
+async fn open_server(
     uri: &str,
     credentials: Credentials,
     model: &Model,
     runtime: &Runtime,
     stop: &StopSignal,
-) -> Result<Found> {
+) -> Result<DataSetSource> {
     let client = Client::connect(uri, credentials).await?;
     let Description { identity, .. } = client.describe().await?;
     let data_set = data_set(uri, &identity, model)?;
@@ -272,5 +278,5 @@ async fn of_server(
         sources.push(Box::new(source.with_ids(scan.partitions(Partitions::Count(count)))));
         claim.scans.push(scan);
     }
-    Ok(Found { sources, claim: Some(claim), subject: named(uri, &identity) })
+    Ok(DataSetSource { sources, claim: Some(claim), subject: described(uri, &identity) })
 }

@@ -1,4 +1,4 @@
-"""The report in a real browser: it opens from a file, asks for nothing, says nothing on the console, and fits."""
+"""The report in a browser: it requests nothing, logs nothing on the console, and fits the page."""
 import json
 import os
 import subprocess
@@ -20,7 +20,7 @@ logs = { loss_min = 0.1, loss_max = 0.4 }
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory):
-    """A report of a right data set with all tables, and one of a wrong data set with long messages."""
+    """A report of a correct data set with all tables, and one of a wrong data set with long messages."""
     folder = tmp_path_factory.mktemp("reports")
     tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
     run = lambda *args: subprocess.run([SAASGEN, *args], cwd=folder, stdout=subprocess.DEVNULL).returncode
@@ -59,12 +59,12 @@ def requests(browser):
 
 
 @pytest.mark.parametrize("name", ["right", "wrong"])
-def test_nothing_is_asked_for_and_nothing_is_said(browser, reports, name):
+def test_the_report_requests_nothing_and_logs_nothing(browser, reports, name):
     browser.get_log("performance"), browser.get_log("browser")
     report = reports / f"{name}.html"
     opened(browser, report, 1400)
-    asked = [url for url in requests(browser) if not url.startswith("data:")]
-    assert asked == [report.as_uri()]
+    requested = [url for url in requests(browser) if not url.startswith("data:")]
+    assert requested == [report.as_uri()]
     assert browser.get_log("browser") == []
 
 
@@ -76,7 +76,7 @@ const wide = [...document.querySelectorAll('body *')].filter(element => {
 return [document.documentElement.scrollWidth, innerWidth, wide.map(element => element.outerHTML.slice(0, 120))];
 """
 
-CUT_OR_COVERED = """
+CUT_OFF_OR_OVERLAPPING = """
 const faults = [];
 for (const svg of document.querySelectorAll('svg')) {
   const frame = svg.getBoundingClientRect();
@@ -84,11 +84,11 @@ for (const svg of document.querySelectorAll('svg')) {
     .filter(([text]) => text);
   for (const [text, box] of boxes) {
     if (box.left < frame.left - 1 || box.right > frame.right + 1 || box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
-      faults.push([svg.ariaLabel.slice(0, 40), 'cut', text]);
+      faults.push([svg.ariaLabel.slice(0, 40), 'cut off', text]);
   }
   boxes.forEach(([text, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
     if (Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1)
-      faults.push([svg.ariaLabel.slice(0, 40), 'covered', text, other]);
+      faults.push([svg.ariaLabel.slice(0, 40), 'overlaps', text, other]);
   }));
 }
 return faults;
@@ -97,14 +97,14 @@ return faults;
 
 @pytest.mark.parametrize("name", ["right", "wrong"])
 @pytest.mark.parametrize("width", [400, 1400])
-def test_nothing_overflows_and_every_label_can_be_read(browser, reports, name, width):
+def test_nothing_overflows_and_every_label_is_readable(browser, reports, name, width):
     opened(browser, reports / f"{name}.html", width)
     scroll_width, inner_width, wide = browser.execute_script(OVERFLOWING)
     assert (scroll_width, wide) == (inner_width, [])
-    assert browser.execute_script(CUT_OR_COVERED) == []
+    assert browser.execute_script(CUT_OFF_OR_OVERLAPPING) == []
     sizes = browser.execute_script("""return [...document.querySelectorAll('svg text')].map(text =>
         parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getBoundingClientRect().width / text.ownerSVGElement.viewBox.baseVal.width)""")
-    assert min(sizes) >= 9, "letters on a phone"
+    assert min(sizes) >= 9, "the text must be readable on a phone"
 
 
 CONTRASTS = """
@@ -121,7 +121,7 @@ return [page, found];
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_in_light_and_dark(browser, reports, scheme):
+def test_text_has_enough_contrast_in_light_and_dark(browser, reports, scheme):
     opened(browser, reports / "wrong.html", 1400, scheme)
     page, contrasts = browser.execute_script(CONTRASTS)
     assert (page > 0.5) == (scheme == "light")
@@ -137,14 +137,14 @@ def test_every_chart_has_marks_and_an_alternative_text(browser, reports):
         assert len(label) > 20 and role == "img" and marks >= 3 and caption, (label, marks)
 
 
-def test_it_prints(browser, reports):
+def test_the_report_can_be_printed(browser, reports):
     opened(browser, reports / "right.html", 1400, "dark")
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})
     assert len(printed["data"]) > 50_000
 
 
-def test_pictures_are_kept_to_be_looked_at(browser, reports):
-    """In target/browser: what people see, at both widths and in both schemes."""
+def test_screenshots_are_saved(browser, reports):
+    """Saves screenshots in target/browser, at both widths and in both schemes."""
     folder = Path(os.environ.get("PICTURES", "target/browser"))
     folder.mkdir(parents=True, exist_ok=True)
     for width, scheme in [(400, "light"), (400, "dark"), (1400, "light"), (1400, "dark")]:

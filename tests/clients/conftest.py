@@ -1,4 +1,4 @@
-"""Fixtures: a server and a folder of Parquet files with the same small data set."""
+"""A server and a folder of files of the same small data set, both made by the program under test."""
 import os
 import subprocess
 
@@ -31,6 +31,7 @@ def server():
 
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory):
+    """The folder of the Parquet files, with all six tables."""
     folder = tmp_path_factory.mktemp("raw")
     tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
     command = [SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder]
@@ -46,10 +47,11 @@ def airport(server):
 
 @pytest.fixture(scope="session")
 def truth(raw):
-    """The tables, read from the Parquet files, by name."""
+    """The tables of the Parquet files, by name."""
     return {file.stem: pq.read_table(file) for file in raw.glob("*.parquet")}
 
 
 @pytest.fixture
 def attached(airport):
+    """The tables of the attached catalog's default schema, by name."""
     return airport.attach("saas").default

@@ -1,4 +1,4 @@
-"""verify reads files that others wrote for what they are."""
+"""`saasgen verify` reads files from other writers."""
 import json
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ def verify(folder, *args):
 
 @pytest.fixture(scope="module")
 def expected(raw):
-    """What holds of the files as generate wrote them, of which every value is known."""
+    """The checks that hold for the files as `saasgen generate` wrote them."""
     code, holds, fails, not_run = verify(raw)
     assert (code, fails, not_run) == (0, set(), set())
     assert len(holds) > 130
@@ -39,7 +39,7 @@ def rewritten(raw, folder, rewrite, manifest=True):
     return verify(folder)
 
 
-def test_duckdb_in_place(raw, tmp_path, expected):
+def test_files_rewritten_by_duckdb_hold(raw, tmp_path, expected):
     def rewrite(table, source):
         duckdb.sql(f"copy (from '{source}') to '{tmp_path}/{table}.parquet' (format parquet, row_group_size 20000)")
 
@@ -47,7 +47,7 @@ def test_duckdb_in_place(raw, tmp_path, expected):
     assert (code, holds, fails, not_run) == (0, expected, set(), set())
 
 
-def test_duckdb_shuffled_in_several_files_without_a_manifest(raw, tmp_path, expected):
+def test_shuffled_rows_in_several_files_hold_without_a_manifest(raw, tmp_path, expected):
     def rewrite(table, source):
         (tmp_path / table).mkdir()
         for part in range(3):
@@ -62,7 +62,7 @@ def test_duckdb_shuffled_in_several_files_without_a_manifest(raw, tmp_path, expe
     assert holds == expected - order - exact
 
 
-def test_shuffled_with_a_manifest_is_compared_value_by_value(raw, tmp_path, expected):
+def test_shuffled_rows_with_a_manifest_are_compared_value_by_value(raw, tmp_path, expected):
     def rewrite(table, source):
         duckdb.sql(f"copy (from '{source}' order by random()) to '{tmp_path}/{table}.parquet' (format parquet, row_group_size 4000)")
 
@@ -72,7 +72,7 @@ def test_shuffled_with_a_manifest_is_compared_value_by_value(raw, tmp_path, expe
 
 
 def other_types(table, pandas_types):
-    """The same values in the types that other programs give them."""
+    """The same values in the types that other programs write."""
     def cast(field, column):
         if pa.types.is_date(field.type):
             return column.cast(pa.timestamp("ns", "UTC") if pandas_types else pa.timestamp("us"))
@@ -88,7 +88,7 @@ def other_types(table, pandas_types):
 
 
 @pytest.mark.parametrize("pandas_types", [True, False])
-def test_other_types_of_pyarrow(raw, tmp_path, expected, pandas_types):
+def test_values_in_other_types_hold(raw, tmp_path, expected, pandas_types):
     def rewrite(table, source):
         rows = other_types(pq.read_table(source), pandas_types)
         rows = rows.select(reversed(rows.column_names))
@@ -99,7 +99,7 @@ def test_other_types_of_pyarrow(raw, tmp_path, expected, pandas_types):
     assert (code, holds, fails, not_run) == (0, expected, set(), set())
 
 
-def test_values_that_the_type_cannot_hold_are_told(raw, tmp_path):
+def test_values_outside_of_the_type_fail_and_are_shown(raw, tmp_path):
     shutil.copytree(raw, tmp_path, dirs_exist_ok=True)
     usage = pq.read_table(raw / "usage_daily.parquet")
     sessions = usage["sessions"].cast(pa.float64()).to_pylist()
@@ -114,7 +114,7 @@ def test_values_that_the_type_cannot_hold_are_told(raw, tmp_path):
     assert f"sessions {sessions[5]}" in lines[0] and "T07:00:00" in lines[1]
 
 
-def test_a_column_of_another_kind_fails_and_the_rest_is_judged(raw, tmp_path):
+def test_unreadable_columns_fail_and_the_other_tables_are_checked(raw, tmp_path):
     shutil.copytree(raw, tmp_path, dirs_exist_ok=True)
     billing = pq.read_table(raw / "billing.parquet").drop_columns(["amount"])
     pq.write_table(billing, tmp_path / "billing.parquet")

@@ -1,4 +1,4 @@
-//! The comparison value by value: what differs is counted, and the first difference is named.
+//! The comparison value by value counts the differences and describes the first one.
 
 use crate::given::{Given, twice, with_column, with_numbers, with_text, without};
 use crate::mutants::{assert_fails, verify_edited};
@@ -18,7 +18,7 @@ fn claim(data_set: &DataSet, hashes: Vec<(Table, String)>) -> Claim {
 }
 
 #[test]
-fn one_flipped_value_is_named() {
+fn one_wrong_value_is_found_and_described() {
     let small = data_set(7, 3_000);
     let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
     let usage = whole(&small, Table::UsageDaily);
@@ -37,7 +37,7 @@ fn one_flipped_value_is_named() {
     let (equal, counts, first) = exact(vec![(Table::UsageDaily, flipped)], Table::UsageDaily);
     assert_eq!((equal, counts), (rows - 1, [1, 0, 0]));
     assert!(first.starts_with(&format!("customer_id {id}, date ")), "{first}");
-    assert!(first.ends_with(&format!("; the model gives usage_minutes {was}")), "{first}");
+    assert!(first.ends_with(&format!("; the model generates usage_minutes {was}")), "{first}");
 
     let (equal, counts, first) = exact(vec![(Table::UsageDaily, without(&usage, |row| row == 50))], Table::UsageDaily);
     assert_eq!((equal, counts), (rows - 1, [0, 1, 0]));
@@ -45,7 +45,7 @@ fn one_flipped_value_is_named() {
 
     let (equal, counts, first) = exact(vec![(Table::UsageDaily, twice(&usage, 50))], Table::UsageDaily);
     assert_eq!((equal, counts), (rows, [0, 0, 1]));
-    assert!(first.starts_with("the model does not give this row: customer_id "), "{first}");
+    assert!(first.starts_with("the model does not generate this row: customer_id "), "{first}");
 
     let customers = whole(&small, Table::Customers);
     let moved = with_text(&customers, "region", |regions| regions[9] = "Moon".into());
@@ -68,7 +68,7 @@ fn one_flipped_value_is_named() {
 }
 
 #[test]
-fn a_wrong_content_hash_in_a_manifest_is_found() {
+fn a_wrong_content_hash_in_the_manifest_fails() {
     let small = data_set(7, 100);
     let stated = vec![(Table::Billing, "0".repeat(32))];
     let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];

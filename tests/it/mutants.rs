@@ -1,4 +1,4 @@
-//! Wrong models and broken data sets, each of which `verify` must find by the check that is there for it.
+//! Wrong models and corrupt data sets. Each must fail the check that is meant to find it.
 
 use crate::given::{Given, by_parity, twice, with_column, with_dates, with_ids, with_numbers, with_text, without};
 use crate::support::{data_set, data_set_of, dates, int32, int64, text, whole};
@@ -11,14 +11,14 @@ use saasgen::tables::{DataSet, Table};
 use saasgen::verify::{Claim, ERROR_RATE, Evidence, Verdict, Verification};
 use std::sync::Arc;
 
-/// One row in so many, chosen as if at random.
+/// Returns true for one row in `count`, chosen pseudo-randomly.
 fn one_in(count: u64, row: usize) -> bool {
     let mixed = (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32;
     mixed.is_multiple_of(count)
 }
 
-/// Verifies the tables of `data_set`, some of them edited, against the default model.
+/// Verifies the tables of `data_set` against the default model. Tables in `edited` replace the generated ones.
 pub fn verify_edited(
     data_set: &DataSet,
     tables: &[Table],
@@ -33,7 +33,7 @@ pub fn verify_edited(
     verified(&crate::support::data_set(0, 1), &sources, claim, ERROR_RATE).unwrap()
 }
 
-/// Fails where the check doesn't.
+/// Panics if the check does not fail.
 pub fn assert_fails(verification: &Verification, table: Table, check: &str) {
     let found = verification.check(table, check);
     let found = found.unwrap_or_else(|| panic!("there is no check {check:?} of {}", table.name()));
@@ -41,7 +41,7 @@ pub fn assert_fails(verification: &Verification, table: Table, check: &str) {
     assert!(!verification.holds);
 }
 
-/// The examples that a check of structure gives, and how many there are.
+/// Returns the number of violations of a check of structure, and its examples.
 fn violations(verification: &Verification, table: Table, check: &str) -> (u64, Vec<String>) {
     match &verification.check(table, check).unwrap().evidence {
         Evidence::Structure { violations, examples } => (*violations, examples.clone()),
@@ -51,11 +51,11 @@ fn violations(verification: &Verification, table: Table, check: &str) -> (u64, V
 
 const ALL_BUT_TRUTH: [Table; 4] = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support];
 
-/// Of default size: the data set that the bars of the contract are for.
+/// The default size.
 const LARGE: u64 = 100_000;
 
 #[test]
-fn other_models_are_found() {
+fn data_sets_of_other_models_fail() {
     use Table::{Billing, Customers, Support, UsageDaily, UsageTruth};
     let usage = [Customers, UsageDaily];
     let cases: [(&str, &[Table], Table, &str); 25] = [
@@ -104,7 +104,7 @@ fn other_models_are_found() {
 }
 
 #[test]
-fn broken_rows_are_found_and_shown() {
+fn invalid_rows_are_counted_and_shown() {
     let small = data_set(42, 2_000);
     let [customers, usage, billing, support] = ALL_BUT_TRUTH.map(|table| whole(&small, table));
     let usage_customer = int64(&usage, "customer_id")[500];
@@ -175,7 +175,7 @@ fn broken_rows_are_found_and_shown() {
 }
 
 #[test]
-fn rows_out_of_order_are_found_where_order_is_promised() {
+fn rows_out_of_order_fail_if_the_source_declares_an_order() {
     let small = data_set(42, 2_000);
     let usage = whole(&small, Table::UsageDaily);
     let mut order: Vec<u32> = (0..usage.num_rows() as u32).collect();
@@ -183,21 +183,22 @@ fn rows_out_of_order_are_found_where_order_is_promised() {
     let swapped = take_record_batch(&usage, &UInt32Array::from(order)).unwrap();
     let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(Table::UsageDaily, swapped)], None);
     let fails: Vec<_> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
-    assert_eq!(fails.len(), 1, "all else is judged as if in order: {fails:?}");
+    assert_eq!(fails.len(), 1, "all other checks ignore the order: {fails:?}");
     assert_fails(&verification, Table::UsageDaily, "rows in order");
 
-    // Of files that don't say they are sorted it is only told; here each row group is, but not one after the other.
+    // If files don't state an order, the check is not run. Here each row group is sorted, but row groups are out of
+    // order.
     let (first, second) = (usage.slice(0, 5_000), usage.slice(5_000, usage.num_rows() - 5_000));
     let usage = Given::of_row_groups(Table::UsageDaily, vec![second, first]);
     let customers = ScanSource::new(Scan::whole(&small, Table::Customers));
     let verification = verified(&small, &[&customers, &usage], None, ERROR_RATE).unwrap();
     let order = verification.check(Table::UsageDaily, "rows in order").unwrap();
     let Evidence::NotRun { reason } = &order.evidence else { panic!("{order:?}") };
-    assert!(reason.starts_with("1 rows out of order"), "{reason}");
+    assert!(reason.starts_with("1 rows are out of order"), "{reason}");
 }
 
 #[test]
-fn rows_that_follow_other_laws_are_found() {
+fn rows_that_violate_a_law_fail() {
     let large = data_set(42, 30_000);
     let [customers, usage, billing, support] = ALL_BUT_TRUTH.map(|table| whole(&large, table));
     let truth = whole(&large, Table::UsageTruth);
@@ -296,7 +297,7 @@ fn rows_that_follow_other_laws_are_found() {
             moved.for_each(|(_, own)| *own = name.into());
         })
     };
-    // The same values in the order of some columns, under ids that count on.
+    // The same values sorted by some columns, with new consecutive ids.
     let sorted = |columns: &[&str]| {
         let by: Vec<ArrayRef> =
             columns.iter().map(|name| Arc::clone(customers.column_by_name(name).unwrap())).collect();

@@ -1,4 +1,4 @@
-//! What `verify` finds in right data sets: nothing, at the stated rate, whatever the seed.
+//! Correct data sets hold: `verify` rejects them at the stated rate, whatever the seed.
 
 use crate::given::{Given, with_ids};
 use crate::support::{data_set, whole};
@@ -20,7 +20,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Verifies `sources` against the model of `data_set`; of right data sets, `error_rate` fail a law.
+/// Verifies `sources` against the model of `data_set`. The share `error_rate` of correct data sets fails a test.
 pub fn verified(
     data_set: &DataSet,
     sources: &[&dyn TableSource],
@@ -32,15 +32,15 @@ pub fn verified(
     verify(&Subject { model: data_set.model(), sources, claim, error_rate }, options)
 }
 
-/// Verifies tables as they are generated, of which nothing is said.
+/// Verifies generated tables without a claim.
 fn verified_tables(data_set: &DataSet, tables: &[Table], error_rate: f64) -> Verification {
     let sources: Vec<ScanSource> = tables.iter().map(|&table| ScanSource::new(Scan::whole(data_set, table))).collect();
     let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
     verified(data_set, &sources, None, error_rate).unwrap()
 }
 
-/// How likely so large a distance between an empirical law of `count` values and the true one is (Kolmogorov, with
-/// M. A. Stephens's correction for few values).
+/// Returns the p-value of the distance between an empirical distribution of `count` values and the true one
+/// (Kolmogorov, with M. A. Stephens's correction for small samples).
 fn kolmogorov(distance: f64, count: f64) -> f64 {
     let root = count.sqrt();
     let x = distance * (root + 0.12 + 0.11 / root);
@@ -50,12 +50,12 @@ fn kolmogorov(distance: f64, count: f64) -> f64 {
 const SEEDS: u64 = 200;
 const CUSTOMERS: u64 = 4_000;
 
-/// Of right families, the share that is rejected in the test below.
+/// The share of correct data sets that is rejected in the tests below.
 const TEST_RATE: f64 = 0.1;
 
-/// Whether Holm's rule rejects any law of the tables that every data set has; `usage_truth` has most of its rows in
-/// common with `usage_daily`.
-fn is_alarm(verification: &Verification) -> bool {
+/// Returns whether Holm's method rejects any test. `usage_truth` is left out, because most of its rows are also in
+/// `usage_daily`.
+fn is_rejected(verification: &Verification) -> bool {
     let laws = verification.checks.iter().filter(|check| check.table != Table::UsageTruth.name());
     let p_values: Vec<f64> = laws
         .filter_map(|check| match check.evidence {
@@ -66,20 +66,20 @@ fn is_alarm(verification: &Verification) -> bool {
     p_values.iter().any(|&p| p <= TEST_RATE / p_values.len() as f64)
 }
 
-/// The p-values of each law, by seed, and how many data sets were rejected.
-struct Seeds {
+/// The p-values of each test over many seeds, and the number of rejected data sets.
+struct ManySeeds {
     p_values: BTreeMap<(&'static str, String), Vec<f64>>,
-    alarms: u32,
+    rejected: u32,
 }
 
-impl Seeds {
-    /// Verifies the tables of `data_set(seed)` for so many seeds, all of them right.
+impl ManySeeds {
+    /// Verifies the tables of `data_set(seed)` for the seeds 1 to `seeds`. All of them are correct.
     fn verified(seeds: u64, tables: &[Table], data_set: impl Fn(u64) -> DataSet + Sync) -> Self {
-        let mut found = Self { p_values: BTreeMap::new(), alarms: 0 };
+        let mut found = Self { p_values: BTreeMap::new(), rejected: 0 };
         let seeds: Vec<u64> = (1..=seeds).collect();
         let verified = |seed| Ok(verified_tables(&data_set(seed), tables, TEST_RATE));
         run_in_order(&seeds, 2, verified, |_, verification| {
-            found.alarms += u32::from(is_alarm(&verification));
+            found.rejected += u32::from(is_rejected(&verification));
             for check in verification.checks {
                 match check.evidence {
                     Evidence::Structure { violations, examples } => {
@@ -88,7 +88,7 @@ impl Seeds {
                     Evidence::Law(measured) => {
                         found.p_values.entry((check.table, check.name)).or_default().push(measured.p);
                     }
-                    Evidence::Exact { .. } => panic!("nothing was claimed"),
+                    Evidence::Exact { .. } => panic!("there is no claim"),
                     Evidence::NotRun { .. } => {}
                 }
             }
@@ -98,10 +98,10 @@ impl Seeds {
         found
     }
 
-    /// Fails where the p-values of a law are not uniform at a significance of 1e-5 (Kolmogorov).
+    /// Panics if the p-values of a test are not uniform at a significance of 1e-5 (Kolmogorov).
     fn assert_uniform(&self, seeds: u64) {
         for ((table, name), values) in &self.p_values {
-            assert_eq!(values.len() as u64, seeds, "{table} {name} was not always run");
+            assert_eq!(values.len() as u64, seeds, "{table} {name} was not run for every seed");
             let mut values = values.clone();
             values.sort_by(f64::total_cmp);
             let count = values.len() as f64;
@@ -113,30 +113,30 @@ impl Seeds {
     }
 }
 
-/// The p-values of each of 100 laws, over many seeds, are uniform: no test is blind or easily alarmed. Alarms of
-/// families come as often as stated, within 4 standard deviations.
+/// The p-values of each of 100 tests are uniform over many seeds, so no test is too weak or too strict. Data sets are
+/// rejected as often as stated, within 4 standard deviations.
 #[test]
-fn p_values_are_uniform_and_alarms_as_rare_as_stated() {
-    let found = Seeds::verified(SEEDS, &Table::ALL, |seed| data_set(seed, CUSTOMERS));
-    assert!(found.p_values.len() >= 100, "{} laws", found.p_values.len());
+fn p_values_are_uniform_and_the_error_rate_is_as_stated() {
+    let found = ManySeeds::verified(SEEDS, &Table::ALL, |seed| data_set(seed, CUSTOMERS));
+    assert!(found.p_values.len() >= 100, "{} tests", found.p_values.len());
     found.assert_uniform(SEEDS);
-    let alarms = found.alarms;
+    let rejected = found.rejected;
     let (expected, sd) = (SEEDS as f64 * TEST_RATE, (SEEDS as f64 * TEST_RATE * (1.0 - TEST_RATE)).sqrt());
-    assert!((f64::from(alarms) - expected).abs() <= 4.0 * sd, "{alarms} alarms, {expected} ± {sd} expected");
+    assert!((f64::from(rejected) - expected).abs() <= 4.0 * sd, "{rejected} rejected, {expected} ± {sd} expected");
 }
 
-/// Small data sets, whose counts are few and may meet their expectations exactly, hold too. Of these, one in a thousand
-/// times the test is run with other seeds would fail.
+/// Small data sets hold too. Their counts are small and can equal their expected values exactly. With other seeds, this
+/// test would fail once in a thousand runs.
 #[test]
 fn small_data_sets_hold() {
-    let of = |overlay: &str| Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
-    let halves = of(
+    let laws = |overlay: &str| Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
+    let two_halves = laws(
         "regions = { NA = 0.5, EU = 0.5, APAC = 0.0, LATAM = 0.0 }\nplans.Free.share = 0.5\nplans.Basic.share = 0.5\nplans.Pro.share = 0.0\nplans.Enterprise.share = 0.0\n",
     );
-    let wild = of(
+    let extreme = laws(
         "logs = { loss_min = 0.0, loss_max = 0.4 }\nwindow.months = 2\nplans.Pro.active_share = 0.999\nretention.decay_days = 1e6\nusage.events_per_session = 0.001\n",
     );
-    let models = [of(""), halves, wild];
+    let models = [laws(""), two_halves, extreme];
     let seeds: Vec<u64> = (1..=900).collect();
     let verified = |seed: u64| {
         let customers = [1, 2, 3, 5, 8, 13, 20, 34, 55, 89, 150, 240, 400][seed as usize % 13];
@@ -153,20 +153,21 @@ fn small_data_sets_hold() {
     .unwrap();
 }
 
-/// Where most of the variance is that of the days' loss rates, which all rows of a day share, p-values are uniform too.
+/// P-values are also uniform if most of the variance comes from the loss rates of the days, which all rows of a day
+/// share.
 #[test]
-fn p_values_are_uniform_where_losses_are_shared() {
+fn p_values_are_uniform_if_loss_rates_dominate_the_variance() {
     let overlay = "logs = { loss_min = 0.2, loss_max = 0.8 }\nwindow.months = 8\nretention.decay_days = 120.0\n";
     let laws = Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
     let tables = [Table::Customers, Table::UsageDaily, Table::UsageTruth];
-    let found = Seeds::verified(SEEDS, &tables, |seed| DataSet::new(Arc::clone(&laws), seed, CUSTOMERS).unwrap());
-    assert!(found.p_values.len() >= 60, "{} laws", found.p_values.len());
+    let found = ManySeeds::verified(SEEDS, &tables, |seed| DataSet::new(Arc::clone(&laws), seed, CUSTOMERS).unwrap());
+    assert!(found.p_values.len() >= 60, "{} tests", found.p_values.len());
     found.assert_uniform(SEEDS);
 }
 
-/// However the rows are cut, ordered and read, the verdict is the same to the last digit.
+/// The verdict is the same to the last digit, however the rows are split, ordered and read.
 #[test]
-fn every_split_order_and_number_of_threads_gives_the_same() {
+fn verdicts_do_not_depend_on_splits_order_or_threads() {
     let data_set = data_set(11, 9_000);
     let judged = |sources: &[&dyn TableSource], threads: usize, stripe_rows: u64| {
         let scans = Table::ALL.map(|table| Scan::whole(&data_set, table));
@@ -196,7 +197,7 @@ fn every_split_order_and_number_of_threads_gives_the_same() {
     }
 }
 
-/// A table's rows in an order that looks random, in so many row groups.
+/// Returns the rows of a table in a pseudo-random order, in `row_groups` row groups.
 fn shuffled(data_set: &DataSet, table: Table, row_groups: usize) -> Given {
     let rows = whole(data_set, table);
     let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
@@ -207,19 +208,19 @@ fn shuffled(data_set: &DataSet, table: Table, row_groups: usize) -> Given {
     Given::of_row_groups(table, taken.collect())
 }
 
-/// Rows that should not be there are found wherever they are: in row groups of their own, before and after the rest.
+/// Rows of unknown customers are found in row groups before and after all others.
 #[test]
-fn strangers_in_row_groups_of_their_own_are_found() {
+fn rows_of_unknown_customers_in_separate_row_groups_are_found() {
     let data_set = data_set(3, 500);
     let support = whole(&data_set, Table::Support);
-    let strangers = |ids: &[i64]| {
+    let unknown = |ids: &[i64]| {
         let rows = with_ids(&support.slice(0, ids.len()), "customer_id", |own| own.copy_from_slice(ids));
         with_ids(&rows, "ticket_id", |own| own.iter_mut().zip(ids).for_each(|(own, id)| *own = id * 1_000 + 1))
     };
-    let before = strangers(&[-7, 0]);
-    let after = strangers(&[501, 9_000_000]);
+    let before = unknown(&[-7, 0]);
+    let after = unknown(&[501, 9_000_000]);
     let own = with_ids(&support, "customer_id", |_| ());
-    // In the order of customers, and out of it, where row groups are chosen by the ids that they state.
+    // In the order of customers and out of it. Out of order, row groups are chosen by the ids that they state.
     for groups in [vec![before.clone(), own.clone(), after.clone()], vec![after, own, before]] {
         let support = Given::of_row_groups(Table::Support, groups);
         let rest = [Table::Customers, Table::UsageDaily, Table::Billing];
@@ -235,12 +236,12 @@ fn strangers_in_row_groups_of_their_own_are_found() {
     }
 }
 
-/// Rows without ids may be anybody's, wherever their row group stands among those of several stripes.
+/// Rows without ids are found in any stripe, whether their row group is the first or the last.
 #[test]
-fn row_groups_without_ids_are_read_wherever_they_stand() {
+fn row_groups_without_ids_are_read_at_any_position() {
     let data_set = data_set(42, 9_000);
     let rows = whole(&data_set, Table::UsageDaily);
-    let nobodys = {
+    let without_ids = {
         let ids: ArrayRef = Arc::new(Int64Array::from(vec![None; 1_000]));
         let columns = [vec![ids], rows.slice(0, 1_000).columns()[1..].to_vec()].concat();
         let fields = rows.schema_ref().fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
@@ -254,7 +255,8 @@ fn row_groups_without_ids_are_read_wherever_they_stand() {
         writer.close().unwrap();
         path
     };
-    let (rows, first, last) = (write("m.parquet", &rows), write("a.parquet", &nobodys), write("z.parquet", &nobodys));
+    let (rows, first, last) =
+        (write("m.parquet", &rows), write("a.parquet", &without_ids), write("z.parquet", &without_ids));
     for paths in [[first, rows.clone()], [rows, last]] {
         let usage = ParquetTable::open(Table::UsageDaily, paths.to_vec()).unwrap();
         let customers = ScanSource::new(Scan::whole(&data_set, Table::Customers));
@@ -266,14 +268,16 @@ fn row_groups_without_ids_are_read_wherever_they_stand() {
             .checks
             .iter()
             .find(|check| check.name.starts_with("values can be read") && check.table == "usage_daily");
-        let Evidence::Structure { violations, .. } = &unread.unwrap().evidence else { panic!("not a rule") };
+        let Evidence::Structure { violations, .. } = &unread.unwrap().evidence else {
+            panic!("not a check of structure")
+        };
         assert_eq!(*violations, 1_000, "{paths:?}");
     }
 }
 
-/// A footer that says of a row group that it is empty hides its rows from readers.
+/// A footer that states too few rows would hide rows from readers.
 #[test]
-fn footers_that_count_wrongly_are_told() {
+fn footers_with_wrong_row_counts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.parquet");
     let source = ScanSource::new(Scan::whole(&data_set(42, 600), Table::Customers));
@@ -296,9 +300,9 @@ fn footers_that_count_wrongly_are_told() {
     }
 }
 
-/// A kilobyte whose first page says that it has 2 GiB, for which the parquet crate would make room.
+/// A file of one kilobyte whose first page states 2 GiB. The parquet crate would allocate them.
 #[test]
-fn pages_longer_than_their_rows_are_refused_before_there_is_room_for_them() {
+fn pages_larger_than_their_rows_are_refused_without_allocating_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.parquet");
     // The first byte is for the fuzz target.

@@ -1,4 +1,4 @@
-//! `saasgen verify` as its users run it: on files, pulled files and servers, right, broken and none at all.
+//! `saasgen verify` on files, pulled files and servers, with correct, corrupt and missing data.
 
 use crate::program::{Ran, Serve, contents, run_in, send_signal, start_in, succeed_in};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn verify(folder: &Path, args: &[&str]) -> Ran {
     run_in(folder, &[&["verify"], args].concat())
 }
 
-/// The checks of `--json` with this verdict, as `table: check`.
+/// Returns the checks with this verdict in the output of `--json`, as `table: check`.
 fn checks(ran: &Ran, verdict: &str) -> Vec<String> {
     let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
     let checks = answer["checks"].as_array().unwrap().iter().filter(|check| check["verdict"] == verdict);
@@ -18,7 +18,7 @@ fn checks(ran: &Ran, verdict: &str) -> Vec<String> {
 }
 
 #[test]
-fn generated_files_hold_and_the_table_fits_a_terminal() {
+fn generated_files_hold_and_the_output_fits_a_terminal() {
     let folder = tempdir().unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "20000", "--seed", "9"]);
     let before = contents(&folder.path().join("data/raw"));
@@ -32,12 +32,16 @@ fn generated_files_hold_and_the_table_fits_a_terminal() {
     let expected =
         ["customers", "usage_daily", "billing", "support", "every value as generated", "decay in days, fitted"];
     assert!(expected.iter().all(|name| ran.stdout.contains(name)), "{}", ran.stdout);
-    assert_eq!(contents(&folder.path().join("data/raw")), before, "verify changes nothing");
-    assert_eq!(verify(folder.path(), &["--threads", "1"]).stdout, ran.stdout, "whatever the number of threads");
+    assert_eq!(contents(&folder.path().join("data/raw")), before, "verify must not change the data set");
+    assert_eq!(
+        verify(folder.path(), &["--threads", "1"]).stdout,
+        ran.stdout,
+        "the number of threads must make no difference"
+    );
 }
 
 #[test]
-fn every_table_of_files_and_of_a_server_is_the_same() {
+fn files_and_a_server_have_the_same_verdicts() {
     let folder = tempdir().unwrap();
     let tables = "customers,usage_daily,billing,support,retention_curves,usage_truth";
     succeed_in(folder.path(), &["generate", "--customers", "6000", "--tables", tables]);
@@ -61,7 +65,7 @@ fn every_table_of_files_and_of_a_server_is_the_same() {
 }
 
 #[test]
-fn pulled_parts_are_held_against_their_part() {
+fn pulled_ranges_are_verified_as_ranges() {
     let folder = tempdir().unwrap();
     let server = Serve::start(&["--customers", "9000"]);
     let pull = |args: &[&str]| succeed_in(folder.path(), &[&["pull", "--server", &server.uri], args].concat());
@@ -77,7 +81,7 @@ fn pulled_parts_are_held_against_their_part() {
     assert!(checks(&january, "not_run").contains(&"usage_daily: laws".to_string()));
 
     pull(&["--tables", "usage_daily", "--out", "usage"]);
-    assert_eq!(verify(folder.path(), &["--data", "usage"]).code, Some(0), "customers are generated where they lack");
+    assert_eq!(verify(folder.path(), &["--data", "usage"]).code, Some(0), "missing customers must be generated");
 
     pull(&["--tables", "usage_daily", "--columns", "date,sessions", "--out", "columns"]);
     let columns = verify(folder.path(), &["--data", "columns"]);
@@ -86,7 +90,7 @@ fn pulled_parts_are_held_against_their_part() {
 }
 
 #[test]
-fn what_is_no_data_set_is_told() {
+fn unusable_data_sets_are_refused_with_a_reason() {
     let folder = tempdir().unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "300", "--out", "good"]);
@@ -134,8 +138,8 @@ fn what_is_no_data_set_is_told() {
         (&["--data", "twice"], 2, &["support is there twice", "twice/support.parquet"]),
         (&["--data", "good", "--server", "grpc://localhost:1"], 2, &["--data", "--server"]),
         (&["--server", "grpc://localhost:1"], 1, &["no server answers at grpc://localhost:1"]),
-        (&["--data", "good", "--report", "no/such/r.html"], 2, &["no/such/r.html", "no folder no/such"]),
-        (&["--data", "good", "--report", "empty"], 2, &["--report is empty, which is a folder"]),
+        (&["--data", "good", "--report", "no/such/r.html"], 2, &["no/such/r.html", "folder no/such does not exist"]),
+        (&["--data", "good", "--report", "empty"], 2, &["--report empty: this is a folder"]),
     ] {
         let ran = verify(folder.path(), args);
         assert_eq!(ran.code, Some(code), "{args:?}: {}{}", ran.stdout, ran.stderr);
@@ -145,7 +149,7 @@ fn what_is_no_data_set_is_told() {
 }
 
 #[test]
-fn a_report_takes_the_place_of_no_other_file() {
+fn a_report_never_replaces_another_file() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     succeed_in(path, &["generate", "--customers", "300"]);
@@ -162,11 +166,11 @@ fn a_report_takes_the_place_of_no_other_file() {
     assert_eq!(fs::read_to_string(path.join("precious.html")).unwrap(), "<html>mine</html>");
     assert_eq!(contents(path.join("data/raw").as_path()), before);
     assert_eq!(verify(path, &["--report", "r.html"]).code, Some(0));
-    assert_eq!(verify(path, &["--report", "r.html"]).code, Some(0), "a report is replaced by the next");
+    assert_eq!(verify(path, &["--report", "r.html"]).code, Some(0), "a report can be replaced");
 }
 
 #[test]
-fn a_manifest_is_believed_whole_or_not_at_all() {
+fn damaged_manifests_are_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     succeed_in(path, &["generate", "--customers", "300", "--out", "."]);
@@ -191,7 +195,7 @@ fn a_manifest_is_believed_whole_or_not_at_all() {
     let ran = verify(path, &["--data", ".", "--json"]);
     assert_eq!(ran.code, Some(0));
     assert!(checks(&ran, "not_run").contains(&"billing: every value as generated".to_string()), "{}", ran.stdout);
-    // Another program's file of that name is none of ours.
+    // A file of this name from another program is ignored.
     fs::write(&manifest, "{\"name\": \"a web app\"}").unwrap();
     assert!(verify(path, &["--data", "."]).stdout.contains("of unknown origin"));
 }
@@ -208,7 +212,7 @@ fn damaged_files_are_refused_without_a_panic() {
         let mut bytes = whole.clone();
         for _ in 0..3 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // The footer is where damage does most.
+            // Damage in the footer has the most effects.
             let at = if random >> 62 == 0 { 0 } else { bytes.len() - 1_500 } + (random >> 33) as usize % 1_500;
             bytes[at] = (random >> 24) as u8;
         }
@@ -222,7 +226,7 @@ fn damaged_files_are_refused_without_a_panic() {
 }
 
 #[test]
-fn a_missing_table_fails_and_the_rest_is_judged() {
+fn a_missing_table_fails_and_the_others_are_checked() {
     let folder = tempdir().unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "3000", "--out", "."]);
     fs::remove_file(folder.path().join("billing.parquet")).unwrap();
@@ -231,13 +235,13 @@ fn a_missing_table_fails_and_the_rest_is_judged() {
         assert_eq!(ran.code, Some(1), "{}", ran.stderr);
         assert_eq!(checks(&ran, "fails"), ["billing: columns are there"]);
         assert!(ran.stdout.contains("the table is missing"));
-        // The second time without the manifest that lists it.
+        // The second run has no manifest that lists the table.
         let _ = fs::remove_file(folder.path().join("manifest.json"));
     }
 }
 
 #[test]
-fn another_model_than_the_manifests_is_refused() {
+fn a_model_other_than_that_of_the_manifest_is_refused() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("fast.toml"), "retention.decay_days = 90.0\nname = \"fast\"\n").unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "2000", "--model", "fast.toml"]);
@@ -248,12 +252,12 @@ fn another_model_than_the_manifests_is_refused() {
 
     fs::remove_file(folder.path().join("data/raw/manifest.json")).unwrap();
     let ran = verify(folder.path(), &[]);
-    assert_eq!(ran.code, Some(1), "files of unknown origin are held against the model that is asked for");
+    assert_eq!(ran.code, Some(1), "files of unknown origin must be verified against the given model");
     assert!(ran.stdout.contains("of unknown origin") && ran.stdout.contains("FAILS"), "{}", ran.stdout);
 }
 
 #[test]
-fn right_data_sets_of_any_size_and_model_hold() {
+fn correct_data_sets_of_any_size_and_model_hold() {
     let folder = tempdir().unwrap();
     let model = "window = { start = 2024-02-01, months = 3 }\nlogs = { loss_min = 0.0, loss_max = 0.0 }\n\
                  plans.Team = { share = 0.05, price = 9.5, active_share = 1.0, sessions = 0.0, minutes = 700.0 }\n\
@@ -274,7 +278,7 @@ fn right_data_sets_of_any_size_and_model_hold() {
 }
 
 #[test]
-fn the_report_stands_alone() {
+fn the_report_is_one_file_without_external_resources() {
     let folder = tempdir().unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "4000"]);
     assert_eq!(verify(folder.path(), &["--report", "report.html"]).code, Some(0));
@@ -285,13 +289,17 @@ fn the_report_stands_alone() {
         assert!(!report.contains(outside), "{outside}");
     }
     let links: Vec<&str> = report.split("http").skip(1).map(|rest| &rest[..20]).collect();
-    assert!(links.iter().all(|link| link.starts_with("://www.w3.org/2000/s")), "only SVG's own name: {links:?}");
+    assert!(links.iter().all(|link| link.starts_with("://www.w3.org/2000/s")), "only the namespace of SVG: {links:?}");
     let charts = report.matches("<svg ").count();
     assert!(charts >= 27, "{charts} charts");
-    assert_eq!(report.matches("<svg role=\"img\" aria-label=\"").count(), charts, "each has its alternative text");
+    assert_eq!(
+        report.matches("<svg role=\"img\" aria-label=\"").count(),
+        charts,
+        "each chart must have an alternative text"
+    );
     for text in [
         "Retention, Enterprise",
-        "Cohorts: share active a day",
+        "Share active per day, by cohort",
         "Missing logs by day",
         "Invoices by week",
         "Tickets by tenure",
@@ -299,10 +307,14 @@ fn the_report_stands_alone() {
         assert!(report.contains(text), "{text}");
     }
     assert!(!report.contains("NaN") && !report.contains("inf\""));
-    verify(folder.path(), &["--report", "again.html", "--json"]);
-    assert_eq!(fs::read_to_string(folder.path().join("again.html")).unwrap(), report, "the same for the same data set");
+    verify(folder.path(), &["--report", "second.html", "--json"]);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("second.html")).unwrap(),
+        report,
+        "the same data set must have the same report"
+    );
 
-    // Names of a model are text, whatever they hold.
+    // Names of a model are escaped.
     fs::write(folder.path().join("odd.toml"), "name = \"<b>&\\\"odd\"\nplans.'<i>Free'.share = 0.0\nplans.'<i>Free'.price = 0.0\nplans.'<i>Free'.active_share = 0.5\nplans.'<i>Free'.sessions = 1.0\nplans.'<i>Free'.minutes = 9.0\n").unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "400", "--model", "odd.toml", "--out", "odd"]);
     assert_eq!(verify(folder.path(), &["--data", "odd", "--model", "odd.toml", "--report", "odd.html"]).code, Some(0));
@@ -311,18 +323,18 @@ fn the_report_stands_alone() {
 }
 
 #[test]
-fn a_signal_ends_it_and_leaves_no_report() {
+fn a_signal_ends_the_program_without_a_report() {
     let folder = tempdir().unwrap();
     let server = Serve::start(&["--customers", "1000000000"]);
     let mut child = start_in(folder.path(), &["verify", "--server", &server.uri, "--report", "r.html"]);
-    // It asks the server before it reads anything; either way the answer is the same.
-    send_signal_once_listening(&child);
+    // The program may still be asking the server, or already be reading. The result is the same.
+    send_signal_to_handler(&child);
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(contents(folder.path()).is_empty());
 }
 
-/// The program answers signals from its first lines on; until then they end it by their default.
-fn send_signal_once_listening(child: &std::process::Child) {
+/// Sends SIGTERM once the program has a handler for it. Before that, the signal would end it by default.
+fn send_signal_to_handler(child: &std::process::Child) {
     crate::program::wait_until("a handler for signals", || {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t"));

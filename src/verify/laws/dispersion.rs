@@ -1,38 +1,40 @@
-//! Whether customers are active on each day on their own.
+//! The variance of the number of rows between customers.
 
 use super::retention::Activity;
-use crate::verify::facts::PlanFacts;
+use crate::verify::derived_model::DerivedPlan;
 use crate::verify::statistics::{Outcome, TOO_FEW, normal};
 
-/// Signup days of a plan that are taken together for what customers share, at most: it varies slowly with the day.
+/// The largest number of groups of signup days of a plan for the shared variance, which varies slowly with the day.
 const GROUPS: usize = 50;
 
 /// Customers of a plan who signed up on neighbouring days.
 struct Group<'a> {
-    plan: &'a PlanFacts,
+    plan: &'a DerivedPlan,
     signup: usize,
     customers: f64,
-    /// The variance of the rows of each.
+    /// The variance of each customer's number of rows.
     variance: f64,
 }
 
 impl Activity<'_> {
-    /// The squared deviations of the customers' rows from their means, over their variances: 1 in the mean.
+    /// Tests the mean over customers of the squared deviation of the number of rows, divided by its variance. The
+    /// expected value is 1.
     ///
-    /// Customers are not independent, for they share the days' loss rates. With `e` the deviation of a day's share
-    /// from its mean, a customer's term moves by `e x (q - 2 m q^2) / v`, and by the square of the sum of `e x q` over
-    /// v; the variances of both, over the customers together, are added.
+    /// Customers are not independent, because they share the loss rate of each day. Let `e` be the deviation of a day's
+    /// survival rate from its mean `m`, `q` a customer's probability of being active and `v` the variance of its rows.
+    /// Then the customer's term changes by the sum over days of `e (q - 2 m q^2) / v`, and by the square of the sum of
+    /// `e q`, over `v`. The variances of both, over all customers together, are added.
     pub fn customer_dispersion(&self) -> Outcome {
-        let days = self.facts.days();
+        let days = self.model.days();
         let (mut sum, mut own, mut customers) = (0.0, 0.0, 0.0);
-        for (index, plan) in self.facts.plans.iter().enumerate() {
+        for (index, plan) in self.model.plans.iter().enumerate() {
             let (mut mean, mut variance, mut fourth) = (vec![0.0], vec![0.0], vec![0.0]);
             for (age, probability) in plan.active.iter().enumerate() {
                 let row = probability * self.survival.mean;
-                let spread = row * (1.0 - row);
+                let row_variance = row * (1.0 - row);
                 mean.push(mean[age] + row);
-                variance.push(variance[age] + spread);
-                fourth.push(fourth[age] + spread * (1.0 - 6.0 * spread));
+                variance.push(variance[age] + row_variance);
+                fourth.push(fourth[age] + row_variance * (1.0 - 6.0 * row_variance));
             }
             for (signup, &count) in self.signups.row(index).iter().enumerate() {
                 let ages = days - signup;
@@ -59,21 +61,21 @@ impl Activity<'_> {
             return 0.0;
         }
         let groups = self.groups();
-        let mut of_day = vec![0.0; self.facts.days()];
+        let mut day_sums = vec![0.0; self.model.days()];
         for group in &groups {
-            let days = of_day[group.signup..].iter_mut().zip(&group.plan.active);
+            let days = day_sums[group.signup..].iter_mut().zip(&group.plan.active);
             for (sum, active) in days {
                 *sum += group.customers * (active - 2.0 * mean * active * active) / group.variance;
             }
         }
-        let linear: f64 = of_day.iter().map(|sum| sum * sum).sum();
+        let linear: f64 = day_sums.iter().map(|sum| sum * sum).sum();
         let mut square = 0.0;
         for one in &groups {
             for other in &groups {
                 let first = one.signup.max(other.signup);
                 let pairs =
                     one.plan.active[first - one.signup..].iter().zip(&other.plan.active[first - other.signup..]);
-                let product: f64 = pairs.take(self.facts.days() - first).map(|(a, b)| a * b).sum();
+                let product: f64 = pairs.take(self.model.days() - first).map(|(a, b)| a * b).sum();
                 square += one.customers * other.customers * product * product / (one.variance * other.variance);
             }
         }
@@ -81,10 +83,10 @@ impl Activity<'_> {
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
-        let days = self.facts.days();
+        let days = self.model.days();
         let width = days.div_ceil(GROUPS);
         let mut groups = Vec::new();
-        for (index, plan) in self.facts.plans.iter().enumerate() {
+        for (index, plan) in self.model.plans.iter().enumerate() {
             for (chunk, counts) in self.signups.row(index).chunks(width).enumerate() {
                 let customers = counts.iter().sum::<u64>() as f64;
                 let signup = chunk * width + counts.len() / 2;

@@ -1,36 +1,45 @@
-//! What the rows of usage must not depend on: months, the day before, regions.
+//! Tests that usage does not depend on the month, the day before or the region.
 
-use super::by_month;
 use super::moments::LEAST_ROWS;
-use super::usage::minutes_law;
-use crate::verify::facts::{Facts, PlanFacts, Survival};
-use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, chi_square, correlated};
-use crate::verify::tally::{FIXED_POINT, Grid, Tally, UsageTally};
+use super::value_distributions::minutes_distribution;
+use crate::verify::checks::{Aggregates, FIXED_POINT, UsageAggregates};
+use crate::verify::derived_model::{DerivedModel, DerivedPlan, Survival};
+use crate::verify::statistics::{CountMatrix, LEAST_EXPECTED, Outcome, TOO_FEW, chi_square, correlated};
 use nalgebra::DMatrix;
 
-pub(super) fn laws(
-    facts: &Facts,
-    tally: &Tally,
-    usage: &UsageTally,
+pub fn test(
+    model: &DerivedModel,
+    aggregates: &Aggregates,
+    usage: &UsageAggregates,
     survival: Survival,
-    law: &mut impl FnMut(String, Outcome),
+    add: &mut impl FnMut(String, Outcome),
 ) {
-    law("rows independent of region".into(), by_region(tally, usage, survival));
-    let of_sessions = |plan: &PlanFacts| (plan.mean_sessions, plan.mean_sessions);
-    law("sessions flat over months".into(), flat(facts, usage, &usage.sessions_by_month, of_sessions));
-    let of_minutes = |plan: &PlanFacts| mean_and_variance(&minutes_law(facts, plan, usage.minutes.row(0).len()));
-    law("usage_minutes flat over months".into(), flat(facts, usage, &usage.minutes_by_month, of_minutes));
-    law("sessions independent day to day".into(), serial(facts, usage));
+    add("rows independent of region".into(), by_region(aggregates, usage, survival));
+    let session_moments = |plan: &DerivedPlan| (plan.mean_sessions, plan.mean_sessions);
+    add("sessions flat over months".into(), flat_over_months(model, usage, &usage.sessions_by_month, session_moments));
+    let minute_moments =
+        |plan: &DerivedPlan| mean_and_variance(&minutes_distribution(model, plan, usage.minutes.row(0).len()));
+    add(
+        "usage_minutes flat over months".into(),
+        flat_over_months(model, usage, &usage.minutes_by_month, minute_moments),
+    );
+    add("sessions independent day to day".into(), day_to_day(model, usage));
 }
 
-/// Sums by plan and month of what each row has by itself, whatever the month: mean and variance are `law`'s.
-fn flat(facts: &Facts, usage: &UsageTally, sums: &Grid, law: impl Fn(&PlanFacts) -> (f64, f64)) -> Outcome {
+/// Tests the sums of a value by plan and month. `moments` returns the mean and the variance of the value, which do not
+/// depend on the month.
+fn flat_over_months(
+    model: &DerivedModel,
+    usage: &UsageAggregates,
+    sums: &CountMatrix,
+    moments: impl Fn(&DerivedPlan) -> (f64, f64),
+) -> Outcome {
     let (mut statistic, mut cells) = (0.0, 0.0);
-    for (index, plan) in facts.plans.iter().enumerate() {
-        let (mean, variance) = law(plan);
-        for (&sum, rows) in sums.row(index).iter().zip(by_month(facts, usage.by_day.row(index))) {
+    for (index, plan) in model.plans.iter().enumerate() {
+        let (mean, variance) = moments(plan);
+        for (&sum, rows) in sums.row(index).iter().zip(model.by_month(usage.by_day.row(index))) {
             let rows = rows as f64;
-            // So many that their sum is near normal.
+            // With fewer rows the sum is not close to a normal distribution.
             if rows >= 100.0 && rows * variance >= 100.0 {
                 statistic += (sum as f64 - rows * mean).powi(2) / (rows * variance);
                 cells += 1.0;
@@ -40,16 +49,16 @@ fn flat(facts: &Facts, usage: &UsageTally, sums: &Grid, law: impl Fn(&PlanFacts)
     chi_square(statistic, cells)
 }
 
-fn mean_and_variance(law: &[f64]) -> (f64, f64) {
-    let values = || law.iter().enumerate().map(|(value, share)| (value as f64, share));
-    let mean: f64 = values().map(|(value, share)| value * share).sum();
-    (mean, values().map(|(value, share)| (value - mean).powi(2) * share).sum())
+fn mean_and_variance(probabilities: &[f64]) -> (f64, f64) {
+    let values = || probabilities.iter().enumerate().map(|(value, probability)| (value as f64, probability));
+    let mean: f64 = values().map(|(value, probability)| value * probability).sum();
+    (mean, values().map(|(value, probability)| (value - mean).powi(2) * probability).sum())
 }
 
-/// Sessions of a customer's active days, each against the one before.
-fn serial(facts: &Facts, usage: &UsageTally) -> Outcome {
+/// Tests whether the sessions of an active day depend on those of the customer's active day before it.
+fn day_to_day(model: &DerivedModel, usage: &UsageAggregates) -> Outcome {
     let (mut statistic, mut plans) = (0.0, 0.0);
-    for (index, plan) in facts.plans.iter().enumerate() {
+    for (index, plan) in model.plans.iter().enumerate() {
         let [pairs, first, second, product] = [0, 1, 2, 3].map(|sum| usage.neighbours.row(index)[sum] as f64);
         let mean = plan.mean_sessions;
         if pairs >= LEAST_ROWS && mean > 0.0 {
@@ -62,20 +71,21 @@ fn serial(facts: &Facts, usage: &UsageTally) -> Outcome {
     chi_square(statistic, plans)
 }
 
-/// Rows by region, given how many there are in all: in proportion to what the customers of each are likely to be active.
+/// Tests the number of rows by region, given the total. It is expected to be in proportion to the summed probabilities
+/// of being active of the region's customers.
 ///
-/// Losses are alike in all regions, and shared: they cancel out.
-fn by_region(tally: &Tally, usage: &UsageTally, survival: Survival) -> Outcome {
-    let scaled = |row: usize| tally.region_activity.row(row).iter().map(|&sum| sum as f64 / FIXED_POINT);
+/// All regions share the loss rates of the days, so the rates cancel out.
+fn by_region(aggregates: &Aggregates, usage: &UsageAggregates, survival: Survival) -> Outcome {
+    let scaled = |row: usize| aggregates.region_activity.row(row).iter().map(|&sum| sum as f64 / FIXED_POINT);
     let regions = scaled(0).zip(scaled(1)).zip(usage.by_region.row(0)).filter(|((active, _), _)| *active > 0.0);
     let regions: Vec<(f64, f64, f64)> =
         regions.map(|((active, squares), &rows)| (active, survival.variance(active, squares), rows as f64)).collect();
     let all_active: f64 = regions.iter().map(|region| region.0).sum();
     let all_variance: f64 = regions.iter().map(|region| region.1).sum();
     let all_rows: f64 = regions.iter().map(|region| region.2).sum();
-    // The last region's number follows from the others'.
+    // The number of the last region follows from the others.
     let Some((_, others)) = regions.split_last().filter(|(_, others)| !others.is_empty()) else {
-        return Err("there is one region".to_string());
+        return Err("there is only one region".to_string());
     };
     if regions.iter().any(|region| region.1 < LEAST_EXPECTED * LEAST_EXPECTED) {
         return Err(TOO_FEW.to_string());

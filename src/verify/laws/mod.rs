@@ -1,88 +1,76 @@
-//! What the counts say of the model's laws.
+//! Tests of the model's statistical laws against the aggregates of a data set.
 
 mod billing;
 mod customers;
 mod dispersion;
-mod fit;
 mod independence;
 mod losses;
+mod maximum_likelihood;
 mod moments;
 mod retention;
 mod support;
 mod usage;
+mod value_distributions;
 
-use super::facts::{Facts, Survival};
+pub use retention::{Activity, RetentionPoint};
+pub use value_distributions::{events_distribution, minutes_distribution, sessions_distribution};
+
+use super::checks::Aggregates;
+use super::derived_model::{DerivedModel, Survival};
 use super::statistics::{Measured, Outcome, normal};
-use super::tally::Tally;
-use crate::model::Shares;
 use crate::tables::Table;
 use crate::tables::expected::RowsPerCustomer;
 
-pub(super) use retention::Activity;
-pub use retention::RetentionPoint;
-pub(super) use usage::{events_law, minutes_law, sessions_law};
-
-/// One law of one table, tested.
+/// A law of a table with the result of its test.
 #[derive(Debug, Clone)]
-pub(super) struct Law {
+pub struct TestedLaw {
     pub table: Table,
     pub name: String,
     pub outcome: Outcome,
 }
 
-/// Which tables were read whole, and so can be held against their laws.
+/// The tables that were read for the whole window. Only these can be tested.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Read {
+pub struct TablesRead {
     pub tables: Vec<Table>,
     /// Whether it is known which logs were lost.
     pub truth_is_known: bool,
 }
 
-/// Every law of the tables that were read, in the order of the report.
-pub(super) fn all(facts: &Facts, tally: &Tally, read: &Read) -> Vec<Law> {
-    let mut laws = Vec::new();
+/// Tests every law of the tables in `read`. Returns them in the order of the report.
+pub fn test_all(model: &DerivedModel, aggregates: &Aggregates, read: &TablesRead) -> Vec<TestedLaw> {
+    let mut tested = Vec::new();
     for &table in &read.tables {
-        let mut law = |name: String, outcome: Outcome| laws.push(Law { table, name, outcome });
+        let mut add = |name: String, outcome: Outcome| tested.push(TestedLaw { table, name, outcome });
         match table {
-            Table::Customers => customers::laws(facts, tally, &mut law),
+            Table::Customers => customers::test(model, aggregates, &mut add),
             Table::UsageDaily => {
-                law("rows".into(), Ok(rows(facts, tally, table, tally.usage_daily.rows)));
-                usage::laws(facts, tally, &tally.usage_daily, facts.survival, &mut law);
+                add("rows".into(), Ok(rows(model, aggregates, table, aggregates.usage_daily.rows)));
+                usage::test(model, aggregates, &aggregates.usage_daily, model.survival, &mut add);
                 if read.truth_is_known {
-                    losses::laws(facts, tally, &mut law);
+                    losses::test(model, aggregates, &mut add);
                 }
             }
             Table::UsageTruth => {
-                law("rows".into(), Ok(rows(facts, tally, table, tally.usage_truth.rows)));
-                usage::laws(facts, tally, &tally.usage_truth, Survival::WHOLE, &mut law);
+                add("rows".into(), Ok(rows(model, aggregates, table, aggregates.usage_truth.rows)));
+                usage::test(model, aggregates, &aggregates.usage_truth, Survival::WHOLE, &mut add);
             }
             Table::Billing => {
-                law("rows".into(), Ok(rows(facts, tally, table, tally.invoices)));
-                billing::laws(facts, tally, &mut law);
+                add("rows".into(), Ok(rows(model, aggregates, table, aggregates.invoices)));
+                billing::test(model, aggregates, &mut add);
             }
             Table::Support => {
-                law("rows".into(), Ok(rows(facts, tally, table, tally.tickets)));
-                support::laws(facts, tally, &mut law);
+                add("rows".into(), Ok(rows(model, aggregates, table, aggregates.tickets)));
+                support::test(model, aggregates, &mut add);
             }
             Table::RetentionCurves => {}
         }
     }
-    laws
+    tested
 }
 
-/// The number of rows, against the closed form for so many customers.
-fn rows(facts: &Facts, tally: &Tally, table: Table, rows: u64) -> Measured {
-    let expected = RowsPerCustomer::new(&facts.model, table, &facts.window.range()).of(tally.customers());
+/// Tests the number of rows against the expected number for these customers.
+fn rows(model: &DerivedModel, aggregates: &Aggregates, table: Table, rows: u64) -> Measured {
+    let expected = RowsPerCustomer::new(&model.source, table, &model.window.range()).of(aggregates.customers());
     normal(rows as f64, expected.rows, expected.sd)
-}
-
-fn values(shares: &Shares) -> Vec<f64> {
-    shares.values().copied().collect()
-}
-
-/// Counts by day, as counts by month of the window.
-fn by_month(facts: &Facts, by_day: &[u64]) -> Vec<u64> {
-    let mut months = vec![0; facts.month_count()];
-    by_day.iter().zip(&facts.months).for_each(|(count, &month)| months[month] += count);
-    months
 }

@@ -1,54 +1,58 @@
-//! Variances and correlations of what customers do on active days.
+//! Variances and correlations of the values of active days.
 
+use crate::verify::checks::UsageAggregates;
 use crate::verify::statistics::{Measured, Outcome, TOO_FEW, chi_square, normal};
-use crate::verify::tally::UsageTally;
 
-/// Rows from which on means, variances and correlations are near their normal laws.
-pub(super) const LEAST_ROWS: f64 = 500.0;
+/// The smallest number of rows for which means, variances and correlations are close to normally distributed.
+pub const LEAST_ROWS: f64 = 500.0;
 
-/// Mean and variance of a column.
+/// The mean and the variance of a column.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spread {
+pub struct MeanVariance {
     pub mean: f64,
     pub variance: f64,
 }
 
-/// The moments of a plan's rows.
-pub(super) struct Moments {
+/// Moments of the rows of a plan.
+pub struct Moments {
     rows: f64,
-    pub sessions: Spread,
-    minutes: Spread,
-    pub events: Spread,
-    with_events: f64,
-    with_minutes: f64,
+    pub sessions: MeanVariance,
+    minutes: MeanVariance,
+    pub events: MeanVariance,
+    /// The covariance of sessions and feature events.
+    events_covariance: f64,
+    /// The covariance of sessions and minutes.
+    minutes_covariance: f64,
 }
 
 impl Moments {
-    /// `None` where there are too few rows.
-    pub fn of(usage: &UsageTally, plan: usize) -> Option<Self> {
-        let spread = |counts: &[u64]| {
+    /// Returns `None` if there are too few rows.
+    pub fn new(usage: &UsageAggregates, plan: usize) -> Option<Self> {
+        let mean_variance = |counts: &[u64]| {
             let rows = counts.iter().sum::<u64>() as f64;
             let values = || counts.iter().enumerate().map(|(value, &count)| (value as f64, count as f64));
             let mean = values().map(|(value, count)| value * count).sum::<f64>() / rows;
             let squares = values().map(|(value, count)| (value - mean).powi(2) * count).sum::<f64>();
-            Spread { mean, variance: squares / (rows - 1.0) }
+            MeanVariance { mean, variance: squares / (rows - 1.0) }
         };
         let rows = usage.sessions.row(plan).iter().sum::<u64>() as f64;
         if rows < LEAST_ROWS {
             return None;
         }
         let [sessions, minutes, events] =
-            [&usage.sessions, &usage.minutes, &usage.events].map(|grid| spread(grid.row(plan)));
+            [&usage.sessions, &usage.minutes, &usage.events].map(|matrix| mean_variance(matrix.row(plan)));
         let products = usage.products.row(plan);
-        let covariance = |product: u64, other: Spread| product as f64 / rows - sessions.mean * other.mean;
-        let (with_events, with_minutes) = (covariance(products[0], events), covariance(products[1], minutes));
-        Some(Self { rows, sessions, minutes, events, with_events, with_minutes })
+        let covariance = |product: u64, other: MeanVariance| product as f64 / rows - sessions.mean * other.mean;
+        let (events_covariance, minutes_covariance) =
+            (covariance(products[0], events), covariance(products[1], minutes));
+        Some(Self { rows, sessions, minutes, events, events_covariance, minutes_covariance })
     }
 
-    /// Variance over mean of a column whose central moments are given.
-    pub fn dispersion(&self, observed: Spread, [mean, second, third, fourth]: [f64; 4]) -> Outcome {
+    /// Tests the variance over the mean of a column. The last argument is the expected mean and second to fourth
+    /// central moment.
+    pub fn dispersion(&self, observed: MeanVariance, [mean, second, third, fourth]: [f64; 4]) -> Outcome {
         if mean == 0.0 || observed.mean == 0.0 {
-            return Err("the law has no spread".to_string());
+            return Err("the distribution has no variance".to_string());
         }
         if mean * self.rows < LEAST_ROWS {
             return Err(TOO_FEW.to_string());
@@ -59,47 +63,50 @@ impl Moments {
         Ok(normal(observed.variance / observed.mean, second / mean, (variance / self.rows).sqrt()))
     }
 
+    /// Tests the correlation of sessions and feature events.
     pub fn sessions_with_events(&self, theory: &Theory) -> Outcome {
         if theory.sessions == 0.0 || theory.per_session == 0.0 {
-            return Err("the law has no spread".to_string());
+            return Err("the distribution has no variance".to_string());
         }
         if self.sessions.variance == 0.0 || self.events.variance == 0.0 {
-            return Err("the values have no spread".to_string());
+            return Err("the values have no variance".to_string());
         }
         if theory.sessions * theory.per_session.min(1.0) * self.rows < LEAST_ROWS {
             return Err(TOO_FEW.to_string());
         }
-        let observed = self.with_events / (self.sessions.variance * self.events.variance).sqrt();
+        let observed = self.events_covariance / (self.sessions.variance * self.events.variance).sqrt();
         Ok(theory.correlation(observed, self.rows))
     }
 }
 
-/// Sessions are independent of minutes: the correlations of all plans together.
-pub(super) fn uncorrelated(moments: &[Option<Moments>]) -> Outcome {
+/// Tests that sessions and minutes are uncorrelated, over all plans together.
+pub fn uncorrelated(moments: &[Option<Moments>]) -> Outcome {
     let scores = moments.iter().flatten().filter(|moments| moments.sessions.variance > 0.0).map(|moments| {
-        let correlation = moments.with_minutes / (moments.sessions.variance * moments.minutes.variance).sqrt();
+        let correlation = moments.minutes_covariance / (moments.sessions.variance * moments.minutes.variance).sqrt();
         correlation * moments.rows.sqrt()
     });
     let (count, sum) = scores.fold((0.0, 0.0), |(count, sum), score| (count + 1.0, sum + score * score));
     chi_square(sum, count)
 }
 
-/// Central moments of sessions S, Poisson, and feature events E, Poisson given S.
+/// The expected moments of sessions S, which have a Poisson distribution, and of feature events E, which have a Poisson
+/// distribution with the mean c S given S.
 ///
-/// With X = S - E[S] and Z = E - c S, whose moments given S are those of a centred Poisson law with mean c S, the
-/// events' deviation is c X + Z; the products below are expanded from that.
-pub(super) struct Theory {
+/// Let X = S - E[S] and Z = E - c S. Given S, Z has the moments of a centred Poisson distribution with the mean c S.
+/// The deviation of the feature events is c X + Z. The products below are expanded from this.
+pub struct Theory {
     pub sessions: f64,
     pub per_session: f64,
 }
 
 impl Theory {
-    /// Mean and central moments two to four.
+    /// Returns the mean and the second to fourth central moment of sessions.
     pub fn sessions(&self) -> [f64; 4] {
         let mean = self.sessions;
         [mean, mean, mean, mean + 3.0 * mean * mean]
     }
 
+    /// Returns the mean and the second to fourth central moment of feature events.
     pub fn events(&self) -> [f64; 4] {
         let (m, c) = (self.sessions, self.per_session);
         let fourth = c.powi(4) * (m + 3.0 * m * m)
@@ -110,8 +117,8 @@ impl Theory {
         [c * m, c * c * m + c * m, c.powi(3) * m + 3.0 * c * c * m + c * m, fourth]
     }
 
-    /// The correlation, with its sampling variance by the delta method (M. G. Kendall, A. Stuart, The Advanced Theory
-    /// of Statistics, 10.17).
+    /// Tests the observed correlation. Its sampling variance is from the delta method (M. G. Kendall, A. Stuart, The
+    /// Advanced Theory of Statistics, 10.17).
     fn correlation(&self, observed: f64, rows: f64) -> Measured {
         let (m, c) = (self.sessions, self.per_session);
         let [_, xx, _, x4] = self.sessions();
@@ -133,9 +140,9 @@ mod tests {
     use super::*;
     use crate::verify::statistics::poisson;
 
-    /// The closed forms of the contract, and moments summed over the laws themselves.
+    /// Compares the closed forms with sums over the distributions.
     #[test]
-    fn moments_are_those_of_the_laws() {
+    fn closed_forms_equal_sums_over_the_distributions() {
         let theory = Theory { sessions: 2.0, per_session: 1.5 };
         let (mut sums, mut products) = ([0.0; 3], [0.0; 3]);
         let mean = 3.0;

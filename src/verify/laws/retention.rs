@@ -1,54 +1,59 @@
-//! How activity falls with age and over the days: counts against the curve.
+//! Tests of activity by age and by day against the retention curve.
 //!
 //! All rows of a day share its loss rate, so counts are not independent where logs are lost. The rate is uniform
-//! between known limits; its variance enters the covariance of the counts, which keeps the tests exact at any size.
+//! between known limits. Its variance is part of the covariance of the counts, so the tests are exact at any size.
 
-use crate::verify::facts::{Facts, Survival};
-use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, correlated, interval_reach, squares};
-use crate::verify::tally::{Grid, Tally, UsageTally};
+use crate::verify::checks::{Aggregates, UsageAggregates};
+use crate::verify::derived_model::{DerivedModel, Survival};
+use crate::verify::statistics::{CountMatrix, LEAST_EXPECTED, Outcome, TOO_FEW, correlated, interval_reach, squares};
 use nalgebra::DMatrix;
 use serde::Serialize;
 
-/// Cells that a plan's ages are put together into, at most.
+/// The largest number of cells into which the ages of a plan are grouped.
 const CELLS_PER_PLAN: f64 = 20.0;
 
-/// Points along a retention curve, about.
+/// The approximate number of points of a retention curve.
 const POINTS: usize = 40;
 
-/// Excess kurtosis of a uniform law.
+/// The excess kurtosis of a uniform distribution.
 const UNIFORM_EXCESS: f64 = -1.2;
 
-/// What the laws of a usage table are judged by.
-pub(in crate::verify) struct Activity<'a> {
-    pub facts: &'a Facts,
+/// The observed and expected activity of a usage table.
+pub struct Activity<'a> {
+    pub model: &'a DerivedModel,
     /// Customers by plan and signup day.
-    pub signups: &'a Grid,
-    pub usage: &'a UsageTally,
+    pub signups: &'a CountMatrix,
+    pub usage: &'a UsageAggregates,
     pub survival: Survival,
 }
 
-/// Customer-days of one plan, signup day and age.
-pub(super) struct Exposure {
+/// The customers of one plan and signup day at one age.
+pub struct Exposure {
     pub plan: usize,
     pub signup: usize,
     pub age: usize,
-    /// Customers x probability of being active: rows before any log is lost.
+    /// The expected number of rows before logs are lost: customers x probability of being active.
     pub active: f64,
-    /// The same with the probability squared.
+    /// Customers x squared probability of being active.
     active_squared: f64,
 }
 
 impl<'a> Activity<'a> {
-    pub fn new(facts: &'a Facts, tally: &'a Tally, usage: &'a UsageTally, survival: Survival) -> Self {
-        Self { facts, signups: &tally.signups, usage, survival }
+    pub fn new(
+        model: &'a DerivedModel,
+        aggregates: &'a Aggregates,
+        usage: &'a UsageAggregates,
+        survival: Survival,
+    ) -> Self {
+        Self { model, signups: &aggregates.signups, usage, survival }
     }
 
-    pub(super) fn exposures(&self) -> impl Iterator<Item = Exposure> {
-        let days = self.facts.days();
-        self.facts.plans.iter().enumerate().flat_map(move |(plan, law)| {
+    pub fn exposures(&self) -> impl Iterator<Item = Exposure> {
+        let days = self.model.days();
+        self.model.plans.iter().enumerate().flat_map(move |(plan, derived)| {
             let signups = self.signups.row(plan).iter().enumerate().filter(|&(_, &customers)| customers > 0);
             signups.flat_map(move |(signup, &customers)| {
-                law.active[..days - signup].iter().enumerate().map(move |(age, &probability)| {
+                derived.active[..days - signup].iter().enumerate().map(move |(age, &probability)| {
                     let active = customers as f64 * probability;
                     Exposure { plan, signup, age, active, active_squared: active * probability }
                 })
@@ -56,18 +61,18 @@ impl<'a> Activity<'a> {
         })
     }
 
-    /// The variance of so many rows that they have of their own, apart from the days' shared loss rates.
-    pub(super) fn own_variance(&self, exposure: &Exposure) -> f64 {
+    /// Returns the variance of the number of rows without the part that comes from the days' shared loss rates.
+    pub fn own_variance(&self, exposure: &Exposure) -> f64 {
         self.survival.own_variance(exposure.active, exposure.active_squared)
     }
 
-    /// Rows by plan and age.
+    /// Tests the number of rows by plan and age.
     pub fn by_age(&self) -> Outcome {
         let cells = Cells::new(self);
-        let mut by_day = DMatrix::<f64>::zeros(cells.count, self.facts.days());
+        let mut by_day = DMatrix::<f64>::zeros(cells.count, self.model.days());
         let mut covariance = DMatrix::<f64>::zeros(cells.count, cells.count);
         for exposure in self.exposures() {
-            if let Some(cell) = cells.of(exposure.plan, exposure.age) {
+            if let Some(cell) = cells.get(exposure.plan, exposure.age) {
                 by_day[(cell, exposure.signup + exposure.age)] += exposure.active;
                 covariance[(cell, cell)] += self.own_variance(&exposure);
             }
@@ -78,7 +83,7 @@ impl<'a> Activity<'a> {
         }
         for (plan, counts) in self.usage.by_age.rows().enumerate() {
             for (age, &count) in counts.iter().enumerate() {
-                if let Some(cell) = cells.of(plan, age) {
+                if let Some(cell) = cells.get(plan, age) {
                     residuals[cell] += count as f64;
                 }
             }
@@ -87,9 +92,9 @@ impl<'a> Activity<'a> {
         correlated(residuals, covariance)
     }
 
-    /// Rows by groups of days: `group` gives the group of a day of the window, and how many groups there are.
+    /// Tests the number of rows by groups of days. `group` returns the group of a day of the window, below `groups`.
     pub fn by_day(&self, group: impl Fn(usize) -> usize, groups: usize) -> Outcome {
-        let mut days = vec![(0.0, 0.0); self.facts.days()];
+        let mut days = vec![(0.0, 0.0); self.model.days()];
         for exposure in self.exposures() {
             let day = &mut days[exposure.signup + exposure.age];
             day.0 += exposure.active;
@@ -120,9 +125,10 @@ impl<'a> Activity<'a> {
         }))
     }
 
-    /// The groups of neighbouring days whose rows vary enough each: group by day, and their number.
+    /// Groups neighbouring days until the rows of each group have enough variance. Returns the group of each day and
+    /// the number of groups.
     pub fn day_groups(&self) -> (Vec<usize>, usize) {
-        let mut variance = vec![0.0; self.facts.days()];
+        let mut variance = vec![0.0; self.model.days()];
         for exposure in self.exposures() {
             variance[exposure.signup + exposure.age] += self.own_variance(&exposure);
         }
@@ -130,9 +136,9 @@ impl<'a> Activity<'a> {
         (groups, count.max(1))
     }
 
-    /// The retention of a plan, in some forty points.
+    /// Returns the observed retention of a plan as about forty points.
     pub fn points(&self, plan: usize) -> Vec<RetentionPoint> {
-        let days = self.facts.days();
+        let days = self.model.days();
         let ages = days.div_ceil(POINTS);
         let points = days.div_ceil(ages);
         let mut by_day = DMatrix::<f64>::zeros(points, days);
@@ -159,19 +165,19 @@ impl<'a> Activity<'a> {
     }
 }
 
-/// The share of a plan's customers that were active, over some ages.
+/// The observed share of active customers of a plan over a range of ages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RetentionPoint {
-    /// The middle of the ages.
+    /// The middle of the range of ages, in days since signup.
     pub age: f64,
-    /// Logged rows over the share of logs that survives, over customer-days.
+    /// The number of rows, divided by the number of customer-days and by the share of logs that are not lost.
     pub share: f64,
-    /// Where the share lies in 99 of 100 right data sets.
+    /// The interval with the share of 99 of 100 correct data sets.
     pub interval: [f64; 2],
 }
 
-/// Customers that have reached each age by the end of the window.
-pub(super) fn reached(signups: &[u64]) -> Vec<f64> {
+/// Returns the number of customers that have reached each age by the end of the window.
+pub fn reached(signups: &[u64]) -> Vec<f64> {
     let mut sum = 0.0;
     let up_to = signups.iter().map(|&count| {
         sum += count as f64;
@@ -182,8 +188,8 @@ pub(super) fn reached(signups: &[u64]) -> Vec<f64> {
     reached
 }
 
-/// Puts neighbours together until each group has at least `least`: the group of each, and how many there are. What
-/// is left at the end joins the last group.
+/// Groups neighbours until the sizes of each group add up to at least `least`. Returns the group of each element and
+/// the number of groups. A rest at the end joins the last group.
 fn grouped(sizes: &[f64], least: f64) -> (Vec<usize>, usize) {
     let (mut group, mut sum) = (0, 0.0);
     let mut groups: Vec<usize> = Vec::with_capacity(sizes.len());
@@ -199,7 +205,7 @@ fn grouped(sizes: &[f64], least: f64) -> (Vec<usize>, usize) {
     (groups, group)
 }
 
-/// How plans and ages are put together into cells.
+/// Cells of neighbouring ages of a plan.
 struct Cells {
     by_plan: Vec<Option<Vec<usize>>>,
     count: usize,
@@ -208,12 +214,12 @@ struct Cells {
 impl Cells {
     fn new(activity: &Activity<'_>) -> Self {
         let mut count = 0;
-        let by_plan = activity.facts.plans.iter().enumerate().map(|(plan, law)| {
-            // By what varies: rows that are all but certain tell little.
-            let spread = |active: f64| activity.survival.own_variance(active, active * active);
+        let by_plan = activity.model.plans.iter().enumerate().map(|(plan, derived)| {
+            // Cells are of equal variance, not of equal counts: rows that are almost certain carry little information.
+            let row_variance = |active: f64| activity.survival.own_variance(active, active * active);
             let reached = reached(activity.signups.row(plan)).into_iter();
             let variance: Vec<f64> =
-                reached.zip(&law.active).map(|(customers, &active)| customers * spread(active)).collect();
+                reached.zip(&derived.active).map(|(customers, &active)| customers * row_variance(active)).collect();
             let least = (variance.iter().sum::<f64>() / CELLS_PER_PLAN).max(LEAST_EXPECTED);
             let (groups, own) = grouped(&variance, least);
             let first = count;
@@ -223,7 +229,8 @@ impl Cells {
         Self { by_plan: by_plan.collect(), count }
     }
 
-    fn of(&self, plan: usize, age: usize) -> Option<usize> {
+    /// Returns the cell of an age of a plan, or `None` if the plan has too few rows for a cell.
+    fn get(&self, plan: usize, age: usize) -> Option<usize> {
         self.by_plan[plan].as_ref().map(|cells| cells[age])
     }
 }

@@ -1,31 +1,31 @@
-//! One chart: marks on two axes, drawn as SVG.
+//! A chart: marks on two axes, drawn as SVG.
 //!
-//! Colours are names in disguise: the page's style sheet gives each its shade for light, dark and print.
+//! Each role has one colour in the SVG. The style sheet of the page replaces it with a shade for light, dark or print.
 
 use crate::error::{Error, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::fmt::Display;
 
-/// The size of every chart, in CSS pixels: as wide as a phone, so that its text need not shrink there.
+/// The size of a chart in CSS pixels. It is as wide as a phone, where text must not shrink.
 const SIZE: (u32, u32) = (420, 260);
 
-/// Plotters takes it for the height of a line: letters are about four fifths of it.
+/// The text size of plotters, which is the height of a line. Letters are about four fifths of it.
 const TEXT_SIZE: u32 = 15;
 
-/// What a mark stands for.
+/// The meaning of a mark, which determines its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
-    /// What was observed.
+pub enum Role {
+    /// Observed values.
     Data,
-    /// What the model says.
+    /// Values of the model.
     Model,
-    /// Where something is expected to lie.
+    /// The range of expected values.
     Band,
 }
 
-impl Ink {
-    /// The colour under which the style sheet knows it.
+impl Role {
+    /// Returns the colour that the style sheet replaces.
     fn color(self) -> RGBColor {
         match self {
             Self::Data => RGBColor(0x1F, 0x6F, 0xB2),
@@ -43,27 +43,27 @@ impl Ink {
     }
 }
 
-/// Something drawn, in the units of the axes.
+/// Shapes in the units of the axes.
 #[derive(Debug, Clone)]
-pub(super) enum Marks {
-    Line(Ink, Vec<(f64, f64)>),
-    Dots(Ink, Vec<(f64, f64)>),
-    /// From, to, height; opaque to this share.
-    Bars(Ink, f64, Vec<Bar>),
-    /// Vertical strokes: x, from, to.
-    Spans(Ink, Vec<(f64, f64, f64)>),
+pub enum Marks {
+    Line(Role, Vec<(f64, f64)>),
+    Dots(Role, Vec<(f64, f64)>),
+    /// Rectangles with an opacity.
+    Bars(Role, f64, Vec<Bar>),
+    /// Vertical strokes, each with its x and the two ends.
+    Spans(Role, Vec<(f64, f64, f64)>),
 }
 
 /// A rectangle.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bar {
+pub struct Bar {
     pub x: (f64, f64),
     pub y: (f64, f64),
 }
 
 /// An axis.
-pub(super) struct Axis<'a> {
-    /// What is measured, and in what unit.
+pub struct Axis<'a> {
+    /// The quantity and its unit.
     pub title: &'a str,
     pub from: f64,
     pub to: f64,
@@ -71,25 +71,25 @@ pub(super) struct Axis<'a> {
     pub label: &'a dyn Fn(f64) -> String,
 }
 
-/// What a colour means.
+/// An entry of a legend.
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    /// The style sheet's class of the colour.
+pub struct LegendEntry {
+    /// The class of the colour in the style sheet.
     pub class: &'static str,
     pub opacity: f64,
     pub meaning: String,
 }
 
-/// A chart, ready for the page.
+/// A chart that is ready for the page.
 #[derive(Debug)]
-pub(super) struct Chart {
+pub struct Chart {
     pub title: String,
-    pub legend: Vec<Key>,
+    pub legend: Vec<LegendEntry>,
     pub svg: String,
 }
 
 impl Chart {
-    /// Draws `marks`, the first of them below the others. `alternative` says what it shows to those who can't see it.
+    /// Draws `marks`, later ones over earlier ones. `alternative` is a text for readers who can't see the chart.
     pub fn new(
         title: impl Into<String>,
         alternative: impl Into<String>,
@@ -98,19 +98,19 @@ impl Chart {
     ) -> Result<Self> {
         let mut svg = String::new();
         draw(SVGBackend::with_string(&mut svg, SIZE).into_drawing_area(), axes, marks)?;
-        // Plotters gives no handle on the root element.
-        let named = format!(r#"<svg role="img" aria-label="{}" "#, escaped(&alternative.into()));
-        Ok(Self { title: title.into(), svg: svg.replacen("<svg ", &named, 1), legend: Vec::new() })
+        // Plotters has no way to set attributes of the root element.
+        let root = format!(r#"<svg role="img" aria-label="{}" "#, escaped(&alternative.into()));
+        Ok(Self { title: title.into(), svg: svg.replacen("<svg ", &root, 1), legend: Vec::new() })
     }
 
-    /// The same with what its colours mean.
-    pub fn with_legend(self, legend: &[(Ink, &str)]) -> Self {
-        self.with_shades(legend.iter().map(|&(ink, meaning)| (ink, 1.0, meaning.to_string())))
+    /// Adds a legend.
+    pub fn with_legend(self, legend: &[(Role, &str)]) -> Self {
+        self.with_shades(legend.iter().map(|&(role, meaning)| (role, 1.0, meaning.to_string())))
     }
 
-    /// The same with what its colours, opaque to some share, mean.
-    pub fn with_shades(self, legend: impl Iterator<Item = (Ink, f64, String)>) -> Self {
-        let legend = legend.map(|(ink, opacity, meaning)| Key { class: ink.class(), opacity, meaning });
+    /// Adds a legend whose entries have an opacity.
+    pub fn with_shades(self, legend: impl Iterator<Item = (Role, f64, String)>) -> Self {
+        let legend = legend.map(|(role, opacity, meaning)| LegendEntry { class: role.class(), opacity, meaning });
         Self { legend: legend.collect(), ..self }
     }
 }
@@ -142,28 +142,28 @@ fn draw(area: DrawingArea<SVGBackend<'_>, Shift>, [x, y]: [Axis<'_>; 2], marks: 
         .y_label_formatter(&|value| (y.label)(*value))
         .label_style(text.clone())
         .axis_desc_style(text)
-        .axis_style(Ink::Band.color())
-        .bold_line_style(Ink::Band.color().mix(0.2))
+        .axis_style(Role::Band.color())
+        .bold_line_style(Role::Band.color().mix(0.2))
         .light_line_style(TRANSPARENT)
         .draw()
         .map_err(failed)?;
     for marks in marks {
         match marks {
-            Marks::Line(ink, points) => {
-                let line = LineSeries::new(points.iter().copied(), ink.color().stroke_width(2));
+            Marks::Line(role, points) => {
+                let line = LineSeries::new(points.iter().copied(), role.color().stroke_width(2));
                 chart.draw_series(line).map_err(failed)?;
             }
-            Marks::Dots(ink, points) => {
-                let dots = points.iter().map(|&point| Circle::new(point, 2, ink.color().filled()));
+            Marks::Dots(role, points) => {
+                let dots = points.iter().map(|&point| Circle::new(point, 2, role.color().filled()));
                 chart.draw_series(dots).map_err(failed)?;
             }
-            Marks::Bars(ink, opacity, bars) => {
-                let style = ink.color().mix(*opacity).filled();
+            Marks::Bars(role, opacity, bars) => {
+                let style = role.color().mix(*opacity).filled();
                 let bars = bars.iter().map(|bar| Rectangle::new([(bar.x.0, bar.y.0), (bar.x.1, bar.y.1)], style));
                 chart.draw_series(bars).map_err(failed)?;
             }
-            Marks::Spans(ink, spans) => {
-                let style = ink.color().stroke_width(1);
+            Marks::Spans(role, spans) => {
+                let style = role.color().stroke_width(1);
                 let spans = spans.iter().map(|&(x, from, to)| PathElement::new([(x, from), (x, to)], style));
                 chart.draw_series(spans).map_err(failed)?;
             }

@@ -1,24 +1,23 @@
-//! The page that holds the charts and the verdicts.
+//! The HTML page: verdict, charts and the table of checks.
 
 use super::chart::Chart;
-use super::{customers, events, usage};
+use super::{billing, customers, support, usage};
 use crate::error::Result;
 use crate::tables::Table;
-use crate::verify::checks::{Check, Verdict, Verification};
-use crate::verify::figures::EXPLANATION;
+use crate::verify::verdicts::{Check, EXPLANATION, Verdict, Verification};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
-/// Stands in every report, and in no other page.
+/// An element that is in every report and in no other page.
 pub const GENERATOR: &str = r#"<meta name="generator" content="saasgen verify">"#;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Writes the report of what was found in `subject`.
+/// Returns the report as an HTML page. `subject` names the data set.
 ///
-/// The text is the same for the same data set: it holds no time and no path but the subject's.
+/// The same data set always has the same report: it contains no time, and no path except in `subject`.
 ///
 /// # Errors
-/// [`Error::Internal`](crate::error::Error::Internal) where a chart can't be drawn, which is a fault of this program.
+/// Returns [`Error::Internal`](crate::error::Error::Internal) if a chart can't be drawn, which is a bug.
 pub fn html(verification: &Verification, subject: &str) -> Result<String> {
     let sections = sections(verification)?;
     let failing: Vec<&Check> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
@@ -30,7 +29,7 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "saasgen verify: " (if verification.holds { "holds" } else { "FAILS" }) }
                 (PreEscaped(GENERATOR))
-                // An icon of its own, so that no browser asks for one.
+                // An empty icon, so that browsers do not request one.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
@@ -39,11 +38,11 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                 p.verdict.(if verification.holds { "holds" } else { "fails" }) { (verification.summary()) }
                 p { (subject) }
                 p.soft {
-                    "Held against model " (verification.model) ", fingerprint " (verification.fingerprint) ". Of right data sets, "
-                    (format!("{:e}", verification.error_rate)) " fail any law (Holm); intervals hold 99 of 100. " (EXPLANATION)
+                    "Verified against model " (verification.model) ", fingerprint " (verification.fingerprint) ". "
+                    (EXPLANATION)
                 }
                 @if !failing.is_empty() {
-                    h2 { "What fails" }
+                    h2 { "Failed checks" }
                     (table(failing.into_iter()))
                 }
                 @for (title, charts) in &sections {
@@ -54,7 +53,7 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                         }
                     }
                 }
-                h2 { "Every check" }
+                h2 { "All checks" }
                 (table(verification.checks.iter()))
             }
         }
@@ -63,31 +62,31 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
 }
 
 fn sections(verification: &Verification) -> Result<Vec<(&'static str, Vec<Chart>)>> {
-    let material = &verification.material;
-    let is_read = |table: Table| material.read.tables.contains(&table);
-    let mut sections = vec![("Sizes", customers::sizes(verification)?.into_iter().collect())];
-    let activity = material.activity();
-    if let Some((tally, survival)) = activity {
+    let data = &verification.data;
+    let is_read = |table: Table| data.read.tables.contains(&table);
+    let mut sections = vec![("Number of rows", customers::row_counts(verification)?.into_iter().collect())];
+    let activity = data.activity();
+    if let Some((aggregates, survival)) = activity {
         sections.push(("Retention by plan", usage::retention(verification)?));
         sections.push((
-            "Cohorts and days",
-            vec![usage::cohorts(material, tally, survival)?, usage::rows_by_day(material, tally)?],
+            "Activity by cohort and day",
+            vec![usage::cohorts(data, aggregates, survival)?, usage::rows_by_day(data, aggregates)?],
         ));
     }
     if is_read(Table::Customers) {
-        sections.push(("Customers", customers::charts(material)?));
+        sections.push(("Customers", customers::charts(data)?));
     }
-    if let Some((tally, _)) = activity {
-        sections.push(("What customers do on an active day", usage::values(material, tally)?));
+    if let Some((aggregates, _)) = activity {
+        sections.push(("Values of active days", usage::values(data, aggregates)?));
     }
     if is_read(Table::UsageDaily) {
-        sections.push(("Missing logs", usage::losses(material)?.into_iter().collect()));
+        sections.push(("Missing logs", usage::losses(data)?.into_iter().collect()));
     }
     if is_read(Table::Billing) {
-        sections.push(("Billing", events::billing(material)?));
+        sections.push(("Billing", billing::charts(data)?));
     }
     if is_read(Table::Support) {
-        sections.push(("Support", events::support(material)?));
+        sections.push(("Support", support::charts(data)?));
     }
     Ok(sections)
 }
@@ -100,7 +99,10 @@ fn figure(chart: &Chart) -> Markup {
                 @if !chart.legend.is_empty() {
                     ul.legend {
                         @for key in &chart.legend {
-                            li { span.swatch.(key.class) style=(format!("opacity: {:.2}", key.opacity)) {} (key.meaning) }
+                            li {
+                                span.swatch.(key.class) style=(format!("opacity: {:.2}", key.opacity)) {}
+                                (key.meaning)
+                            }
                         }
                     }
                 }

@@ -1,10 +1,11 @@
-//! Record batches of any origin as rows of a table, whatever Arrow types they came in.
+//! Converts record batches from any writer, whatever their Arrow types, to rows of a table.
 
-use super::findings::{Findings, Rule};
 use super::rows::{Rows, UNKNOWN};
 use crate::error::{Error, Result};
 use crate::model::Parameters;
 use crate::tables::{Column, Kind, Table};
+use crate::verify::rules::Rule;
+use crate::verify::violations::Violations;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch};
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::{can_cast_types, cast};
@@ -14,11 +15,11 @@ use arrow::datatypes::{
 use arrow::util::display::array_value_to_string;
 use std::sync::Arc;
 
-/// Turns record batches of any origin into rows of a table.
+/// Converts record batches to rows of a table.
 #[derive(Debug)]
-pub(super) struct Converter {
+pub struct Converter {
     table: Table,
-    /// The names of each text column, in the model's order.
+    /// The known names of each column in the order of their codes. Only text columns have names.
     names: Vec<Vec<String>>,
 }
 
@@ -31,48 +32,49 @@ impl Converter {
         Self { table, names: names.collect() }
     }
 
-    /// The columns of the table that `schema` lacks or has in a type that can't be read as theirs, as people are
-    /// told; empty where all can be read.
-    pub fn unreadable(&self, schema: &Schema) -> Vec<String> {
+    /// Returns a message for each column that `schema` lacks, or has in a type that can't be converted.
+    pub fn unreadable_columns(&self, schema: &Schema) -> Vec<String> {
         let columns = self.table.columns().iter();
-        let wrong = columns.filter_map(|column| match schema.field_with_name(column.name) {
+        let messages = columns.filter_map(|column| match schema.field_with_name(column.name) {
             Err(_) => Some(format!("column {} is missing", column.name)),
             Ok(field) if !can_cast_types(field.data_type(), &read_type(column.kind)) => Some(format!(
-                "column {} is {}, which can't be read as {}",
+                "column {} has the type {}, which can't be converted to {}",
                 column.name,
                 field.data_type(),
                 read_type(column.kind)
             )),
             Ok(_) => None,
         });
-        wrong.collect()
+        messages.collect()
     }
 
-    /// The rows of a batch whose schema is readable. Rows with a null, a value that is none of the column's type or
-    /// an unknown name are noted in `findings`; those without a usable value are left out.
+    /// Converts a batch whose columns are all readable.
+    ///
+    /// A row with a null, a value outside the column's type or an unknown name is a violation. Rows that lack a value
+    /// are left out of the result.
     ///
     /// # Errors
-    /// [`Error::Io`] where Arrow can't do what it said it could.
-    pub fn rows(&self, batch: &RecordBatch, findings: &mut Findings) -> Result<Rows> {
-        let unread = |column: &str, error: arrow::error::ArrowError| {
+    /// Returns [`Error::Io`] if Arrow fails to convert a column.
+    pub fn rows(&self, batch: &RecordBatch, violations: &mut Violations) -> Result<Rows> {
+        let failed = |column: &str, error: arrow::error::ArrowError| {
             Error::invalid(self.table.name(), format!("column {column}: {error}"))
         };
         let mut columns = Vec::with_capacity(self.names.len());
-        // Rows without a value, and rows with an unknown name, by row.
-        let (mut unusable, mut unknown) = (vec![false; 0], vec![false; 0]);
+        // Which rows lack a value, and which have an unknown name. They stay empty if there is none.
+        let (mut incomplete, mut unknown) = (vec![false; 0], vec![false; 0]);
         let mark = |marks: &mut Vec<bool>, row: usize| {
             marks.resize(batch.num_rows(), false);
             marks[row] = true;
         };
         for (spec, names) in self.table.columns().iter().zip(&self.names) {
             let given = batch.column_by_name(spec.name);
-            let given = given.ok_or_else(|| Error::Internal(format!("{} is gone from a batch", spec.name)))?;
-            let array = cast_exactly(given, &read_type(spec.kind)).map_err(|error| unread(spec.name, error))?;
+            let given = given.ok_or_else(|| Error::Internal(format!("a batch lacks the column {}", spec.name)))?;
+            let array = cast_exactly(given, &read_type(spec.kind)).map_err(|error| failed(spec.name, error))?;
             if array.logical_null_count() > 0 {
                 let nulls = array.logical_nulls();
                 (0..array.len())
                     .filter(|&row| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)))
-                    .for_each(|row| mark(&mut unusable, row));
+                    .for_each(|row| mark(&mut incomplete, row));
             }
             columns.push(match spec.kind {
                 Kind::Int64 => Column::Int64(values::<Int64Type>(&array)),
@@ -83,23 +85,23 @@ impl Converter {
                 Kind::Boolean => Column::Boolean(array.as_boolean().values().iter().collect()),
                 Kind::Text(_) => {
                     let codes = codes(&array, names);
-                    let strange = codes.iter().enumerate().filter(|&(_, &code)| code == UNKNOWN);
-                    strange.for_each(|(row, _)| mark(&mut unknown, row));
+                    let unknown_codes = codes.iter().enumerate().filter(|&(_, &code)| code == UNKNOWN);
+                    unknown_codes.for_each(|(row, _)| mark(&mut unknown, row));
                     Column::Text(codes)
                 }
             });
         }
-        for row in (0..unusable.len().max(unknown.len()))
-            .filter(|&row| unusable.get(row) == Some(&true) || unknown.get(row) == Some(&true))
+        for row in (0..incomplete.len().max(unknown.len()))
+            .filter(|&row| incomplete.get(row) == Some(&true) || unknown.get(row) == Some(&true))
         {
-            findings.note(self.table, Rule::Values, || describe(batch, self.table, row));
+            violations.record(self.table, Rule::Values, || describe(batch, self.table, row));
         }
-        let rows = Rows::of_columns(self.table, columns);
-        Ok(if unusable.is_empty() { rows } else { rows.retain(|_, row| !unusable[row]) })
+        let rows = Rows::new(self.table, columns);
+        Ok(if incomplete.is_empty() { rows } else { rows.retain(|_, row| !incomplete[row]) })
     }
 }
 
-/// The type that a column's values are read in.
+/// The type that the values of a column are converted to.
 fn read_type(kind: Kind) -> DataType {
     match kind {
         Kind::Int64 => DataType::Int64,
@@ -112,31 +114,32 @@ fn read_type(kind: Kind) -> DataType {
     }
 }
 
-/// Casts, with null for each value that the other type can't hold: 1.5 as a whole number, an hour of a day as a date.
+/// Casts an array. A value that the new type can't represent exactly becomes null, such as 1.5 as an integer or a time
+/// of day as a date.
 fn cast_exactly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
     let from = array.data_type();
     if let (DataType::Timestamp(unit, _), DataType::Date32) = (from, to) {
-        return Ok(Arc::new(dates_of_instants(&cast(array, &DataType::Int64)?, *unit)));
+        return Ok(Arc::new(dates_of_timestamps(&cast(array, &DataType::Int64)?, *unit)));
     }
-    let there = cast(array, to)?;
+    let converted = cast(array, to)?;
     let may_round = match from {
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => *scale > 2,
         _ => from.is_floating() || from.is_temporal(),
     };
     if from == to || !may_round {
-        return Ok(there);
+        return Ok(converted);
     }
-    let back = cast(&there, from)?;
+    let back = cast(&converted, from)?;
     let same: BooleanArray = not_distinct(&back, array)?;
     if same.true_count() == same.len() {
-        Ok(there)
+        Ok(converted)
     } else {
-        arrow::compute::nullif(&there, &arrow::compute::not(&same)?)
+        arrow::compute::nullif(&converted, &arrow::compute::not(&same)?)
     }
 }
 
-/// The days that begin at these instants, in UTC; null for instants at which none begins.
-fn dates_of_instants(instants: &ArrayRef, unit: TimeUnit) -> Date32Array {
+/// Converts timestamps to dates in UTC. A timestamp that is not midnight becomes null.
+fn dates_of_timestamps(timestamps: &ArrayRef, unit: TimeUnit) -> Date32Array {
     let day = 86_400
         * match unit {
             TimeUnit::Second => 1,
@@ -144,31 +147,32 @@ fn dates_of_instants(instants: &ArrayRef, unit: TimeUnit) -> Date32Array {
             TimeUnit::Microsecond => 1_000_000,
             TimeUnit::Nanosecond => 1_000_000_000,
         };
-    let date = |instant: i64| i32::try_from(instant.div_euclid(day)).ok().filter(|_| instant.rem_euclid(day) == 0);
-    instants.as_primitive::<Int64Type>().iter().map(|instant| instant.and_then(date)).collect()
+    let date =
+        |timestamp: i64| i32::try_from(timestamp.div_euclid(day)).ok().filter(|_| timestamp.rem_euclid(day) == 0);
+    timestamps.as_primitive::<Int64Type>().iter().map(|timestamp| timestamp.and_then(date)).collect()
 }
 
 fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<T::Native> {
     array.as_primitive::<T>().values().to_vec()
 }
 
-/// The index of each name; [`UNKNOWN`] for others. Nulls are marked already.
+/// Returns the code of each name, or [`UNKNOWN`]. The code of a null is meaningless.
 fn codes(array: &ArrayRef, names: &[String]) -> Vec<u8> {
     let dictionary = array.as_dictionary::<Int32Type>();
     let texts = dictionary.values().as_string::<i32>();
-    let of_text = |text: Option<&str>| names.iter().position(|name| Some(name.as_str()) == text);
-    let by_key: Vec<u8> = texts.iter().map(|text| of_text(text).map_or(UNKNOWN, |index| index as u8)).collect();
+    let code_of = |text: Option<&str>| names.iter().position(|name| Some(name.as_str()) == text);
+    let by_key: Vec<u8> = texts.iter().map(|text| code_of(text).map_or(UNKNOWN, |index| index as u8)).collect();
     let code = |key: &i32| by_key.get(*key as usize).copied().unwrap_or_default();
     dictionary.keys().values().iter().map(code).collect()
 }
 
-/// A row as it came.
+/// Returns a row as text, as it is in the batch.
 fn describe(batch: &RecordBatch, table: Table, row: usize) -> String {
     let known = table.columns().iter().filter_map(|spec| Some((spec.name, batch.column_by_name(spec.name)?)));
     let values = known.map(|(name, column)| {
         let text = match column.is_null(row) {
             true => "null".to_string(),
-            false => array_value_to_string(column, row).unwrap_or_else(|_| "a value that can't be shown".into()),
+            false => array_value_to_string(column, row).unwrap_or_else(|_| "a value that can't be displayed".into()),
         };
         format!("{name} {text}")
     });

@@ -1,25 +1,25 @@
-//! A table's rows as plain columns.
+//! The rows of a table as plain columns.
 
 use crate::model::{Parameters, date_of};
 use crate::tables::{Column, Kind, Table};
 use std::ops::Range;
 
-/// Stands for a name that the model doesn't have; a model has at most 100 names in a list.
-pub(super) const UNKNOWN: u8 = u8::MAX;
+/// The code of a name that the model doesn't have. A list of the model has at most 100 names.
+pub const UNKNOWN: u8 = u8::MAX;
 
-/// What rows are known and sorted by: customer, date, id of the invoice or ticket, 0 for what a table has not; plan
-/// and day of `retention_curves`.
-pub(super) type Key = (i64, i32, i64);
+/// The sort key of a row: customer, date, and id of the invoice or support ticket. If a table lacks one of them, it is
+/// 0. For `retention_curves`: plan, day and 0.
+pub type RowKey = (i64, i32, i64);
 
-/// Rows of one table, by column, in the table's order of columns.
+/// Rows of one table as columns, in the table's order of columns.
 #[derive(Debug, Clone)]
-pub(super) struct Rows {
+pub struct Rows {
     table: Table,
     columns: Vec<Column>,
     len: usize,
 }
 
-/// Runs an expression on the values of a column of any kind.
+/// Evaluates an expression on the values of a column of any kind.
 macro_rules! on_values {
     ($column:expr, $values:ident => $do:expr) => {
         match $column {
@@ -33,7 +33,8 @@ macro_rules! on_values {
     };
 }
 
-/// The values of a column of one kind; none of a column of another kind, which no table's specification allows.
+/// Defines a method that returns the values of a column of one kind. For a column of another kind it returns none,
+/// which is a bug in the caller.
 macro_rules! accessor {
     ($name:ident, $kind:pat => $values:ident, $type:ty) => {
         pub fn $name(&self, column: usize) -> &[$type] {
@@ -46,8 +47,9 @@ macro_rules! accessor {
 }
 
 impl Rows {
-    pub fn none(table: Table) -> Self {
-        let empty = |kind| match kind {
+    /// Returns no rows.
+    pub fn empty(table: Table) -> Self {
+        let column = |kind| match kind {
             Kind::Int64 => Column::Int64(Vec::new()),
             Kind::Int32 => Column::Int32(Vec::new()),
             Kind::Date => Column::Date(Vec::new()),
@@ -56,11 +58,11 @@ impl Rows {
             Kind::Float64 => Column::Float64(Vec::new()),
             Kind::Boolean => Column::Boolean(Vec::new()),
         };
-        Self { table, columns: table.columns().iter().map(|column| empty(column.kind)).collect(), len: 0 }
+        Self { table, columns: table.columns().iter().map(|spec| column(spec.kind)).collect(), len: 0 }
     }
 
-    /// Columns of `table` as they are generated: its first ones, all of one length.
-    pub fn of_columns(table: Table, columns: Vec<Column>) -> Self {
+    /// Wraps columns that are the first columns of `table` and have the same length.
+    pub fn new(table: Table, columns: Vec<Column>) -> Self {
         let len = columns.first().map_or(0, |column| on_values!(column, values => values.len()));
         Self { table, columns, len }
     }
@@ -81,12 +83,12 @@ impl Rows {
     accessor!(floats, Column::Float64(values) => values, f64);
     accessor!(booleans, Column::Boolean(values) => values, bool);
 
-    /// The customer of each row.
+    /// Returns the customer of each row.
     pub fn customers(&self) -> &[i64] {
         self.int64(key_columns(self.table).0)
     }
 
-    pub fn key(&self, row: usize) -> Key {
+    pub fn key(&self, row: usize) -> RowKey {
         if self.table == Table::RetentionCurves {
             return (i64::from(self.text(0)[row]), self.int32(1)[row], 0);
         }
@@ -98,21 +100,23 @@ impl Rows {
         )
     }
 
-    /// The rows of the customers in `ids`; the rows are sorted.
+    /// Returns which rows belong to the customers in `ids`. The rows must be sorted.
     pub fn of_customers(&self, ids: &Range<i64>) -> Range<usize> {
         let customers = self.customers();
         customers.partition_point(|&id| id < ids.start)..customers.partition_point(|&id| id < ids.end)
     }
 
-    /// The rows of all `parts`, in their order. Each column of the parts is freed as it is copied, so that the most in
-    /// memory is the whole and one column of the parts.
+    /// Concatenates `parts` in their order.
+    ///
+    /// Each column of the parts is freed once it is copied. At most, memory holds the result and one column of the
+    /// parts.
     pub fn concat(table: Table, mut parts: Vec<Self>) -> Self {
         parts.retain(|part| part.len > 0);
         if parts.len() < 2 {
-            return parts.pop().unwrap_or_else(|| Self::none(table));
+            return parts.pop().unwrap_or_else(|| Self::empty(table));
         }
         let len = parts.iter().map(|part| part.len).sum();
-        /// Joins the values of one kind of column, taken out of each part.
+        /// Moves the values of one column out of all parts.
         macro_rules! joined {
             ($kind:path, $index:expr) => {{
                 let mut joined = Vec::with_capacity(len);
@@ -137,22 +141,22 @@ impl Rows {
     }
 
     fn select(&self, rows: &[u32]) -> Self {
-        fn taken<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
+        fn take<T: Copy>(values: &[T], rows: &[u32]) -> Vec<T> {
             rows.iter().map(|&row| values[row as usize]).collect()
         }
         let columns = self.columns.iter().map(|column| match column {
-            Column::Int64(values) => Column::Int64(taken(values, rows)),
-            Column::Int32(values) => Column::Int32(taken(values, rows)),
-            Column::Date(values) => Column::Date(taken(values, rows)),
-            Column::Text(values) => Column::Text(taken(values, rows)),
-            Column::Money(values) => Column::Money(taken(values, rows)),
-            Column::Float64(values) => Column::Float64(taken(values, rows)),
-            Column::Boolean(values) => Column::Boolean(taken(values, rows)),
+            Column::Int64(values) => Column::Int64(take(values, rows)),
+            Column::Int32(values) => Column::Int32(take(values, rows)),
+            Column::Date(values) => Column::Date(take(values, rows)),
+            Column::Text(values) => Column::Text(take(values, rows)),
+            Column::Money(values) => Column::Money(take(values, rows)),
+            Column::Float64(values) => Column::Float64(take(values, rows)),
+            Column::Boolean(values) => Column::Boolean(take(values, rows)),
         });
         Self { table: self.table, columns: columns.collect(), len: rows.len() }
     }
 
-    /// Only the rows that `keep` names; nothing is copied where that is all of them.
+    /// Keeps the rows for which `keep` returns true. If it keeps all of them, nothing is copied.
     pub fn retain(self, keep: impl Fn(&Self, usize) -> bool) -> Self {
         if (0..self.len).all(|row| keep(&self, row)) {
             return self;
@@ -161,7 +165,7 @@ impl Rows {
         self.select(&kept)
     }
 
-    /// Only the rows of customers that `keep` names.
+    /// Keeps the rows of customers for which `keep` returns true.
     pub fn retain_customers(self, keep: impl Fn(i64) -> bool) -> Self {
         if self.customers().iter().all(|&id| keep(id)) {
             return self;
@@ -169,7 +173,7 @@ impl Rows {
         self.retain(|rows, row| keep(rows.customers()[row]))
     }
 
-    /// A copy of some of the rows.
+    /// Copies a range of the rows.
     pub fn slice(&self, rows: Range<usize>) -> Self {
         let columns = self.columns.iter().map(|column| match column {
             Column::Int64(values) => Column::Int64(values[rows.clone()].to_vec()),
@@ -183,7 +187,7 @@ impl Rows {
         Self { table: self.table, columns: columns.collect(), len: rows.len() }
     }
 
-    /// Whether each row's key is that of the row before, or follows it.
+    /// Returns whether no row has a smaller key than the row before it.
     pub fn are_sorted(&self) -> bool {
         let (customer, date, id) = key_columns(self.table);
         let (Some(dates), true) = (date.map(|column| self.dates(column)), self.table.has_customers()) else {
@@ -196,7 +200,7 @@ impl Rows {
         })
     }
 
-    /// The rows by key; rows of one key stay in their order.
+    /// Sorts the rows by key. Rows with the same key stay in their order.
     pub fn sorted(self) -> Self {
         if self.are_sorted() {
             return self;
@@ -206,7 +210,7 @@ impl Rows {
         self.select(&order)
     }
 
-    /// Whether the rows `own` are the rows `theirs` of `other`, value by value.
+    /// Returns whether the rows `own` equal the rows `theirs` of `other` in every value.
     pub fn equal(&self, own: Range<usize>, other: &Self, theirs: Range<usize>) -> bool {
         self.columns.iter().zip(&other.columns).all(|(mine, others)| match (mine, others) {
             (Column::Int64(a), Column::Int64(b)) => a[own.clone()] == b[theirs.clone()],
@@ -221,14 +225,14 @@ impl Rows {
         })
     }
 
-    /// The indices of the columns in which two rows differ.
+    /// Returns the indices of the columns in which two rows differ.
     pub fn differing_columns(&self, row: usize, other: &Self, theirs: usize) -> Vec<usize> {
         (0..self.columns.len())
             .filter(|&column| self.value(column, row, None) != other.value(column, theirs, None))
             .collect()
     }
 
-    /// A value as people write it; names as `parameters` has them, their indices where it is not there.
+    /// Returns a value as text. Without `parameters`, names are shown as their codes.
     pub fn value(&self, column: usize, row: usize, parameters: Option<&Parameters>) -> String {
         match (&self.columns[column], self.table.columns()[column].kind, parameters) {
             (Column::Date(days), ..) => date_of(days[row]).to_string(),
@@ -240,7 +244,7 @@ impl Rows {
         }
     }
 
-    /// A row as people write it: `customer_id 7, date 2024-01-03, …`.
+    /// Returns a row as text: `customer_id 7, date 2024-01-03, …`.
     pub fn describe(&self, row: usize, parameters: &Parameters) -> String {
         let columns = self.table.columns().iter().enumerate();
         let values =
@@ -249,13 +253,13 @@ impl Rows {
     }
 }
 
-/// Hundredths as people write them.
-pub(super) fn money(cents: i128) -> String {
+/// Returns an amount in cents as text: `29.00`.
+fn money(cents: i128) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
-/// The columns of a table's key: customer, date, own id.
+/// The key columns of a table: customer, date, and id of the invoice or support ticket.
 fn key_columns(table: Table) -> (usize, Option<usize>, Option<usize>) {
     match table {
         Table::Customers | Table::RetentionCurves => (0, None, None),

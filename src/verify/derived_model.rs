@@ -1,73 +1,72 @@
-//! What the checks need of the model, computed once.
+//! Figures that are derived from the model once and used by many checks.
 
-use crate::model::{Model, Window};
+use crate::model::{Model, Parameters, Shares, Window};
 use crate::tables::{active_probability, minutes_limits};
 
-/// A model as the checks read it.
+/// A model with figures derived from it.
 #[derive(Debug)]
-pub(super) struct Facts {
-    pub model: Model,
+pub struct DerivedModel {
+    pub source: Model,
     pub window: Window,
-    pub plans: Vec<PlanFacts>,
-    /// Mean share of usage logs that survive a day, and the standard deviation of the days' shares.
+    pub plans: Vec<DerivedPlan>,
     pub survival: Survival,
     pub interval_days: i32,
     pub jitter_days: i32,
-    /// By day of the window: which signup month it lies in, from 0.
+    /// The month of each day of the window, counted from 0.
     pub months: Vec<usize>,
 }
 
-/// What becomes of usage logs on a day, over all days.
+/// The share of a day's usage logs that are not lost: its mean and standard deviation over days.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Survival {
+pub struct Survival {
     pub mean: f64,
     pub sd: f64,
 }
 
 impl Survival {
-    /// Of the truth, where no log is lost.
+    /// The survival of `usage_truth`, where no log is lost.
     pub const WHOLE: Self = Self { mean: 1.0, sd: 0.0 };
 
-    /// The variance of a number of rows, of which `active` is the sum of the probabilities of being active and
-    /// `squares` that of their squares.
+    /// Returns the variance of a number of rows. `active` is the sum of the probabilities of being active, `squares`
+    /// the sum of their squares.
     pub fn variance(self, active: f64, squares: f64) -> f64 {
         self.mean * active - self.mean.powi(2) * squares
     }
 
-    /// The part of that which rows have of their own, apart from the days' shared loss rates.
+    /// Returns the variance of a number of rows without the part that comes from the days' shared loss rates.
     pub fn own_variance(self, active: f64, squares: f64) -> f64 {
         active * self.mean - squares * (self.mean * self.mean + self.sd * self.sd)
     }
 }
 
-/// A plan as the checks read it.
+/// A plan with figures derived from it.
 #[derive(Debug)]
-pub(super) struct PlanFacts {
+pub struct DerivedPlan {
     pub name: String,
     pub share: f64,
     pub price_cents: i128,
     pub mean_sessions: f64,
     pub mean_minutes: f64,
     pub minutes_limits: (i32, i32),
-    /// Probability of being active, by age.
+    /// The probability of being active, by days since signup.
     pub active: Vec<f64>,
-    /// Sums of the probabilities, and of their squares, over the ages below each.
+    /// For each age, the sums of the probabilities and of their squares over all ages below it.
     pub active_sums: Vec<[f64; 2]>,
 }
 
-impl Facts {
-    pub fn new(model: Model) -> Self {
-        let window = model.window();
-        let parameters = model.parameters();
+impl DerivedModel {
+    pub fn new(source: Model) -> Self {
+        let window = source.window();
+        let parameters = source.parameters();
         let plans = parameters.plans.iter().map(|(name, plan)| {
-            let active: Vec<f64> = (0..window.days).map(|age| active_probability(&model, plan, age)).collect();
-            PlanFacts {
+            let active: Vec<f64> = (0..window.days).map(|age| active_probability(&source, plan, age)).collect();
+            DerivedPlan {
                 name: name.clone(),
                 share: plan.share,
                 price_cents: plan.price_cents(),
                 mean_sessions: plan.sessions,
                 mean_minutes: plan.minutes,
-                minutes_limits: minutes_limits(&model, plan),
+                minutes_limits: minutes_limits(&source, plan),
                 active_sums: sums(&active),
                 active,
             }
@@ -79,17 +78,34 @@ impl Facts {
         };
         let (interval_days, jitter_days) =
             (parameters.billing.interval_days as i32, parameters.billing.jitter_days as i32);
-        Self { plans: plans.collect(), survival, interval_days, jitter_days, months: months(window), window, model }
+        Self { plans: plans.collect(), survival, interval_days, jitter_days, months: months(window), window, source }
     }
 
+    pub fn parameters(&self) -> &Parameters {
+        self.source.parameters()
+    }
+
+    /// Returns the number of days of the window.
     pub fn days(&self) -> usize {
         self.window.days as usize
     }
 
-    /// How many calendar months the window has.
+    /// Returns the number of calendar months of the window.
     pub fn month_count(&self) -> usize {
         self.months.last().map_or(0, |last| last + 1)
     }
+
+    /// Adds up counts by day of the window to counts by month.
+    pub fn by_month(&self, by_day: &[u64]) -> Vec<u64> {
+        let mut months = vec![0; self.month_count()];
+        by_day.iter().zip(&self.months).for_each(|(count, &month)| months[month] += count);
+        months
+    }
+}
+
+/// The shares of a list of the model, in its order.
+pub fn share_values(shares: &Shares) -> Vec<f64> {
+    shares.values().copied().collect()
 }
 
 fn sums(active: &[f64]) -> Vec<[f64; 2]> {

@@ -1,0 +1,17 @@
+//! The result of reading a data set.
+
+use super::aggregates::Aggregates;
+use crate::tables::Table;
+use crate::verify::comparison::Differences;
+use crate::verify::violations::Violations;
+
+/// What reading all rows of a data set found.
+#[derive(Debug)]
+pub struct Observations {
+    /// The tables whose columns are all readable.
+    pub readable: Vec<Table>,
+    pub aggregates: Aggregates,
+    pub violations: Violations,
+    /// The differences of each table that was compared value by value.
+    pub differences: Vec<(Table, Differences)>,
+}

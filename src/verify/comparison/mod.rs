@@ -1,0 +1,7 @@
+//! The comparison with what the model generates, value by value.
+
+mod differences;
+mod regenerated;
+
+pub use differences::Differences;
+pub use regenerated::{Regenerated, RegeneratedTable, rows_of};

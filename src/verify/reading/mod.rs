@@ -1,0 +1,11 @@
+//! Reads tables from any source as plain rows, in stripes of customers.
+
+mod convert;
+mod rows;
+mod stripe;
+mod stripe_reader;
+
+pub use convert::Converter;
+pub use rows::{Rows, UNKNOWN};
+pub use stripe::Stripe;
+pub use stripe_reader::StripeReader;

@@ -1,0 +1,11 @@
+//! Verdicts on the checks, and their text.
+
+mod judge;
+mod numbers;
+mod text;
+mod verification;
+
+pub use judge::judge;
+pub use numbers::{grouped, significant};
+pub use text::EXPLANATION;
+pub use verification::{Check, Evidence, ReportData, Verdict, Verification};

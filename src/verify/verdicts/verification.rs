@@ -1,0 +1,132 @@
+//! The result of a verification: every check with its evidence and its verdict.
+
+use crate::tables::Table;
+use crate::verify::checks::{Aggregates, UsageAggregates};
+use crate::verify::derived_model::{DerivedModel, Survival};
+use crate::verify::laws::{Activity, RetentionPoint, TablesRead};
+use crate::verify::statistics::Measured;
+use indexmap::IndexMap;
+use serde::Serialize;
+
+/// The result of [`verify`](crate::verify::verify).
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    /// The model's name.
+    pub model: String,
+    /// The model's fingerprint.
+    pub fingerprint: String,
+    /// The number of customers that the data set should have.
+    pub customers: u64,
+    /// Whether no check fails.
+    pub holds: bool,
+    /// The share of correct data sets that fail any statistical test (Holm).
+    pub error_rate: f64,
+    /// All checks, by table.
+    pub checks: Vec<Check>,
+    /// The observed retention by plan. Empty if there is no usage table.
+    pub retention: IndexMap<String, Vec<RetentionPoint>>,
+    #[serde(skip)]
+    pub(in crate::verify) data: ReportData,
+}
+
+/// The data that the report draws.
+#[derive(Debug)]
+pub struct ReportData {
+    pub model: DerivedModel,
+    pub aggregates: Aggregates,
+    pub read: TablesRead,
+}
+
+impl ReportData {
+    /// Returns the aggregates of a usage table, and the share of its rows that are not lost.
+    pub fn activity(&self) -> Option<(&UsageAggregates, Survival)> {
+        let is_read = |table: Table| self.read.tables.contains(&table);
+        match (is_read(Table::UsageDaily), is_read(Table::UsageTruth)) {
+            (true, _) => Some((&self.aggregates.usage_daily, self.model.survival)),
+            (false, true) => Some((&self.aggregates.usage_truth, Survival::WHOLE)),
+            (false, false) => None,
+        }
+    }
+
+    pub fn retention(&self) -> IndexMap<String, Vec<RetentionPoint>> {
+        let Some((usage, survival)) = self.activity() else { return IndexMap::new() };
+        let activity = Activity::new(&self.model, &self.aggregates, usage, survival);
+        let plans = self.model.plans.iter().enumerate();
+        plans.map(|(index, plan)| (plan.name.clone(), activity.points(index))).collect()
+    }
+}
+
+/// A condition that a data set must meet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// The table that is checked.
+    pub table: &'static str,
+    /// The condition.
+    pub name: String,
+    /// The result of the check.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+    /// Whether the condition holds.
+    pub verdict: Verdict,
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Evidence {
+    /// The result for a rule that every row must keep.
+    Structure {
+        /// The number of rows, or of customers, that violate the rule.
+        violations: u64,
+        /// The first of them. At most five.
+        examples: Vec<String>,
+    },
+    /// The result of a statistical test.
+    Law(Measured),
+    /// The result of the comparison with the rows that the model generates.
+    Exact {
+        /// The number of rows whose values are all equal.
+        equal: u64,
+        /// The number of rows with the key of a generated row but other values.
+        changed: u64,
+        /// The number of generated rows that are missing.
+        missing: u64,
+        /// The number of rows that the model does not generate.
+        extra: u64,
+        /// A description of the first difference in the order of keys.
+        first_difference: Option<String>,
+        /// The content hash of the generated rows.
+        content_hash: String,
+        /// The content hash that the manifest states.
+        stated_hash: Option<String>,
+    },
+    /// The check was not run.
+    NotRun {
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Whether a check holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The condition holds.
+    Holds,
+    /// The condition does not hold.
+    Fails,
+    /// The check could not be run.
+    NotRun,
+}
+
+impl Verification {
+    /// Returns the number of checks with this verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.checks.iter().filter(|check| check.verdict == verdict).count()
+    }
+
+    /// Returns the check of `table` with this name.
+    pub fn check(&self, table: Table, name: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.table == table.name() && check.name == name)
+    }
+}
