@@ -1,5 +1,5 @@
-//! Makes the seeds anew: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`, after a change of values, requests or
-//! files.
+//! Writes the seeds: `cargo run --manifest-path fuzz/Cargo.toml --example seeds`. Run it after a change of values,
+//! requests or files.
 
 use arrow_flight::FlightDescriptor;
 use parquet::arrow::ArrowWriter;
@@ -56,7 +56,7 @@ fn scan(text: &str) -> Result<Scan, Box<dyn Error>> {
     Ok(Scan::resolve(data_set(), &ScanRequest::from_text(text)?, Naming::Ticket)?.0)
 }
 
-/// Bodies as tests/clients/airport.py writes them: msgpack's maps of strings, whatever their bytes.
+/// Writes action bodies in the form of tests/clients/airport.py: msgpack maps of strings with arbitrary bytes.
 fn write_actions() -> Result<(), Box<dyn Error>> {
     let descriptor = FlightDescriptor::new_path(vec!["usage_daily".into()]).encode_to_vec();
     let filters: [&[u8]; 3] = [
@@ -88,13 +88,13 @@ fn write_actions() -> Result<(), Box<dyn Error>> {
     write("airport", "column-statistics", &[&[5], statistics.as_slice()].concat())
 }
 
-/// Msgpack's str 16.
+/// Encodes a string as msgpack's str 16.
 fn text(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("seeds are short");
     [&[0xDA], &length.to_be_bytes()[..], bytes].concat()
 }
 
-/// Msgpack's fixmap.
+/// Encodes a map as msgpack's fixmap.
 fn map(entries: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
     let mut map = vec![0x80 | entries.len() as u8];
     for (key, value) in entries {
@@ -104,7 +104,7 @@ fn map(entries: &[(&[u8], Vec<u8>)]) -> Vec<u8> {
     map
 }
 
-/// Files as this program writes them, by itself and with a manifest, and as another writer does.
+/// Writes files of this program, without and with a manifest, and files of another writer.
 fn write_files() -> Result<(), Box<dyn Error>> {
     let data_set = data_set().with(42, saasgen_fuzz::parquet::CUSTOMERS)?;
     let stop = AtomicBool::new(false);

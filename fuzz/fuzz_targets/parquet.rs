@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| saasgen_fuzz::parquet::holds(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| saasgen_fuzz::parquet::check(bytes));

@@ -1,6 +1,6 @@
 //! Bodies of the actions that DuckDB's Airport extension calls.
 
-use crate::{data_set, is_refusal, resolved, scan_holds, within};
+use crate::{assert_refusal, check_scan, data_set, resolve_issued, with_memory_limit};
 use arrow_flight::{Action, FlightDescriptor, FlightEndpoint};
 use futures::executor::block_on;
 use prost::Message;
@@ -13,22 +13,23 @@ use serde_bytes::{ByteBuf, Bytes};
 const ACTIONS: [&str; 6] =
     ["endpoints", "list_schemas", "catalog_version", "create_transaction", "flight_info", "column_statistics"];
 
-/// The least that clients accept.
+/// The smallest message size limit of clients, in bytes.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// Of an action that is kept, where its body is to be cut: some end within the descriptor, some after it.
+/// A small limit on the bytes that the server keeps of an action. Bodies are cut off within the descriptor or after it.
 const SHORT_ACTION_BYTES: usize = 100;
 
-/// The first byte says what the rest is: the body of an action, one of which only the begin is kept, or the filters and
-/// column ids of `endpoints` for a table. So mutations needn't keep msgpack's lengths right to come as far as filters.
-pub fn holds(bytes: &[u8]) {
+/// The first byte selects the meaning of the rest: the body of an action, the body of an action that is cut off, or the
+/// filters and column ids of `endpoints` for a table. With the last kind, mutations reach the filters although they
+/// break the lengths of msgpack.
+pub fn check(bytes: &[u8]) {
     let Some((&kind, rest)) = bytes.split_first() else { return };
     let kind = usize::from(kind);
     match kind.checked_sub(2 * ACTIONS.len()) {
-        Some(table) => filters_hold(Table::ALL[table % Table::ALL.len()], rest),
+        Some(table) => check_filters(Table::ALL[table % Table::ALL.len()], rest),
         None => {
             let action_bytes = if kind < ACTIONS.len() { Limits::default().action_bytes } else { SHORT_ACTION_BYTES };
-            action_holds(ACTIONS[kind % ACTIONS.len()], rest, &Limits { action_bytes, ..Limits::default() });
+            check_action(ACTIONS[kind % ACTIONS.len()], rest, &Limits { action_bytes, ..Limits::default() });
         }
     }
 }
@@ -45,41 +46,41 @@ struct EndpointsParameters<'a> {
     column_ids: &'a [u8],
 }
 
-/// The first byte is a column's id, the rest filters.
-fn filters_hold(table: Table, bytes: &[u8]) {
+/// The first byte is a column id. The rest are filters.
+fn check_filters(table: Table, bytes: &[u8]) {
     let (column_ids, filters) = bytes.split_at(bytes.len().min(1));
     let descriptor = FlightDescriptor::new_path(vec![table.name().to_string()]).encode_to_vec();
     let parameters = EndpointsParameters { json_filters: Bytes::new(filters), column_ids };
     let body = rmp_serde::to_vec_named(&EndpointsRequest { descriptor: Bytes::new(&descriptor), parameters });
-    let answer = action_holds("endpoints", &body.expect("it can be written"), &Limits::default());
+    let answer = check_action("endpoints", &body.expect("the request can be encoded"), &Limits::default());
     assert!(answer.is_some(), "filters are never refused");
 }
 
-fn action_holds(name: &str, body: &[u8], limits: &Limits) -> Option<Vec<u8>> {
+fn check_action(name: &str, body: &[u8], limits: &Limits) -> Option<Vec<u8>> {
     let action = Action::new(name, body.to_vec()).encode_to_vec();
-    let allowed = 4 * MAX_ANSWER_BYTES + 100 * body.len();
-    match within(allowed as u64, || block_on(do_action(data_set(), limits, &action))) {
+    let max_memory_bytes = 4 * MAX_ANSWER_BYTES + 100 * body.len();
+    match with_memory_limit(max_memory_bytes as u64, || block_on(do_action(data_set(), limits, &action))) {
         Ok(answer) => {
             assert!(answer.len() <= MAX_ANSWER_BYTES + 20 * body.len(), "{} bytes", answer.len());
             if name == "endpoints" {
-                endpoints_hold(&answer);
+                check_endpoints(&answer);
             }
             Some(answer)
         }
         Err(status) => {
-            is_refusal(&status);
+            assert_refusal(&status);
             None
         }
     }
 }
 
-fn endpoints_hold(answer: &[u8]) {
+fn check_endpoints(answer: &[u8]) {
     let endpoints: Vec<ByteBuf> = rmp_serde::from_slice(answer).expect("a list of endpoints");
     assert!((1..=Partitions::MAX as usize).contains(&endpoints.len()), "{} endpoints", endpoints.len());
     for endpoint in endpoints.iter().take(2).chain(endpoints.last()) {
         let endpoint = FlightEndpoint::decode(endpoint.as_slice()).expect("a FlightEndpoint");
-        let scan = resolved(&endpoint.ticket.expect("a ticket").ticket);
+        let scan = resolve_issued(&endpoint.ticket.expect("a ticket").ticket);
         assert!(scan.is_airport());
-        scan_holds(&scan);
+        check_scan(&scan);
     }
 }

@@ -1,8 +1,9 @@
-//! What must hold of any bytes that anybody sends saasgen, or gives it as a file.
+//! Fuzz targets: saasgen refuses or accepts any input, in bounded memory and without a panic.
 //!
-//! Each module is one way in, and its `holds` panics where the contract is broken: libFuzzer drives it from
-//! `fuzz_targets`, and `examples/cases.rs` where there is no libFuzzer. Both also end where a case takes seconds, or
-//! memory beyond all measure, on threads that [`within`] doesn't see.
+//! Each module is one kind of input. Its `check` panics if saasgen breaks its contract for the given bytes. libFuzzer
+//! calls it from `fuzz_targets`. On machines without libFuzzer, `examples/cases.rs` calls it. [`with_memory_limit`]
+//! only sees the memory of its own thread. Both callers also stop at inputs that take too long, and libFuzzer at inputs
+//! that take too much memory on other threads.
 
 pub mod airport;
 pub mod command;
@@ -18,77 +19,81 @@ use saasgen::tables::{DataSet, Laws};
 use std::sync::{Arc, OnceLock};
 use tonic::{Code, Status};
 
-/// A way in: panics where the bytes break the contract.
-pub type Holds = fn(&[u8]);
+/// The check of one kind of input. It panics if saasgen breaks its contract.
+pub type Check = fn(&[u8]);
 
-/// All of them, by the names of their fuzz targets.
-pub const TARGETS: [(&str, Holds); 5] = [
-    ("ticket", ticket::holds),
-    ("command", command::holds),
-    ("airport", airport::holds),
-    ("model", model::holds),
-    ("parquet", parquet::holds),
+/// The checks, with the names of their fuzz targets.
+pub const TARGETS: [(&str, Check); 5] = [
+    ("ticket", ticket::check),
+    ("command", command::check),
+    ("airport", airport::check),
+    ("model", model::check),
+    ("parquet", parquet::check),
 ];
 
-/// What a refusal may be: never the server's own fault.
+/// The status codes of refusals. None of them says that the server is at fault.
 const REFUSALS: [Code; 5] =
     [Code::InvalidArgument, Code::NotFound, Code::FailedPrecondition, Code::ResourceExhausted, Code::Unimplemented];
 
-/// gRPC's clients take some 8 kB of headers.
+/// The limit of a status message, in bytes. gRPC clients accept about 8 kB of headers.
 const MAX_STATUS_BYTES: usize = 4_100;
 
-/// Customers whose rows are generated of a scan: they take less than the scan's checks.
-const CUSTOMERS_GENERATED: u64 = 4;
+/// The number of customers whose rows a check generates. They take less time than the other checks of a scan.
+const GENERATED_CUSTOMERS: u64 = 4;
 
-/// The default model's data set of the default size.
+/// Returns the data set of the default model and size.
 pub fn data_set() -> &'static DataSet {
     static DATA_SET: OnceLock<DataSet> = OnceLock::new();
     DATA_SET.get_or_init(|| {
-        let laws = Laws::new(Model::saas_v1().expect("the default model is one"));
+        let laws = Laws::new(Model::saas_v1().expect("the default model is valid"));
         DataSet::new(Arc::new(laws), DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS)
-            .expect("the default size is one")
+            .expect("the default size is valid")
     })
 }
 
-/// What `work` gives, of which this thread may hold `bytes` at a time.
-pub fn within<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
+/// Returns the result of `work`. Panics if this thread holds more than `bytes` at the same time during `work`.
+pub fn with_memory_limit<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
     let mut result = None;
     let used = allocation_counter::measure(|| result = Some(work()));
-    assert!(used.bytes_max <= bytes, "{} bytes were held at a time; {bytes} are allowed", used.bytes_max);
-    result.expect("it was measured while it ran")
+    assert!(
+        used.bytes_max <= bytes,
+        "{} bytes were held at the same time, but only {bytes} are allowed",
+        used.bytes_max
+    );
+    result.expect("`measure` calls the closure")
 }
 
-/// Holds a server's refusal to what protocol.md promises.
-fn is_refusal(status: &Status) {
+/// Checks that a refusal has an expected status code and a message of a limited size.
+fn assert_refusal(status: &Status) {
     assert!(REFUSALS.contains(&status.code()), "{status:?}");
     assert!(!status.message().is_empty() && status.message().len() <= MAX_STATUS_BYTES, "{status:?}");
 }
 
-/// Holds an error to being the caller's, and no longer than `most` bytes.
-fn is_misuse(error: &Error, most: usize) {
+/// Checks that an error blames the caller, and that its message has at most `max_bytes` bytes.
+fn assert_misuse(error: &Error, max_bytes: usize) {
     let message = error.to_string();
     assert!(error.exit_code() == 2, "{message}");
-    assert!(!message.is_empty() && message.len() <= most, "{} bytes: {message}", message.len());
+    assert!(!message.is_empty() && message.len() <= max_bytes, "{} bytes: {message}", message.len());
 }
 
-/// Resolves what was issued for a scan.
-fn resolved(ticket: &[u8]) -> Scan {
-    let request = ScanRequest::from_bytes(ticket).expect("what was issued is a request");
-    Scan::resolve(data_set(), &request, Naming::Ticket).expect("what was issued resolves").0
+/// Resolves a ticket that saasgen has issued.
+fn resolve_issued(ticket: &[u8]) -> Scan {
+    let request = ScanRequest::from_bytes(ticket).expect("an issued ticket is a request");
+    Scan::resolve(data_set(), &request, Naming::Ticket).expect("an issued ticket resolves").0
 }
 
-/// Holds a scan to its promises: it names itself in full, and its first rows can be had.
-fn scan_holds(scan: &Scan) {
+/// Checks that the ticket of a scan resolves to the same scan, and that its first rows can be generated.
+fn check_scan(scan: &Scan) {
     let request = scan.to_request();
-    let again = resolved(&prost::Message::encode_to_vec(&request));
+    let again = resolve_issued(&prost::Message::encode_to_vec(&request));
     assert_eq!(again.to_request(), request);
     assert_eq!((again.ids(), again.days()), (scan.ids(), scan.days()));
     let expected = scan.expected_rows();
     assert!(expected.rows.is_finite() && expected.rows >= 0.0 && expected.sd.is_finite(), "{expected:?}");
     let Some(block) = scan.blocks().next() else { return };
-    let ids = block.start..block.end.min(block.start + CUSTOMERS_GENERATED);
+    let ids = block.start..block.end.min(block.start + GENERATED_CUSTOMERS);
     let batches = Batches::new(scan.clone());
-    let batch = within(16 << 20, || batches.batch(ids)).expect("the first rows can be had");
+    let batch = with_memory_limit(16 << 20, || batches.batch(ids)).expect("the first rows can be generated");
     assert!(batch.get_array_memory_size() <= TARGET_BATCH_BYTES, "{} bytes", batch.get_array_memory_size());
     assert_eq!(batch.num_columns(), scan.columns().len());
 }

@@ -1,19 +1,19 @@
-//! Tickets: text or protobuf, to a scan.
+//! Tickets as text or protobuf, which become a scan.
 
-use crate::{data_set, is_misuse, is_refusal, scan_holds, within};
+use crate::{assert_misuse, assert_refusal, check_scan, data_set, with_memory_limit};
 use saasgen::error::Result;
 use saasgen::scan::{Naming, Scan, ScanRequest};
 
-/// A request of 8 kB, each byte written as `\u{1}`.
+/// The limit of a message, in bytes. It may quote a request of 8 kB, with each byte written as `\u{1}`.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
 
-/// Any ticket is refused for a reason that can be sent, or is a scan.
-pub fn holds(bytes: &[u8]) {
-    match within(1 << 20, || resolve(bytes)) {
-        Ok(scan) => scan_holds(&scan),
+/// Any ticket is a scan, or is refused with a message that fits into a status.
+pub fn check(bytes: &[u8]) {
+    match with_memory_limit(1 << 20, || resolve(bytes)) {
+        Ok(scan) => check_scan(&scan),
         Err(error) => {
-            is_misuse(&error, MAX_MESSAGE_BYTES);
-            is_refusal(&error.into());
+            assert_misuse(&error, MAX_MESSAGE_BYTES);
+            assert_refusal(&error.into());
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Credentials, Description, FlightSource};
 use crate::model::Model;
-use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_whole};
+use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
 use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
 use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, grouped, report, verify};
@@ -119,7 +119,7 @@ impl Verify {
             print(&VerificationTable { verification: &verification, subject: &source.subject }.to_string())?;
         }
         if let Some(path) = &self.report {
-            write_whole(path, report::html(&verification, &source.subject)?.as_bytes())?;
+            write_atomically(path, report::html(&verification, &source.subject)?.as_bytes())?;
         }
         Ok(verification.holds)
     }
@@ -157,7 +157,7 @@ impl Verify {
                 folder.display()
             )));
         }
-        let manifest = Manifest::read_whole(folder)?;
+        let manifest = Manifest::read_merged(folder)?;
         let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
         for table in Table::ALL {
             if let Some(source) = ParquetTable::find(folder, table)? {

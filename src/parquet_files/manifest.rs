@@ -1,7 +1,7 @@
-//! `manifest.json`, or one a part: what the files of a folder hold, for people and for `saasgen verify`.
+//! The manifest of a folder: what its files hold, for people and for `saasgen verify`.
 
-use super::commit::is_torn;
-use super::layout::{manifest_file, part_of_manifest};
+use super::commit::has_journal;
+use super::file_names::{MANIFEST_FILE, manifest_file, part_of_manifest};
 use crate::batches::ContentHash;
 use crate::error::{Error, Result};
 use crate::scan::Part;
@@ -10,71 +10,69 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// The manifest's name in its folder; parts have theirs beside each other, `manifest-part-00003-of-00016.json`.
-pub const MANIFEST_FILE: &str = "manifest.json";
-
-/// What a folder holds.
+/// What the files of a folder hold. `manifest.json` is the manifest of a whole data set. A part of a data set has a
+/// manifest of its own, `manifest-part-00003-of-00016.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What all its tables are of.
+    /// The data set that the tables come from.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Which part of the data set the files hold; left out where they hold all of it.
+    /// The keys that narrow the tables. Left out if the files hold all rows and columns.
     #[serde(default, skip_serializing_if = "ScanRange::is_whole")]
     pub scan: ScanRange,
-    /// Which part of the scan's customers the files hold; left out where they hold all of them.
+    /// The part of the scan's customers that the files hold. Left out if they hold all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
-    /// Each table's file, by the table's name.
+    /// The file of each table, by the name of the table.
     pub tables: IndexMap<String, TableEntry>,
 }
 
-/// The keys that narrowed a scan, as they were given.
+/// The keys that narrow a scan, as the user gave them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanRange {
-    /// First customer.
+    /// The first customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_id: Option<u64>,
-    /// Last customer.
+    /// The last customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_id: Option<u64>,
-    /// First date.
+    /// The first date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Last date.
+    /// The last date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Columns; none means all.
+    /// The columns. An empty list means all columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
 }
 
 impl ScanRange {
-    /// Whether nothing was narrowed.
+    /// Returns whether no key was given.
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One table's file.
+/// The file of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableEntry {
-    /// Its name in the folder.
+    /// The path of the file, relative to the folder.
     pub file: String,
-    /// Its rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// The [`ContentHash`](crate::batches::ContentHash) of its values: the same for every order and encoding of them.
+    /// The [`ContentHash`](crate::batches::ContentHash) of the values. It does not depend on their order and encoding.
     pub content_hash: String,
 }
 
 impl Manifest {
-    /// Reads the manifest of `part` in `folder`; `None` where there is none, or the file of that name is not of
-    /// saasgen.
+    /// Reads the manifest of `part` in `folder`, or of the whole data set if `part` is `None`. Returns `None` if there
+    /// is no such file, or if saasgen did not write it.
     ///
     /// # Errors
-    /// [`Error::Io`] where it is there but can't be read.
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn read(folder: &Path, part: Option<Part>) -> Result<Option<Self>> {
         let path = folder.join(manifest_file(part));
         let text = match std::fs::read(&path) {
@@ -85,83 +83,70 @@ impl Manifest {
         Ok(manifest.filter(|manifest| manifest.identity.program == env!("CARGO_PKG_NAME") && manifest.part == part))
     }
 
-    /// Reads all manifests of `folder`, of the whole and of parts, in their order; those that are not of saasgen are
-    /// passed over.
+    /// Reads all manifests in `folder`: the one of the whole data set first, then parts in order. Skips files that
+    /// saasgen did not write.
     ///
     /// # Errors
-    /// [`Error::Io`] where one can't be read.
+    /// Returns [`Error::Io`] if a file can't be read.
     pub fn read_all(folder: &Path) -> Result<Vec<Self>> {
         let mut manifests = Vec::new();
-        for part in manifests_in(folder)? {
+        for part in parts_with_manifests(folder)? {
             manifests.extend(Self::read(folder, part)?);
         }
         Ok(manifests)
     }
 
-    /// The one manifest of `folder`, or those of all its parts as one; `None` where there is none.
+    /// Reads all manifests in `folder` and merges the parts into one manifest. Returns `None` if there is no manifest.
     ///
     /// # Errors
-    /// [`Error::Io`] where one can't be read, or not as a manifest though it names saasgen, where a part is missing,
-    /// parts are not of one data set, or files are just being put in place.
-    pub fn read_whole(folder: &Path) -> Result<Option<Self>> {
-        if is_torn(folder)? {
-            let message = "files are being put in place by saasgen, or were when it was killed: run that again, which \
-                           finishes it";
+    /// Returns [`Error::Io`] if a manifest can't be read or is damaged, if a part is missing, if the manifests belong
+    /// to different data sets, or if a commit is running or was interrupted.
+    pub fn read_merged(folder: &Path) -> Result<Option<Self>> {
+        if has_journal(folder)? {
+            let message = "the files are being replaced, or a saasgen was killed while it replaced them: wait for the \
+                           running one, or run the killed command again, which finishes its work";
             return Err(Error::invalid(folder, message));
         }
         let mut manifests = Vec::new();
-        for part in manifests_in(folder)? {
+        for part in parts_with_manifests(folder)? {
             match Self::read(folder, part)? {
                 Some(manifest) => manifests.push(manifest),
-                None => check_foreign(&folder.join(manifest_file(part)))?,
+                None => check_not_damaged(&folder.join(manifest_file(part)))?,
             }
         }
         let Some(first) = manifests.first() else { return Ok(None) };
-        let mut whole = Self { part: None, tables: IndexMap::new(), ..first.clone() };
-        let parts = first.part.map(|part| part.parts());
+        let mut merged = Self { part: None, tables: IndexMap::new(), ..first.clone() };
         for manifest in &manifests {
-            if !manifest.is_of_split(first) {
-                let names = [first, manifest].map(|manifest| manifest_file(manifest.part));
+            if !manifest.is_same_split(first) {
                 let message = format!(
-                    "{} and {} don't belong together: move one of them away, with its files",
-                    names[0], names[1]
+                    "{} and {} are from different data sets or splits: move one of them away, together with its files",
+                    manifest_file(first.part),
+                    manifest_file(manifest.part)
                 );
                 return Err(Error::invalid(folder, message));
             }
-            whole.take_in(manifest);
+            merged.merge_tables(manifest);
         }
-        if let Some(parts) = parts {
-            // They are in order: the first that is out of step stands behind the missing one.
-            let there = manifests.iter().filter_map(|manifest| Some(manifest.part?.part()));
-            let out_of_step = there.zip(1..).find(|(there, part)| there != part);
-            let part = out_of_step.map_or(manifests.len() as u64 + 1, |(_, part)| part);
-            if part <= parts {
-                let message = format!(
-                    "of {parts} parts {} are there, and part {part} is missing: write it with --part {part} --parts {parts}",
-                    manifests.len()
-                );
-                return Err(Error::invalid(folder, message));
-            }
-        }
-        Ok(Some(whole))
+        check_complete(folder, &manifests)?;
+        Ok(Some(merged))
     }
 
-    /// Whether both are of the same values: the same part of them, or another.
-    pub fn is_of(&self, other: &Self) -> bool {
+    /// Returns whether both manifests come from the same data set with the same scan. They may be of different parts.
+    pub fn is_same_data_set(&self, other: &Self) -> bool {
         self.identity.gives_values_of(&other.identity) && self.scan == other.scan
     }
 
-    /// Whether both are of the same values, cut into as many parts or not at all.
-    pub fn is_of_split(&self, other: &Self) -> bool {
+    /// Returns whether both manifests come from the same data set, split into the same number of parts.
+    pub fn is_same_split(&self, other: &Self) -> bool {
         let parts = |manifest: &Self| manifest.part.map(|part| part.parts());
-        self.is_of(other) && parts(self) == parts(other)
+        self.is_same_data_set(other) && parts(self) == parts(other)
     }
 
     /// Adds the tables of another part.
-    fn take_in(&mut self, part: &Self) {
+    fn merge_tables(&mut self, part: &Self) {
         for (name, entry) in &part.tables {
             match self.tables.get_mut(name) {
-                Some(whole) => whole.take_in(entry),
+                Some(merged) => merged.merge(entry),
                 None => {
                     self.tables.insert(name.clone(), entry.clone());
                 }
@@ -169,29 +154,30 @@ impl Manifest {
         }
     }
 
-    /// Its text: indented JSON with a line break at the end.
+    /// Returns the manifest as indented JSON with a line break at the end.
     ///
     /// # Errors
-    /// None for a manifest of this program; the serializer's signature has one.
+    /// Returns [`Error::Internal`] if the serializer fails, which is a bug.
     pub fn to_json(&self) -> Result<String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(text + "\n")
     }
 
-    /// Whether `file` is one that the manifest lists.
+    /// Returns whether the manifest lists `file`, a path relative to the folder.
     pub fn lists(&self, file: &str) -> bool {
         self.tables.values().any(|entry| entry.file == file)
     }
 }
 
 impl TableEntry {
-    /// Adds the rows of another part. A hash that is none stays, to be found wrong.
-    fn take_in(&mut self, part: &Self) {
-        let read = |entry: &Self| ContentHash::parse(entry.rows, &entry.content_hash);
-        match (read(self), read(part)) {
-            (Some(mut whole), Some(more)) => {
-                whole.merge(&more);
-                self.content_hash = whole.to_string();
+    /// Adds the rows of another part. If one of the hashes is invalid, the result has the invalid one, which no table
+    /// matches.
+    fn merge(&mut self, part: &Self) {
+        let parse = |entry: &Self| ContentHash::parse(entry.rows, &entry.content_hash);
+        match (parse(self), parse(part)) {
+            (Some(mut merged), Some(hash)) => {
+                merged.merge(&hash);
+                self.content_hash = merged.to_string();
             }
             (Some(_), None) => self.content_hash.clone_from(&part.content_hash),
             (None, _) => {}
@@ -201,8 +187,9 @@ impl TableEntry {
     }
 }
 
-/// Of which parts there are manifests in `folder`, by their names alone; none where there is no folder.
-fn manifests_in(folder: &Path) -> Result<Vec<Option<Part>>> {
+/// Returns the parts whose manifests are in `folder`, in order. `None` stands for the whole data set. Returns an empty
+/// list if there is no folder.
+fn parts_with_manifests(folder: &Path) -> Result<Vec<Option<Part>>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
@@ -214,18 +201,35 @@ fn manifests_in(folder: &Path) -> Result<Vec<Option<Part>>> {
     Ok(parts)
 }
 
-/// Takes a manifest of saasgen that is damaged for an error.
-fn check_foreign(path: &Path) -> Result<()> {
+/// Returns an error if a part is missing from `manifests`, which are sorted and belong to one split.
+fn check_complete(folder: &Path, manifests: &[Manifest]) -> Result<()> {
+    let present: Vec<Part> = manifests.iter().filter_map(|manifest| manifest.part).collect();
+    let Some(parts) = present.first().map(Part::parts) else { return Ok(()) };
+    let Some(missing) = (1..=parts).zip(0..).find(|&(part, index)| present.get(index).map(Part::part) != Some(part))
+    else {
+        return Ok(());
+    };
+    let message = format!(
+        "{} of {parts} parts are there, and part {part} is missing: write it with --part {part} --parts {parts}",
+        present.len(),
+        part = missing.0
+    );
+    Err(Error::invalid(folder, message))
+}
+
+/// Returns an error if the file at `path`, which is no valid manifest, names saasgen.
+fn check_not_damaged(path: &Path) -> Result<()> {
     let text = std::fs::read(path).map_err(Error::io("reading", path))?;
     let text = String::from_utf8_lossy(&text);
-    let of_saasgen = format!("\"{}\"", env!("CARGO_PKG_NAME"));
-    if !text.contains(&of_saasgen) {
+    let program = format!("\"{}\"", env!("CARGO_PKG_NAME"));
+    if !text.contains(&program) {
         return Ok(());
     }
     let damage = match serde_json::from_str::<Manifest>(&text) {
         Err(error) => error.to_string(),
-        Ok(_) => "it is of another part than its name says".to_string(),
+        Ok(_) => "its content is of another part than its name".to_string(),
     };
-    let damaged = std::io::Error::new(std::io::ErrorKind::InvalidData, damage);
+    let message = format!("{damage}; move it away, or write the data set again");
+    let damaged = std::io::Error::new(std::io::ErrorKind::InvalidData, message);
     Err(Error::io("reading the damaged manifest", path)(damaged))
 }

@@ -1,20 +1,22 @@
-//! Tables as Parquet files: written the same byte for byte whether their batches come from a scan or over Flight, and
-//! read whoever wrote them.
+//! Parquet files of tables.
+//!
+//! The writer gives the same bytes whether the rows are generated or come over Arrow Flight. The reader takes files of
+//! any writer.
 
 mod commit;
-mod cover;
+mod compression;
 mod encode;
-mod folder;
-mod in_progress;
-mod layout;
+mod file_names;
+mod file_properties;
 mod manifest;
-mod properties;
+mod output_folder;
 mod read;
 mod write;
 
-pub use folder::Folder;
-pub use in_progress::write_whole;
-pub use manifest::{MANIFEST_FILE, Manifest, ScanRange, TableEntry};
-pub use properties::Compression;
+pub use commit::write_atomically;
+pub use compression::Compression;
+pub use file_names::MANIFEST_FILE;
+pub use manifest::{Manifest, ScanRange, TableEntry};
+pub use output_folder::OutputFolder;
 pub use read::ParquetTable;
 pub use write::{Progress, WriteOptions, write_table};

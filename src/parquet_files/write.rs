@@ -1,11 +1,13 @@
-//! Writes tables as Parquet: row groups encoded in parallel, appended in order.
+//! Writes tables as Parquet: row groups are encoded in parallel and appended in order.
 //!
-//! Workers take row groups in order from one list over all tables and encode each on their own, batch by batch, so
-//! only encoded pages are kept; the caller's thread appends them in order. What is written follows from the batches
-//! and the row groups' limits alone, never from the threads.
+//! Workers take row groups from one list over all tables. Each worker encodes its row group batch by batch and keeps
+//! only the encoded pages. The calling thread appends the row groups in order. The bytes of a file depend on the
+//! batches and the limits of row groups, never on the number of threads.
 
-use super::encode::{ColumnEncoder, EncodedColumn, PAGE_ROWS};
-use super::properties::{Compression, has_page_statistics, properties};
+use super::commit::unwrap_sink_error;
+use super::compression::Compression;
+use super::encode::{ColumnChunkEncoder, EncodedColumnChunk, MIN_PAGE_ROWS};
+use super::file_properties::{has_column_index, writer_properties};
 use crate::batches::{ContentHash, TableSource};
 use crate::error::{Error, Result};
 use crate::workers::run_in_order;
@@ -18,60 +20,58 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescPtr};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Told how many more rows were made.
+/// A callback that receives the number of rows encoded since the last call.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
-/// How to write.
+/// Options of writing tables.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
-    /// How pages are compressed.
+    /// The compression of pages.
     pub compression: Compression,
-    /// Row groups encoded at a time.
+    /// The number of row groups that are encoded at the same time.
     pub threads: usize,
-    /// Set from outside to make the writing end with [`Error::Interrupted`].
+    /// Ends the writing with [`Error::Interrupted`] when set.
     pub stop: &'a AtomicBool,
-    /// Told of rows as they are encoded.
+    /// Called after each batch.
     pub progress: Progress<'a>,
-}
-
-/// A row group, encoded.
-struct Encoded {
-    columns: Vec<EncodedColumn>,
-    hash: ContentHash,
-}
-
-/// A file that is being written.
-struct Open<W: Write + Send> {
-    writer: SerializedFileWriter<W>,
-    columns: SchemaDescPtr,
-    hash: ContentHash,
 }
 
 /// A table to write.
 pub(super) struct TableFile<'a, W> {
-    /// Where its rows come from.
+    /// The source of the rows.
     pub source: &'a dyn TableSource,
-    /// The file's key-value metadata.
+    /// The key-value metadata of the file.
     pub metadata: Vec<(String, String)>,
-    /// Where the file goes.
+    /// The destination of the file.
     pub sink: W,
 }
 
-/// Writes each table to its sink. Returns the hash of each table's values.
+/// A file that is being written.
+struct OpenFile<W: Write + Send> {
+    writer: SerializedFileWriter<W>,
+    hash: ContentHash,
+}
+
+struct EncodedRowGroup {
+    columns: Vec<EncodedColumnChunk>,
+    hash: ContentHash,
+}
+
+/// Writes each table to its sink. Returns the content hash of each table.
 ///
 /// # Errors
-/// The first that a source, an encoder or a sink met, after which nothing more is started.
+/// Returns the first error of a source, an encoder or a sink, in the order of the row groups.
 pub(super) fn write_tables<W: Write + Send>(
     tables: Vec<TableFile<'_, W>>,
     options: WriteOptions<'_>,
 ) -> Result<Vec<ContentHash>> {
     let sources: Vec<&dyn TableSource> = tables.iter().map(|table| table.source).collect();
-    let mut files = Vec::with_capacity(tables.len());
+    let (mut files, mut columns) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
     for table in tables {
-        files.push(open(table)?);
+        let writer = open(table)?;
+        columns.push(SchemaDescPtr::new(writer.schema_descr().clone()));
+        files.push(OpenFile { writer, hash: ContentHash::new() });
     }
-    let (mut writers, columns): (Vec<_>, Vec<_>) =
-        files.into_iter().map(|file| ((file.writer, file.hash), file.columns)).unzip();
     let jobs: Vec<(usize, usize)> = sources
         .iter()
         .enumerate()
@@ -82,24 +82,24 @@ pub(super) fn write_tables<W: Write + Send>(
         let source: &dyn TableSource = sources[file];
         encode_row_group(source, row_group, &columns[file], options)
     };
-    run_in_order(&jobs, options.threads, encode, |(file, _), encoded: Encoded| {
-        let (writer, hash) = &mut writers[file];
-        hash.merge(&encoded.hash);
-        append(writer, encoded)
+    run_in_order(&jobs, options.threads, encode, |(file, _), row_group: EncodedRowGroup| {
+        let OpenFile { writer, hash } = &mut files[file];
+        hash.merge(&row_group.hash);
+        append(writer, row_group)
     })?;
-    writers
+    files
         .into_iter()
-        .map(|(mut writer, hash)| {
-            writer.finish().map_err(parquet_error)?;
+        .map(|OpenFile { mut writer, hash }| {
+            writer.finish().map_err(write_error)?;
             Ok(hash)
         })
         .collect()
 }
 
-/// Writes one table as a Parquet file to `sink`, which may be memory. Returns the hash of its values.
+/// Writes one table as a Parquet file to `sink`. Returns the content hash of the table.
 ///
 /// # Errors
-/// The first that the source, an encoder or the sink met.
+/// Returns the first error of the source, an encoder or the sink, in the order of the row groups.
 pub fn write_table<W: Write + Send>(
     source: &dyn TableSource,
     sink: W,
@@ -109,17 +109,16 @@ pub fn write_table<W: Write + Send>(
     Ok(write_tables(vec![table], options)?.pop().unwrap_or_default())
 }
 
-fn open<W: Write + Send>(table: TableFile<'_, W>) -> Result<Open<W>> {
+fn open<W: Write + Send>(table: TableFile<'_, W>) -> Result<SerializedFileWriter<W>> {
     let TableFile { source, metadata, sink } = table;
     let schema = source.schema();
-    let properties = properties(source.table(), &schema, metadata);
+    let properties = writer_properties(source.table(), &schema, metadata);
     let options = ArrowWriterOptions::new().with_properties(properties);
-    // The crate's writer of batches is taken for the schema alone, Arrow's among the metadata.
-    let (writer, _) = ArrowWriter::try_new_with_options(sink, schema, options)
+    // The writer of record batches is only used to write the schema. It also adds the Arrow schema to the metadata.
+    ArrowWriter::try_new_with_options(sink, schema, options)
         .and_then(ArrowWriter::into_serialized_writer)
-        .map_err(parquet_error)?;
-    let columns = SchemaDescPtr::new(writer.schema_descr().clone());
-    Ok(Open { columns, writer, hash: ContentHash::new() })
+        .map(|(writer, _)| writer)
+        .map_err(write_error)
 }
 
 fn encode_row_group(
@@ -127,21 +126,22 @@ fn encode_row_group(
     row_group: usize,
     columns: &SchemaDescPtr,
     options: WriteOptions<'_>,
-) -> Result<Encoded> {
+) -> Result<EncodedRowGroup> {
     let encoder = |column: &ColumnDescPtr| {
-        ColumnEncoder::new(ColumnDescPtr::clone(column), options.compression, has_page_statistics(column.name()))
+        ColumnChunkEncoder::new(ColumnDescPtr::clone(column), options.compression, has_column_index(column.name()))
     };
     let mut encoders: Vec<_> = columns.columns().iter().map(encoder).collect();
     let mut hash = ContentHash::new();
-    // Batches that wait until they fill a page.
-    let mut small: Vec<RecordBatch> = Vec::new();
-    let mut write = |small: &mut Vec<RecordBatch>| {
-        let batch = match &small[..] {
+    // Batches that do not fill a page yet.
+    let mut pending: Vec<RecordBatch> = Vec::new();
+    let mut write_pending = |pending: &mut Vec<RecordBatch>| {
+        let batch = match &pending[..] {
             [] => return Ok(()),
             [batch] => batch.clone(),
-            [first, ..] => concat_batches(first.schema_ref(), &*small).map_err(internal)?,
+            [first, ..] => concat_batches(first.schema_ref(), &*pending)
+                .map_err(|error| Error::Internal(format!("joining batches: {error}")))?,
         };
-        small.clear();
+        pending.clear();
         encoders.iter_mut().zip(batch.columns()).try_for_each(|(encoder, column)| encoder.write(column))
     };
     for batch in source.batches(row_group)? {
@@ -151,37 +151,33 @@ fn encode_row_group(
         let batch = batch?;
         hash.update(&batch)?;
         (options.progress)(batch.num_rows() as u64);
-        small.push(batch);
-        if small.iter().map(RecordBatch::num_rows).sum::<usize>() >= PAGE_ROWS {
-            write(&mut small)?;
+        pending.push(batch);
+        if pending.iter().map(RecordBatch::num_rows).sum::<usize>() >= MIN_PAGE_ROWS {
+            write_pending(&mut pending)?;
         }
     }
-    write(&mut small)?;
-    let columns = encoders.into_iter().filter_map(|encoder| encoder.close().transpose()).collect::<Result<_>>()?;
-    Ok(Encoded { columns, hash })
+    write_pending(&mut pending)?;
+    let columns = encoders.into_iter().filter_map(|encoder| encoder.finish().transpose()).collect::<Result<_>>()?;
+    Ok(EncodedRowGroup { columns, hash })
 }
 
-fn internal(error: impl std::fmt::Display) -> Error {
-    Error::Internal(error.to_string())
-}
-
-fn append<W: Write + Send>(writer: &mut SerializedFileWriter<W>, encoded: Encoded) -> Result<()> {
-    if encoded.hash.rows() == 0 {
+fn append<W: Write + Send>(writer: &mut SerializedFileWriter<W>, row_group: EncodedRowGroup) -> Result<()> {
+    if row_group.hash.rows() == 0 {
         return Ok(());
     }
-    let mut row_group = writer.next_row_group().map_err(parquet_error)?;
-    for column in encoded.columns {
-        column.append_to(&mut row_group).map_err(parquet_error)?;
+    let mut row_group_writer = writer.next_row_group().map_err(write_error)?;
+    for column in row_group.columns {
+        column.append_to(&mut row_group_writer).map_err(write_error)?;
     }
-    row_group.close().map_err(parquet_error)?;
+    row_group_writer.close().map_err(write_error)?;
     Ok(())
 }
 
-/// Sinks put their path into their errors, which Parquet hands back as they were.
-pub(super) fn parquet_error(error: ParquetError) -> Error {
+/// Returns the error of the sink if `error` contains one. Every other error is a bug.
+fn write_error(error: ParquetError) -> Error {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
-            Ok(source) => super::in_progress::unwrap_sink_error(*source),
+            Ok(source) => unwrap_sink_error(*source),
             Err(source) => Error::Internal(source.to_string()),
         },
         other => Error::Internal(other.to_string()),
@@ -198,19 +194,19 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    /// Fails when more than `room` bytes have come.
-    struct FullAfter {
-        room: usize,
+    /// A sink that is full after `capacity` bytes.
+    struct FullSink {
+        capacity: usize,
     }
 
-    impl Write for FullAfter {
+    impl Write for FullSink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if self.room == 0 {
+            if self.capacity == 0 {
                 return Err(io::ErrorKind::StorageFull.into());
             }
-            let taken = bytes.len().min(self.room);
-            self.room -= taken;
-            Ok(taken)
+            let written = bytes.len().min(self.capacity);
+            self.capacity -= written;
+            Ok(written)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -223,20 +219,21 @@ mod tests {
         Scan::whole(&DataSet::new(laws, 42, customers).unwrap(), table)
     }
 
-    fn write_with_room(room: usize, stop: bool) -> Result<Vec<ContentHash>> {
+    fn write_to_full_sinks(capacity: usize, stop: bool) -> Result<Vec<ContentHash>> {
         let sources = [Table::Customers, Table::UsageDaily].map(|table| ScanSource::new(scan(table, 2_000)));
-        let tables = sources.iter().map(|source| TableFile { source, metadata: Vec::new(), sink: FullAfter { room } });
+        let tables =
+            sources.iter().map(|source| TableFile { source, metadata: Vec::new(), sink: FullSink { capacity } });
         let stop = AtomicBool::new(stop);
         let options = WriteOptions { compression: Compression::default(), threads: 2, stop: &stop, progress: &|_| () };
         write_tables(tables.collect(), options)
     }
 
     #[test]
-    fn a_disk_that_fills_at_any_byte_is_an_error() {
-        let hashes = write_with_room(usize::MAX, false).unwrap();
+    fn a_full_disk_is_an_io_error_at_any_byte() {
+        let hashes = write_to_full_sinks(usize::MAX, false).unwrap();
         assert_eq!(hashes[0].rows(), 2_000);
-        for room in [0, 3, 4, 1_000, 4_000, 100_000, 300_000] {
-            let error = write_with_room(room, false).unwrap_err();
+        for capacity in [0, 3, 4, 1_000, 4_000, 100_000, 300_000] {
+            let error = write_to_full_sinks(capacity, false).unwrap_err();
             assert!(
                 matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull),
                 "{error}"
@@ -245,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_an_error() {
-        assert!(matches!(write_with_room(usize::MAX, true), Err(Error::Interrupted)));
+    fn the_stop_flag_ends_the_writing() {
+        assert!(matches!(write_to_full_sinks(usize::MAX, true), Err(Error::Interrupted)));
     }
 }

@@ -295,7 +295,7 @@ fn footers_with_wrong_row_counts_are_refused() {
         ParquetMetaDataWriter::new(&mut altered, &lying).finish().unwrap();
         std::fs::write(&path, &altered).unwrap();
         let error = ParquetTable::open(Table::Customers, vec![path.clone()]).unwrap_err().to_string();
-        let message = format!("a row group says it has {rows} rows, its column \"customer_id\" 600 values");
+        let message = format!("a row group claims {rows} rows, but its column \"customer_id\" has 600 values");
         assert!(error.contains(&message) && error.contains("customers.parquet"), "{error}");
     }
 }

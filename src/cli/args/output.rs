@@ -7,7 +7,7 @@ use crate::cli::runtime::threads;
 use crate::cli::stop_signal::StopSignal;
 use crate::cli::write_summary::WriteSummary;
 use crate::error::Result;
-use crate::parquet_files::{Compression, Folder, Manifest, ScanRange, WriteOptions};
+use crate::parquet_files::{Compression, Manifest, OutputFolder, ScanRange, WriteOptions};
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use clap::{Args, ValueEnum};
@@ -98,16 +98,22 @@ impl OutputArgs {
     }
 
     /// Checks that `tables` can be written to the folder, before any row is generated.
-    pub fn prepare(&self, identity: Identity, scan: ScanRange, part: Option<Part>, tables: &[Table]) -> Result<Folder> {
+    pub fn prepare(
+        &self,
+        identity: Identity,
+        scan: ScanRange,
+        part: Option<Part>,
+        tables: &[Table],
+    ) -> Result<OutputFolder> {
         let manifest = Manifest { identity, scan, part, tables: IndexMap::new() };
-        Folder::prepare(&self.out, manifest, tables, self.overwrite)
+        OutputFolder::prepare(&self.out, manifest, tables, self.overwrite)
     }
 
     /// Writes `sources` and prints a summary with the time since `start`. `rows` is the approximate number of all rows,
     /// for the progress bar.
     pub fn write<S: TableSource>(
         &self,
-        folder: Folder,
+        folder: OutputFolder,
         sources: &[S],
         rows: f64,
         stop: &StopSignal,

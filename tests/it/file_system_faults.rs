@@ -1,7 +1,8 @@
-//! File systems that fail a run, at seeded random moments: the folder is left as it was.
+//! Faults of the file system at seeded random moments. The folder stays as it was.
 
-use crate::crash::{Files, Random, leftovers, whole};
+use crate::file_tree::{FileTree, final_files, leftovers};
 use crate::program::{Ran, run_after, run_in, saasgen, start_in, succeed_in, wait_until};
+use crate::random::Random;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -10,48 +11,48 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::tempdir;
 
-const NOTHING: Vec<PathBuf> = Vec::new();
+const NO_PATHS: Vec<PathBuf> = Vec::new();
 
-/// Runs the program with a limit on the size of its files, in units of 512 bytes. The limit needs no privilege, and
-/// fails writes in the middle of a file, as a full disk does.
-fn limited(folder: &Path, blocks: u64, args: &[&str]) -> Ran {
+/// Runs the program with a limit on the size of its files, in blocks of 512 bytes. Like a full disk, the limit fails
+/// writes in the middle of a file, but it needs no privileges.
+fn run_with_file_limit(folder: &Path, blocks: u64, args: &[&str]) -> Ran {
     run_after(&format!("ulimit -f {blocks}"), folder, args)
 }
 
 #[test]
-fn a_limit_on_file_sizes_leaves_the_old_files_wherever_it_strikes() {
+fn a_file_size_limit_leaves_the_old_files() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     succeed_in(path, &["generate", "--customers", "100", "--out", "old"]);
-    let before = whole(&path.join("old"));
-    let limits = |largest: &Path| fs::metadata(largest).unwrap().len() / 512;
+    let before = final_files(&path.join("old"));
+    let blocks = |file: &Path| fs::metadata(file).unwrap().len() / 512;
     succeed_in(path, &["generate", "--customers", "5000", "--out", "large"]);
-    let largest = limits(&path.join("large/usage_daily.parquet"));
+    let largest = blocks(&path.join("large/usage_daily.parquet"));
     let mut random = Random(11);
     for round in 0..20 {
         let blocks = if round == 0 { 0 } else { random.below(largest) };
         for out in ["old", "new"] {
-            let ran = limited(path, blocks, &["generate", "--customers", "5000", "--out", out]);
+            let ran = run_with_file_limit(path, blocks, &["generate", "--customers", "5000", "--out", out]);
             assert_eq!(ran.code, Some(1), "{blocks} blocks: {}", ran.stderr);
             assert!(ran.stderr.contains("error: writing"), "{}", ran.stderr);
             assert!(ran.stderr.contains("inprogress: File too large"), "{}", ran.stderr);
         }
         assert!(!path.join("new").exists());
-        assert_eq!(whole(&path.join("old")), before);
-        assert_eq!(leftovers(path), NOTHING);
+        assert_eq!(final_files(&path.join("old")), before);
+        assert_eq!(leftovers(path), NO_PATHS);
     }
     let verify = ["verify", "--data", "old", "--report", "report.html"];
     succeed_in(path, &verify);
     let report = fs::read(path.join("report.html")).unwrap();
-    let ran = limited(path, random.below(limits(&path.join("report.html"))), &verify);
+    let ran = run_with_file_limit(path, random.below(blocks(&path.join("report.html"))), &verify);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("report.html.inprogress: File too large"), "{}", ran.stderr);
     assert_eq!(fs::read(path.join("report.html")).unwrap(), report);
-    assert_eq!(leftovers(path), NOTHING);
+    assert_eq!(leftovers(path), NO_PATHS);
 }
 
-/// Runs the program as somebody whom permissions bind: root is nobody for it.
-fn run_as_somebody(folder: &Path, program: &Path, args: &[&str]) -> Ran {
+/// Runs the program as a user for whom permissions matter: root becomes the user `nobody`.
+fn run_unprivileged(folder: &Path, program: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).stdin(Stdio::null());
     if folder.metadata().unwrap().uid() == 0 {
@@ -62,14 +63,14 @@ fn run_as_somebody(folder: &Path, program: &Path, args: &[&str]) -> Ran {
 
 const NOBODY: u32 = 65534;
 
-/// Gives all below `path` to whoever [`run_as_somebody`] is.
-fn give_away(path: &Path) {
+/// Changes the owner of `path` and of everything below it to the user of [`run_unprivileged`].
+fn give_to_unprivileged(path: &Path) {
     let there = path.metadata().unwrap();
     if there.uid() == 0 {
         std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     if there.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
+        fs::read_dir(path).unwrap().for_each(|entry| give_to_unprivileged(&entry.unwrap().path()));
     }
 }
 
@@ -78,7 +79,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn without_permission_the_old_files_stay_and_the_folder_alone_is_enough() {
+fn a_run_needs_write_permission_for_the_folder_and_not_for_its_parent() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     set_mode(path, 0o755);
@@ -88,45 +89,45 @@ fn without_permission_the_old_files_stay_and_the_folder_alone_is_enough() {
     fs::create_dir(&parent).unwrap();
     let generate = |seed| ["generate", "--customers", "100", "--quiet", "--out", "parent/out", "--seed", seed];
     let out = parent.join("out");
-    let sets: Vec<Files> = ["2", "1"]
+    let data_sets: Vec<FileTree> = ["2", "1"]
         .map(|seed| {
             succeed_in(path, &generate(seed));
-            whole(&out)
+            final_files(&out)
         })
         .into();
-    let run = || run_as_somebody(path, &program, &generate("2"));
+    let run = || run_unprivileged(path, &program, &generate("2"));
 
     set_mode(&out, 0o555);
     let ran = run();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("parent/out") && ran.stderr.contains("Permission denied"), "{}", ran.stderr);
-    assert_eq!(whole(&parent), whole_under("out", &sets[1]));
-    assert_eq!(leftovers(path), NOTHING);
+    assert_eq!(final_files(&parent), in_folder("out", &data_sets[1]));
+    assert_eq!(leftovers(path), NO_PATHS);
 
-    // No second folder can be made beside it, which takes the swap but not the files.
-    give_away(&out);
+    // A directory swap is impossible because no sibling can be created, so the files are renamed one by one.
+    give_to_unprivileged(&out);
     set_mode(&out, 0o755);
     set_mode(&parent, 0o555);
     let ran = run();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    assert_eq!(whole(&parent), whole_under("out", &sets[0]));
-    assert_eq!(leftovers(path), NOTHING);
+    assert_eq!(final_files(&parent), in_folder("out", &data_sets[0]));
+    assert_eq!(leftovers(path), NO_PATHS);
     set_mode(&parent, 0o755);
 }
 
-fn whole_under(folder: &str, files: &Files) -> Files {
+fn in_folder(folder: &str, files: &FileTree) -> FileTree {
     files.iter().map(|(name, bytes)| (Path::new(folder).join(name), bytes.clone())).collect()
 }
 
-/// What happens to the folder while its files are being made.
+/// A change of the folder while its files are being written.
 type Fault = fn(&Path);
 
 #[test]
-fn a_folder_that_goes_in_the_midst_takes_nothing_with_it() {
-    let moved = |path: &Path| fs::rename(path.join("out"), path.join("moved")).unwrap();
+fn a_folder_that_is_moved_during_a_run_gets_no_new_files() {
+    let rename = |path: &Path| fs::rename(path.join("out"), path.join("moved")).unwrap();
     let faults: [(&str, Fault); 4] = [
         ("removed", |path| while fs::remove_dir_all(path.join("out")).is_err() {}),
-        ("renamed away", moved),
+        ("renamed", rename),
         ("replaced by a file", |path| {
             fs::rename(path.join("out"), path.join("moved")).unwrap();
             fs::write(path.join("out"), "precious").unwrap();
@@ -144,10 +145,10 @@ fn a_folder_that_goes_in_the_midst_takes_nothing_with_it() {
         let path = folder.path();
         let (name, fault) = faults[round % faults.len()];
         succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "out"]);
-        let before = whole(&path.join("out"));
+        let before = final_files(&path.join("out"));
         let child = start_in(path, &["generate", "--customers", "60000", "--quiet", "--out", "out"]);
-        let begun = path.join("out/customers.parquet.inprogress");
-        wait_until("a file begun", || begun.exists());
+        let staged = path.join("out/customers.parquet.inprogress");
+        wait_until("the first table", || staged.exists());
         std::thread::sleep(Duration::from_micros(random.below(20_000)));
         fault(path);
         let ran: Ran = child.wait_with_output().unwrap().into();
@@ -155,25 +156,25 @@ fn a_folder_that_goes_in_the_midst_takes_nothing_with_it() {
         assert!(ran.stderr.starts_with("error: ") && ran.stderr.contains("out"), "{name}: {}", ran.stderr);
         assert!(!path.join(".out.saasgen.inprogress").exists(), "{name}");
         if name == "removed" {
-            assert_eq!(whole(path), Files::new());
+            assert_eq!(final_files(path), FileTree::new());
             continue;
         }
-        assert_eq!(whole(&path.join("moved")), before, "{name}");
-        // Nothing came to where the folder was.
-        let there = whole(path).into_iter().filter(|(file, _)| !file.starts_with("moved"));
+        assert_eq!(final_files(&path.join("moved")), before, "{name}");
+        // No file was written to the old path of the folder.
+        let there = final_files(path).into_iter().filter(|(file, _)| !file.starts_with("moved"));
         let there: Vec<(PathBuf, Vec<u8>)> = there.filter(|(_, bytes)| bytes != b"precious").collect();
         assert_eq!(there, Vec::new(), "{name}");
-        // Files in progress went with the folder; the next run in it clears them.
+        // Staged files moved with the folder. The next run in it removes them.
         let moved = ["generate", "--customers", "100", "--quiet", "--out", "moved"];
         succeed_in(path, &moved);
-        assert_eq!(whole(&path.join("moved")), before, "{name}");
-        assert_eq!(leftovers(path), NOTHING, "{name}");
+        assert_eq!(final_files(&path.join("moved")), before, "{name}");
+        assert_eq!(leftovers(path), NO_PATHS, "{name}");
     }
 }
 
-/// Who is in the folder, or has it mounted or watched, stays with it; a link to it stays a link.
+/// Programs that are in the folder, mount it or watch it stay with it. A link to the folder stays a link.
 #[test]
-fn the_folder_stays_the_same_folder() {
+fn a_run_keeps_the_inode_and_the_mode_of_the_folder() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     fs::create_dir(path.join("far")).unwrap();
@@ -197,36 +198,38 @@ fn the_folder_stays_the_same_folder() {
     assert_eq!(fs::read_dir(path).unwrap().count(), 2);
 }
 
-/// What somebody puts into a folder while another stands in its place is not lost, nor what stood there before.
+/// A killed run may leave a sibling folder. If somebody put files into it during the swap, they are moved to the
+/// folder.
 #[test]
-fn what_a_killed_run_left_beside_the_folder_is_cleared_and_what_others_left_is_kept() {
+fn a_leftover_sibling_is_removed_and_files_of_others_in_it_are_kept() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "out"]);
-    let cover = path.join(".out.saasgen.inprogress");
-    fs::create_dir_all(cover.join("mine/deep")).unwrap();
-    fs::create_dir_all(cover.join("usage_daily")).unwrap();
+    let sibling = path.join(".out.saasgen.inprogress");
+    fs::create_dir_all(sibling.join("mine/deep")).unwrap();
+    fs::create_dir_all(sibling.join("usage_daily")).unwrap();
     for own in ["customers.parquet", "billing.parquet.inprogress", "usage_daily/part-00001-of-00002.parquet"] {
-        fs::write(cover.join(own), "old").unwrap();
+        fs::write(sibling.join(own), "old").unwrap();
     }
-    fs::write(cover.join("mine/deep/notes"), "precious").unwrap();
-    fs::hard_link(path.join("out/support.parquet"), cover.join("linked")).unwrap();
+    fs::write(sibling.join("mine/deep/notes"), "precious").unwrap();
+    fs::hard_link(path.join("out/support.parquet"), sibling.join("linked")).unwrap();
     fs::hard_link(path.join("out/support.parquet"), path.join("out/linked")).unwrap();
     let expected = {
-        let mut files = whole(&path.join("out"));
+        let mut files = final_files(&path.join("out"));
         files.insert("mine/deep/notes".into(), b"precious".to_vec());
         files
     };
     succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "out"]);
-    assert_eq!(whole(path), whole_under("out", &expected));
-    assert!(!cover.exists());
+    assert_eq!(final_files(path), in_folder("out", &expected));
+    assert!(!sibling.exists());
     assert!(!path.join("out/usage_daily").exists());
 
-    // A link there is not followed, and is in the way: the files come to their places without.
+    // A link with the sibling's name is not followed. It prevents a directory swap, so the files are renamed one by
+    // one.
     fs::create_dir(path.join("another")).unwrap();
     fs::write(path.join("another/customers.parquet"), "precious").unwrap();
-    symlink("another", &cover).unwrap();
+    symlink("another", &sibling).unwrap();
     succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "out"]);
-    assert_eq!(whole(&path.join("out")), expected);
+    assert_eq!(final_files(&path.join("out")), expected);
     assert_eq!(fs::read(path.join("another/customers.parquet")).unwrap(), b"precious");
 }

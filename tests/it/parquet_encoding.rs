@@ -1,4 +1,4 @@
-//! What is written as Parquet pages is what the parquet crate reads, whatever the values.
+//! The Parquet encoders: the parquet crate reads back what they write, whatever the values are.
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array};
 use arrow::array::{DictionaryArray, Int8Array, RecordBatch, StringArray};
@@ -15,13 +15,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Batches that stand for a table, in row groups.
-struct Rows {
+/// A table in memory: the batches of each row group.
+struct MemoryTable {
     schema: SchemaRef,
     row_groups: Vec<Vec<RecordBatch>>,
 }
 
-impl TableSource for Rows {
+impl TableSource for MemoryTable {
     fn table(&self) -> Table {
         Table::UsageDaily
     }
@@ -51,10 +51,10 @@ impl TableSource for Rows {
     }
 }
 
-fn written(rows: &Rows, compression: Compression) -> Result<bytes::Bytes> {
+fn write(table: &MemoryTable, compression: Compression) -> Result<bytes::Bytes> {
     let mut file = Vec::new();
     let stop = AtomicBool::new(false);
-    write_table(rows, &mut file, WriteOptions { compression, threads: 2, stop: &stop, progress: &|_| () })?;
+    write_table(table, &mut file, WriteOptions { compression, threads: 2, stop: &stop, progress: &|_| () })?;
     Ok(file.into())
 }
 
@@ -63,7 +63,7 @@ fn read(file: bytes::Bytes) -> Vec<RecordBatch> {
     reader.map(|batch| batch.unwrap()).collect()
 }
 
-/// Writes one column in batches cut after each of `cuts` and reads it back, with every codec.
+/// Checks that a column reads back as it was written, with every codec. `cuts` are the rows after which a batch ends.
 fn assert_round_trip(column: ArrayRef, cuts: &[usize]) {
     let schema = Arc::new(Schema::new(vec![Field::new("customer_id", column.data_type().clone(), false)]));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
@@ -71,9 +71,9 @@ fn assert_round_trip(column: ArrayRef, cuts: &[usize]) {
         cuts.iter().map(|cut| cut % (batch.num_rows() + 1)).chain([0, batch.num_rows()]).collect();
     ends.sort_unstable();
     let parts = ends.windows(2).map(|ends| batch.slice(ends[0], ends[1] - ends[0])).collect();
-    let rows = Rows { schema: Arc::clone(&schema), row_groups: vec![parts, vec![batch.clone()]] };
+    let table = MemoryTable { schema: Arc::clone(&schema), row_groups: vec![parts, vec![batch.clone()]] };
     for compression in [Compression::Snappy, Compression::Zstd, Compression::Lz4, Compression::None] {
-        let back = read(written(&rows, compression).unwrap());
+        let back = read(write(&table, compression).unwrap());
         let expected = concat_batches(&schema, [&batch, &batch]).unwrap();
         let back = concat_batches(
             &schema,
@@ -84,7 +84,7 @@ fn assert_round_trip(column: ArrayRef, cuts: &[usize]) {
     }
 }
 
-/// Numbers whose differences take any number of bits.
+/// Generates numbers whose differences have any number of bits.
 fn numbers() -> impl Strategy<Value = Vec<i64>> {
     let number = (0_u32..64, any::<i64>()).prop_map(|(shift, bits)| bits >> shift);
     prop_oneof![
@@ -97,24 +97,30 @@ fn numbers() -> impl Strategy<Value = Vec<i64>> {
     ]
 }
 
+/// The same 300 cases in each run.
+fn fixed_cases() -> ProptestConfig {
+    let rng_seed = prop::test_runner::RngSeed::Fixed(5);
+    ProptestConfig { cases: 300, failure_persistence: None, rng_seed, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, rng_seed: prop::test_runner::RngSeed::Fixed(5), ..ProptestConfig::default() })]
+    #![proptest_config(fixed_cases())]
 
     #[test]
-    fn whole_numbers_come_back(numbers in numbers(), cuts in prop::collection::vec(any::<usize>(), 0..4)) {
+    fn delta_encoded_columns_read_back(numbers in numbers(), cuts in prop::collection::vec(any::<usize>(), 0..4)) {
         assert_round_trip(Arc::new(numbers.iter().map(|&number| number as i32).collect::<Int32Array>()), &cuts);
         assert_round_trip(Arc::new(Date32Array::from_iter_values(numbers.iter().map(|&number| number as i32))), &cuts);
         assert_round_trip(Arc::new(Int64Array::from(numbers)), &cuts);
     }
 
     #[test]
-    fn few_values_come_back(
+    fn dictionary_and_plain_columns_read_back(
         runs in prop::collection::vec((0_u8..120, prop_oneof![1..10_usize, 1..3_000_usize]), 1..40),
         kinds in 1_u8..120,
         cuts in prop::collection::vec(any::<usize>(), 0..4),
     ) {
         let codes: Vec<u8> = runs.into_iter().flat_map(|(code, count)| vec![code % kinds; count]).collect();
-        // Names of any length, one empty.
+        // Names of any length. The first one is empty.
         let names: Vec<String> = (0..120).map(|code| "ä".repeat(code) + if code > 0 { "!" } else { "" }).collect();
         let text: StringArray = codes.iter().map(|&code| Some(&names[usize::from(code)])).collect();
         assert_round_trip(Arc::new(text), &cuts);
@@ -128,24 +134,25 @@ proptest! {
     }
 }
 
-/// Indices that repeat in turn shrink, and the dictionary before them is then compressed too.
+/// These indices repeat in a pattern, so their pages are compressed.
 #[test]
-fn dictionaries_are_compressed_where_their_pages_are() {
+fn the_dictionary_page_is_compressed_with_the_data_pages() {
     let names = ["Free", "Basic", "Pro", "Enterprise"];
     let text: StringArray = (0..50_000).map(|row| Some(names[row % 4])).collect();
     assert_round_trip(Arc::new(text), &[]);
 }
 
-/// Pages are cut evenly, small batches gathered, and the ids' extremes told page by page.
+/// Large batches are split evenly, and small ones are joined.
 #[test]
-fn pages_have_twenty_to_forty_thousand_rows_and_can_be_skipped() {
+fn pages_have_20_to_40_thousand_rows_and_a_column_index() {
     let schema = Arc::new(Schema::new(vec![Field::new("customer_id", DataType::Int64, false)]));
     let batch = |ids: std::ops::Range<i64>| {
         RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(Int64Array::from_iter_values(ids)) as ArrayRef])
             .unwrap()
     };
     let batches = vec![batch(0..90_000), batch(90_000..90_010), batch(90_010..120_000), batch(120_000..120_005)];
-    let file = written(&Rows { schema: Arc::clone(&schema), row_groups: vec![batches] }, Compression::Snappy).unwrap();
+    let file =
+        write(&MemoryTable { schema: Arc::clone(&schema), row_groups: vec![batches] }, Compression::Snappy).unwrap();
     let options =
         parquet::arrow::arrow_reader::ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
@@ -155,14 +162,14 @@ fn pages_have_twenty_to_forty_thousand_rows_and_can_be_skipped() {
     let parquet::file::page_index::column_index::ColumnIndexMetaData::INT64(index) =
         &reader.metadata().column_index().unwrap()[0][0]
     else {
-        panic!("no index of the ids")
+        panic!("customer_id has no column index")
     };
     assert_eq!(index.min_value(3), Some(&67_500));
     assert_eq!(index.max_value(4), Some(&119_999));
 }
 
 #[test]
-fn values_that_no_table_has_are_refused() {
+fn columns_that_no_saasgen_table_has_are_refused() {
     let many: StringArray = (0..300).map(|number| Some(number.to_string())).collect();
     let nulls = Int32Array::from(vec![Some(1), None]);
     let huge = Decimal128Array::from(vec![i128::MAX]).with_precision_and_scale(38, 2).unwrap();
@@ -177,7 +184,7 @@ fn values_that_no_table_has_are_refused() {
     for (column, what) in columns {
         let schema = Arc::new(Schema::new(vec![Field::new("sessions", column.data_type().clone(), true)]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
-        let error = written(&Rows { schema, row_groups: vec![vec![batch]] }, Compression::Snappy).unwrap_err();
+        let error = write(&MemoryTable { schema, row_groups: vec![vec![batch]] }, Compression::Snappy).unwrap_err();
         assert!(matches!(error, Error::Remote(_) | Error::Misuse(_)), "{error}");
         let message = error.to_string();
         assert!(message.contains("sessions") && message.contains(what), "{message}");

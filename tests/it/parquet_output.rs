@@ -1,4 +1,4 @@
-//! The files that generate and pull write.
+//! The Parquet files and the manifest that `generate` and `pull` write.
 
 use crate::program::{Serve, contents, names, run_in, succeed_in};
 use crate::support::{concat, data_set, hash, whole};
@@ -17,16 +17,17 @@ fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// The files of a run without `--tables`.
 pub const DEFAULT_FILES: [&str; 5] =
     ["billing.parquet", "customers.parquet", "manifest.json", "support.parquet", "usage_daily.parquet"];
 
 #[test]
-fn generate_writes_the_four_tables_and_says_so() {
+fn generate_writes_and_prints_the_four_default_tables() {
     let folder = folder();
     let ran = succeed_in(folder.path(), &["generate", "--customers", "2000"]);
     let raw = folder.path().join("data/raw");
     assert_eq!(names(&raw), DEFAULT_FILES);
-    assert_eq!(ran.stderr, "", "no bar where stderr is no terminal");
+    assert_eq!(ran.stderr, "", "no progress bar because stderr is no terminal");
     let manifest = Manifest::read(&raw, None).unwrap().unwrap();
     for (name, entry) in &manifest.tables {
         let line = ran.stdout.lines().find(|line| line.starts_with(name.as_str())).unwrap();
@@ -38,7 +39,7 @@ fn generate_writes_the_four_tables_and_says_so() {
 }
 
 #[test]
-fn files_hold_the_rows_of_the_library() {
+fn files_hold_the_rows_that_the_library_generates() {
     let folder = folder();
     let all = Table::ALL.map(Table::name).join(",");
     succeed_in(folder.path(), &["generate", "--customers", "3000", "--seed", "7", "--tables", &all, "--out", "."]);
@@ -62,7 +63,7 @@ fn files_hold_the_rows_of_the_library() {
         let read = concat(
             &batches,
             reader.build().unwrap().map(|batch| {
-                // The reader's schema carries the file's metadata; the fields are compared above.
+                // The schema of the reader has the metadata of the file. The fields are compared above.
                 batch.unwrap().with_schema(batches.schema()).unwrap()
             }),
         );
@@ -72,7 +73,7 @@ fn files_hold_the_rows_of_the_library() {
 }
 
 #[test]
-fn row_groups_can_be_skipped_and_files_say_what_they_are() {
+fn files_have_metadata_sorted_row_groups_and_statistics() {
     let folder = folder();
     succeed_in(folder.path(), &["generate", "--customers", "60000", "--tables", "usage_daily,customers", "--out", "."]);
     let reader = SerializedFileReader::new(File::open(folder.path().join("usage_daily.parquet")).unwrap()).unwrap();
@@ -94,18 +95,18 @@ fn row_groups_can_be_skipped_and_files_say_what_they_are() {
             assert!(column.statistics().unwrap().min_bytes_opt().is_some(), "{}", column.column_path());
             assert!(column.encodings().any(|encoding| encoding == Encoding::DELTA_BINARY_PACKED));
         }
-        // Only ids shrink: other columns are stored as they are.
+        // Only customer ids are compressed, because the other columns don't shrink.
         let codecs: Vec<Compression> = row_group.columns().iter().map(|column| column.compression()).collect();
         assert_eq!((codecs[0], &codecs[1..]), (Compression::SNAPPY, &[Compression::UNCOMPRESSED; 4][..]));
         let ids = row_group.column(0).statistics().unwrap();
         let number = |bytes: Option<&[u8]>| i64::from_le_bytes(bytes.unwrap().try_into().unwrap());
-        assert!(ends.last().is_none_or(|&end| number(ids.min_bytes_opt()) > end), "row groups don't overlap");
+        assert!(ends.last().is_none_or(|&end| number(ids.min_bytes_opt()) > end), "row groups overlap");
         ends.push(number(ids.max_bytes_opt()));
     }
 }
 
 #[test]
-fn bytes_follow_from_parameters_alone() {
+fn threads_and_the_server_do_not_change_the_bytes_of_files() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
     let generate = |out: &str, more: &[&str]| {
@@ -116,7 +117,7 @@ fn bytes_follow_from_parameters_alone() {
     };
     let one = generate(&path("one"), &["--threads", "1"]);
     assert!(generate(&path("eight"), &["--threads", "8"]) == one);
-    assert!(generate(&path("eight"), &["--threads", "3"]) == one, "files that a manifest lists are replaced");
+    assert!(generate(&path("eight"), &["--threads", "3"]) == one, "3 threads");
     for codec in ["zstd", "lz4", "none"] {
         let other = generate(&path(codec), &["--compression", codec]);
         assert!(other != one);
@@ -136,7 +137,7 @@ fn bytes_follow_from_parameters_alone() {
 }
 
 #[test]
-fn pull_takes_every_scan_key() {
+fn pull_has_an_option_for_every_scan_key() {
     let folder = folder();
     let server = Serve::start(&["--customers", "500", "--seed", "3"]);
     let out = folder.path().join("out");
@@ -187,8 +188,8 @@ fn pull_takes_every_scan_key() {
     let reader = SerializedFileReader::new(File::open(out.join("usage_daily.parquet")).unwrap()).unwrap();
     assert_eq!(reader.metadata().num_row_groups(), 3);
 
-    let refused = run_in(folder.path(), &["pull", "--server", &server.uri, "--first-id", "501"]);
-    assert_eq!(refused.code, Some(0), "one after the last asks for no rows");
+    let empty = run_in(folder.path(), &["pull", "--server", &server.uri, "--first-id", "501"]);
+    assert_eq!(empty.code, Some(0), "the id after the last one asks for no rows");
     let refused = run_in(folder.path(), &["pull", "--server", &server.uri, "--first-id", "502", "--out", "no"]);
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("`first_id` is 502"), "{}", refused.stderr);
@@ -196,7 +197,7 @@ fn pull_takes_every_scan_key() {
 }
 
 #[test]
-fn an_empty_table_is_a_file_with_a_schema() {
+fn a_table_without_rows_is_a_file_with_a_schema() {
     let folder = folder();
     let model = folder.path().join("free.toml");
     fs::write(&model, "plans.Basic.price = 0\nplans.Pro.price = 0\nplans.Enterprise.price = 0\n").unwrap();

@@ -1,6 +1,6 @@
-//! What becomes of a folder whose files can't be written: it is left as it was.
+//! The output folder: which files a run replaces, who may write to it at the same time, and what a failed run leaves.
 
-use crate::files::DEFAULT_FILES;
+use crate::parquet_output::DEFAULT_FILES;
 use crate::program::{
     Ran, Serve, contents, names, run_after, run_in, saasgen, send_signal, start_in, succeed_in, wait_until,
 };
@@ -15,7 +15,7 @@ fn assert_refused(ran: &Ran, parts: &[&str]) {
 }
 
 #[test]
-fn only_files_of_a_saasgen_manifest_are_replaced() {
+fn only_files_that_a_saasgen_manifest_lists_are_replaced() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     fs::write(path.join("billing.parquet"), "precious").unwrap();
@@ -52,13 +52,13 @@ fn a_folder_holds_one_data_set() {
     };
     assert_eq!(generate(&[]).code, Some(0));
     let before = contents(path);
-    // Tables of the same data set come beside the others.
+    // Other tables of the same data set are added.
     assert_eq!(generate(&["--tables", "retention_curves"]).code, Some(0));
     let manifest = Manifest::read(path, None).unwrap().unwrap();
     let tables: Vec<&str> = manifest.tables.keys().map(String::as_str).collect();
     assert_eq!(tables, ["customers", "usage_daily", "billing", "support", "retention_curves"]);
     assert!(before.iter().filter(|file| file.0 != "manifest.json").all(|file| contents(path).contains(file)));
-    // Tables of another one do not.
+    // Tables of another data set are not.
     let before = contents(path);
     assert_refused(
         &generate(&["--seed", "1", "--tables", "customers"]),
@@ -67,7 +67,8 @@ fn a_folder_holds_one_data_set() {
     assert_eq!(contents(path), before);
     assert_eq!(generate(&["--seed", "1", "--tables", "customers", "--overwrite"]).code, Some(0));
     assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
-    // A table that somebody removed is listed no more, and another version of the program is no other data set.
+    // The new manifest does not list a table that somebody has removed. Another version of the program writes the same
+    // data set.
     assert_eq!(generate(&["--seed", "1", "--tables", "billing"]).code, Some(0));
     fs::remove_file(path.join("billing.parquet")).unwrap();
     let text = fs::read_to_string(path.join("manifest.json")).unwrap();
@@ -78,7 +79,7 @@ fn a_folder_holds_one_data_set() {
     assert_eq!(tables, ["customers", "support"]);
     fs::remove_file(path.join("support.parquet")).unwrap();
     assert_eq!(generate(&["--seed", "2", "--tables", "customers", "--overwrite"]).code, Some(0));
-    // What a manifest says of other files is not acted on.
+    // A file that is no table stays, even if the manifest lists it.
     let text = fs::read_to_string(path.join("manifest.json")).unwrap();
     fs::write(path.join("precious"), "").unwrap();
     fs::write(
@@ -90,11 +91,11 @@ fn a_folder_holds_one_data_set() {
     assert!(path.join("precious").exists());
 }
 
-/// A run that takes long enough to be hit, and a folder that it would replace.
+/// A run that takes long enough to be interrupted.
 const LONG_RUN: [&str; 7] = ["generate", "--customers", "3000000", "--out", ".", "--tables", "customers,usage_daily"];
 
 #[test]
-fn an_interrupt_leaves_the_old_files() {
+fn an_interrupted_run_leaves_the_old_files() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     succeed_in(path, &["generate", "--customers", "100", "--out", ".", "--tables", "customers,usage_daily"]);
@@ -111,8 +112,8 @@ fn an_interrupt_leaves_the_old_files() {
     ] {
         let child = start_in(path, args);
         let temporary = path.join("customers.parquet.inprogress");
-        wait_until("a file begun", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
-        // Impatience changes nothing.
+        wait_until("the first table", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
+        // A second signal changes nothing.
         send_signal(&child, signal);
         send_signal(&child, signal);
         let ran: Ran = child.wait_with_output().unwrap().into();
@@ -123,14 +124,14 @@ fn an_interrupt_leaves_the_old_files() {
 }
 
 #[test]
-fn a_server_that_goes_leaves_the_old_files() {
+fn a_pull_from_a_server_that_stops_leaves_the_folder_as_it_was() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let server = Serve::start(&["--customers", "3000000"]);
     let pull = ["pull", "--server", &server.uri, "--out", ".", "--tables", "customers,usage_daily", "--retries", "1"];
     let child = start_in(path, &pull);
     let temporary = path.join("customers.parquet.inprogress");
-    wait_until("a file begun", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
+    wait_until("the first table", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
     drop(server);
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
@@ -139,11 +140,11 @@ fn a_server_that_goes_leaves_the_old_files() {
 }
 
 #[test]
-fn two_writers_do_not_meet_in_a_folder() {
+fn a_second_writer_is_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let mut first = start_in(path, &LONG_RUN);
-    wait_until("a file begun", || path.join("customers.parquet.inprogress").exists());
+    wait_until("the first table", || path.join("customers.parquet.inprogress").exists());
     let second = run_in(path, &["generate", "--customers", "10", "--out", "."]);
     assert_refused(&second, &["another saasgen"]);
     send_signal(&first, "INT");
@@ -151,9 +152,9 @@ fn two_writers_do_not_meet_in_a_folder() {
     succeed_in(path, &["generate", "--customers", "10", "--out", "."]);
 }
 
-/// Many writers at once: each does its work whole or is told to wait, and the folder is whole in the end.
+/// Each writer either completes its work or is refused. The folder is complete in the end.
 #[test]
-fn writers_that_race_leave_a_whole_folder() {
+fn concurrent_writers_leave_a_complete_folder() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     for _ in 0..15 {
@@ -172,9 +173,9 @@ fn writers_that_race_leave_a_whole_folder() {
     }
 }
 
-/// As one who begins while another writer's cover stands in the folder's place.
+/// A program that starts during another writer's directory swap finds its working directory removed afterwards.
 #[test]
-fn a_folder_that_is_gone_from_under_the_program_is_refused() {
+fn a_removed_working_directory_is_refused() {
     let parent = tempdir().unwrap();
     let path = parent.path().join("data");
     fs::create_dir(&path).unwrap();
@@ -189,11 +190,11 @@ fn leftovers_of_a_killed_run_are_removed() {
     let path = folder.path();
     let mut child = start_in(path, &LONG_RUN);
     let temporary = path.join("customers.parquet.inprogress");
-    wait_until("a file begun", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
+    wait_until("the first table", || fs::metadata(&temporary).is_ok_and(|file| file.len() > 100_000));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(names(path).contains(&"customers.parquet.inprogress".to_string()));
-    // Of other tables too, and whatever they are.
+    // Leftovers of other tables are removed too, and links are not followed.
     fs::write(path.join("precious"), "old").unwrap();
     std::os::unix::fs::symlink("precious", path.join("support.parquet.inprogress")).unwrap();
     succeed_in(path, &["generate", "--customers", "10", "--out", ".", "--tables", "billing"]);
@@ -208,23 +209,33 @@ fn leftovers_of_a_killed_run_are_removed() {
 }
 
 #[test]
-fn a_folder_that_can_not_be_had_is_named() {
+fn a_folder_that_can_not_be_created_is_named() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     let ran = run_in(folder.path(), &["generate", "--customers", "10", "--out", "file/raw"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("file/raw"), "{}", ran.stderr);
-    let mut reader = saasgen(&["generate", "--customers", "10", "--out", "file"]);
-    let ran: Ran =
-        reader.current_dir(folder.path()).stderr(File::create("/dev/full").unwrap()).output().unwrap().into();
-    assert_eq!(ran.code, Some(1), "the exit code tells where stderr can't");
-    let mut reader = saasgen(&["generate", "--customers", "10", "--json", "--out"]);
+}
+
+#[test]
+fn a_folder_name_need_not_be_utf8() {
+    let folder = tempdir().unwrap();
+    let mut command = saasgen(&["generate", "--customers", "10", "--json", "--out"]);
     let name = std::os::unix::ffi::OsStrExt::from_bytes(b"not\xffUTF-8");
-    let ran: Ran = reader.arg::<&std::ffi::OsStr>(name).current_dir(folder.path()).output().unwrap().into();
+    let ran: Ran = command.arg::<&std::ffi::OsStr>(name).current_dir(folder.path()).output().unwrap().into();
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-    let mut reader = saasgen(&["generate", "--customers", "10", "--out", "raw"]);
-    let ran: Ran =
-        reader.current_dir(folder.path()).stdout(File::create("/dev/full").unwrap()).output().unwrap().into();
+}
+
+#[test]
+fn full_stdout_and_stderr_give_exit_code_1() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let full = || File::create("/dev/full").unwrap();
+    let mut command = saasgen(&["generate", "--customers", "10", "--out", "file"]);
+    let ran: Ran = command.current_dir(folder.path()).stderr(full()).output().unwrap().into();
+    assert_eq!(ran.code, Some(1));
+    let mut command = saasgen(&["generate", "--customers", "10", "--out", "raw"]);
+    let ran: Ran = command.current_dir(folder.path()).stdout(full()).output().unwrap().into();
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("stdout"), "{}", ran.stderr);
 }

@@ -1,4 +1,5 @@
-//! Pages that claim what they have no bytes for are refused before there is room for it, whoever wrote them.
+//! Parquet files whose pages claim more values than their row group can have. They are refused before memory is
+//! allocated for the values.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -18,11 +19,11 @@ use saasgen::parquet_files::ParquetTable;
 use saasgen::tables::Table;
 use std::sync::Arc;
 
-/// What reading any of these files may hold at a time.
-const MOST_BYTES: u64 = 4 << 20;
+/// The most memory that reading one of these files may take, in bytes.
+const MAX_MEMORY_BYTES: u64 = 4 << 20;
 
-/// DELTA_BINARY_PACKED: `count` times `first`, of which the blocks say nothing but that all are alike.
-fn alike(count: u64, first: u8) -> Vec<u8> {
+/// Returns `count` lengths of `first` in DELTA_BINARY_PACKED encoding. All differences are zero and take no bits.
+fn equal_lengths(count: u64, first: u8) -> Vec<u8> {
     let mut bytes = vec![128, 1, 4];
     let mut left = count;
     while left >= 0x80 {
@@ -30,7 +31,7 @@ fn alike(count: u64, first: u8) -> Vec<u8> {
         left >>= 7;
     }
     bytes.extend([left as u8, first << 1]);
-    // Of huge counts, those that a reader comes to before it gives up.
+    // For huge counts, a reader gives up before the blocks end.
     bytes.resize(bytes.len() + 5 * count.saturating_sub(1).div_ceil(128).min(1_000) as usize, 0);
     bytes
 }
@@ -46,7 +47,7 @@ fn data_page(encoding: Encoding, values: u32, levels: &[u8], bytes: Vec<u8>) -> 
     }
 }
 
-fn second_data_page(encoding: Encoding, values: u32, levels: &[u8], bytes: Vec<u8>) -> Page {
+fn data_page_v2(encoding: Encoding, values: u32, levels: &[u8], bytes: Vec<u8>) -> Page {
     Page::DataPageV2 {
         buf: Bytes::from([levels, &bytes].concat()),
         num_values: values,
@@ -60,8 +61,8 @@ fn second_data_page(encoding: Encoding, values: u32, levels: &[u8], bytes: Vec<u
     }
 }
 
-/// A file of customers' plans, in one row group of so many `rows`.
-fn file(rows: u64, repetition: &str, pages: Vec<Page>) -> Vec<u8> {
+/// Returns a Parquet file of the column `plan` with one row group that claims `rows` rows.
+fn plan_file(rows: u64, repetition: &str, pages: Vec<Page>) -> Vec<u8> {
     let schema = parse_message_type(&format!("message customers {{ {repetition} binary plan (UTF8); }}")).unwrap();
     let mut file = Vec::new();
     let mut writer = SerializedFileWriter::new(&mut file, Arc::new(schema), Arc::default()).unwrap();
@@ -100,94 +101,98 @@ fn file(rows: u64, repetition: &str, pages: Vec<Page>) -> Vec<u8> {
     file
 }
 
-/// The texts of a file, read while little is held.
-fn texts(file: &[u8]) -> Result<Vec<String>> {
+/// Reads the strings of a file, and checks that this takes little memory.
+fn read_strings(file: &[u8]) -> Result<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.parquet");
     std::fs::write(&path, file).unwrap();
     let mut read = Ok(Vec::new());
     let used = allocation_counter::measure(|| {
         read = ParquetTable::open(Table::Customers, vec![path]).and_then(|source| {
-            let mut texts = Vec::new();
+            let mut strings = Vec::new();
             for batch in source.batches(0)? {
                 let plans = cast(batch?.column(0), &DataType::Utf8).unwrap();
-                texts.extend(plans.as_string::<i32>().iter().map(|text| text.unwrap_or("none").to_owned()));
+                strings.extend(plans.as_string::<i32>().iter().map(|plan| plan.unwrap_or("none").to_owned()));
             }
-            Ok(texts)
+            Ok(strings)
         });
     });
-    assert!(used.bytes_max < MOST_BYTES, "{} bytes: {read:?}", used.bytes_max);
+    assert!(used.bytes_max < MAX_MEMORY_BYTES, "{} bytes: {read:?}", used.bytes_max);
     read
 }
 
+/// Lengths, then strings.
 const LENGTHS: Encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
-const SHARED: Encoding = Encoding::DELTA_BYTE_ARRAY;
+/// Lengths of prefixes that strings share with the string before, lengths of the rest, then the rest.
+const PREFIXES: Encoding = Encoding::DELTA_BYTE_ARRAY;
 
-/// Levels of optional values that are all there, which a first version's page tells the length of.
+/// The definition levels of four optional values that are not null.
 const LEVELS: [u8; 2] = [8, 1];
-const TOLD_LEVELS: [u8; 6] = [2, 0, 0, 0, 8, 1];
+
+/// The same after their length, as they stand in a version 1 page.
+const LEVELS_V1: [u8; 6] = [2, 0, 0, 0, 8, 1];
 
 #[test]
-fn pages_of_texts_are_read_behind_their_levels() {
-    let of_lengths = || [alike(4, 3), b"ProProProPro".to_vec()].concat();
-    let of_shared = || [alike(4, 0), alike(4, 3), b"ProProProPro".to_vec()].concat();
+fn pages_of_strings_with_and_without_levels_are_read() {
+    let with_lengths = || [equal_lengths(4, 3), b"ProProProPro".to_vec()].concat();
+    let with_prefixes = || [equal_lengths(4, 0), equal_lengths(4, 3), b"ProProProPro".to_vec()].concat();
     for (repetition, pages) in [
-        ("required", vec![data_page(LENGTHS, 4, &[], of_lengths())]),
-        ("required", vec![data_page(SHARED, 4, &[], of_shared())]),
-        ("optional", vec![data_page(LENGTHS, 4, &TOLD_LEVELS, of_lengths())]),
-        ("optional", vec![data_page(SHARED, 4, &TOLD_LEVELS, of_shared())]),
-        ("optional", vec![second_data_page(LENGTHS, 4, &LEVELS, of_lengths())]),
-        ("optional", vec![second_data_page(SHARED, 4, &LEVELS, of_shared())]),
+        ("required", vec![data_page(LENGTHS, 4, &[], with_lengths())]),
+        ("required", vec![data_page(PREFIXES, 4, &[], with_prefixes())]),
+        ("optional", vec![data_page(LENGTHS, 4, &LEVELS_V1, with_lengths())]),
+        ("optional", vec![data_page(PREFIXES, 4, &LEVELS_V1, with_prefixes())]),
+        ("optional", vec![data_page_v2(LENGTHS, 4, &LEVELS, with_lengths())]),
+        ("optional", vec![data_page_v2(PREFIXES, 4, &LEVELS, with_prefixes())]),
     ] {
         let name = format!("{pages:?}");
-        assert_eq!(texts(&file(4, repetition, pages)).unwrap(), ["Pro"; 4], "{name}");
+        assert_eq!(read_strings(&plan_file(4, repetition, pages)).unwrap(), ["Pro"; 4], "{name}");
     }
 }
 
 #[test]
-fn more_texts_than_rows_are_refused_before_there_is_room_for_them() {
+fn a_page_with_more_strings_than_rows_is_refused() {
     for count in [5, 1 << 24, 1 << 40, u64::MAX / 32, u64::MAX] {
-        let says = format!("a page says it has {count} texts; its row group's rows have at most 4");
+        let claim = format!("a page claims {count} strings, but its row group may have at most 4");
         for pages in [
-            vec![data_page(LENGTHS, 4, &[], alike(count, 0))],
-            vec![data_page(SHARED, 4, &[], alike(count, 0))],
-            vec![second_data_page(SHARED, 4, &[], [alike(4, 0), alike(count, 0)].concat())],
+            vec![data_page(LENGTHS, 4, &[], equal_lengths(count, 0))],
+            vec![data_page(PREFIXES, 4, &[], equal_lengths(count, 0))],
+            vec![data_page_v2(PREFIXES, 4, &[], [equal_lengths(4, 0), equal_lengths(count, 0)].concat())],
         ] {
-            let error = texts(&file(4, "required", pages)).unwrap_err().to_string();
-            assert!(error.contains(&says) && error.contains("customers.parquet"), "{error}");
+            let error = read_strings(&plan_file(4, "required", pages)).unwrap_err().to_string();
+            assert!(error.contains(&claim) && error.contains("customers.parquet"), "{error}");
         }
-        let behind_levels = data_page(SHARED, 4, &TOLD_LEVELS, alike(count, 0));
-        let error = texts(&file(4, "optional", vec![behind_levels])).unwrap_err().to_string();
-        assert!(error.contains(&says), "{error}");
+        let optional = data_page(PREFIXES, 4, &LEVELS_V1, equal_lengths(count, 0));
+        let error = read_strings(&plan_file(4, "optional", vec![optional])).unwrap_err().to_string();
+        assert!(error.contains(&claim), "{error}");
     }
 }
 
-/// Rows are claimed as cheaply as texts.
+/// A file can claim any number of rows, too.
 #[test]
-fn no_row_group_has_rows_enough_for_any_number_of_texts() {
-    let page = data_page(LENGTHS, i32::MAX as u32, &[], alike(1 << 30, 0));
-    let error = texts(&file(1 << 30, "required", vec![page])).unwrap_err().to_string();
-    assert!(error.contains("1073741824 texts; its row group's rows have at most 16777216"), "{error}");
+fn a_page_has_at_most_16_million_strings_whatever_the_rows() {
+    let page = data_page(LENGTHS, i32::MAX as u32, &[], equal_lengths(1 << 30, 0));
+    let error = read_strings(&plan_file(1 << 30, "required", vec![page])).unwrap_err().to_string();
+    assert!(error.contains("claims 1073741824 strings, but its row group may have at most 16777216"), "{error}");
 }
 
-/// Four thousand texts that are all alike: 2 MB in all are read, 120 are not.
+/// The file has 4,000 equal strings, which take 2 MB or 120 MB when read.
 #[test]
-fn bytes_that_texts_share_count_as_theirs() {
+fn shared_prefixes_count_towards_the_page_limit() {
     for (length, is_read) in [(500, true), (30_000, false)] {
         let plans: ArrayRef = Arc::new(StringArray::from(vec!["p".repeat(length); 4_000]));
         let batch = RecordBatch::try_from_iter([("plan", plans)]).unwrap();
-        let properties = WriterProperties::builder().set_dictionary_enabled(false).set_encoding(SHARED).build();
+        let properties = WriterProperties::builder().set_dictionary_enabled(false).set_encoding(PREFIXES).build();
         let mut file = Vec::new();
         let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
-        let texts = texts(&file);
+        let strings = read_strings(&file);
         if is_read {
-            assert!(texts.unwrap().iter().all(|text| text.len() == length));
+            assert!(strings.unwrap().iter().all(|plan| plan.len() == length));
         } else {
-            let error = texts.unwrap_err().to_string();
+            let error = strings.unwrap_err().to_string();
             assert!(
-                error.contains("share 119970000 bytes; those of its row group's rows have at most 5144576"),
+                error.contains("share 119970000 bytes, but pages of their row group may have at most 5144576"),
                 "{error}"
             );
         }
@@ -195,18 +200,18 @@ fn bytes_that_texts_share_count_as_theirs() {
 }
 
 #[test]
-fn dictionaries_have_no_more_values_than_bytes() {
+fn a_dictionary_with_more_values_than_bytes_is_refused() {
     let dictionary = |values| Page::DictionaryPage {
         buf: Bytes::from_static(b"\x03\0\0\0Pro"),
         num_values: values,
         encoding: Encoding::PLAIN,
         is_sorted: false,
     };
-    // Keys of one bit: a run of four of the first.
+    // Indices of one bit: a run of four zeros.
     let keys = || data_page(Encoding::RLE_DICTIONARY, 4, &[], vec![1, 8, 0]);
-    assert_eq!(texts(&file(4, "required", vec![dictionary(1), keys()])).unwrap(), ["Pro"; 4]);
+    assert_eq!(read_strings(&plan_file(4, "required", vec![dictionary(1), keys()])).unwrap(), ["Pro"; 4]);
     for values in [8, 1 << 28, i32::MAX as u32] {
-        let error = texts(&file(4, "required", vec![dictionary(values), keys()])).unwrap_err().to_string();
-        assert!(error.contains(&format!("a dictionary says it has {values} values, in 7 bytes")), "{error}");
+        let error = read_strings(&plan_file(4, "required", vec![dictionary(values), keys()])).unwrap_err().to_string();
+        assert!(error.contains(&format!("a dictionary claims {values} values in 7 bytes")), "{error}");
     }
 }

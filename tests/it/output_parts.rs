@@ -1,4 +1,4 @@
-//! Parts of a data set, as the jobs of an array write them: each by itself, together the whole.
+//! Parts of a data set, which the jobs of a cluster write independently of each other.
 
 use crate::program::{Ran, Serve, contents, names, run_in, send_signal, start_in, succeed_in, wait_until};
 use arrow::array::RecordBatch;
@@ -31,7 +31,7 @@ fn read(path: &Path) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// The rows of files, one after the other.
+/// Returns the rows of several files in order.
 fn rows(paths: &[PathBuf]) -> RecordBatch {
     let batches: Vec<RecordBatch> = paths.iter().flat_map(|path| read(path)).collect();
     let schema = batches[0].schema().as_ref().clone().with_metadata(Default::default());
@@ -40,13 +40,13 @@ fn rows(paths: &[PathBuf]) -> RecordBatch {
     concat_batches(&schema.clone().into(), &plain.collect::<Vec<_>>()).unwrap()
 }
 
-fn parts_of(folder: &Path, table: &str) -> Vec<PathBuf> {
+fn part_files(folder: &Path, table: &str) -> Vec<PathBuf> {
     let folder = folder.join(table);
     names(&folder).into_iter().map(|name| folder.join(name)).collect()
 }
 
 #[test]
-fn parts_that_are_written_at_the_same_time_are_the_whole() {
+fn parts_written_at_the_same_time_make_the_whole_data_set() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     assert_eq!(generate(path, "whole", &["--tables", ALL]).code, Some(0));
@@ -61,16 +61,16 @@ fn parts_that_are_written_at_the_same_time_are_the_whole() {
     }
     let (whole, parts) = (path.join("whole"), path.join("parts"));
     for table in Table::ALL.map(Table::name) {
-        let files = parts_of(&parts, table);
+        let files = part_files(&parts, table);
         assert_eq!(files.len(), if table == "retention_curves" { 1 } else { 5 }, "{table}");
         assert!(files[0].ends_with(format!("{table}/part-00001-of-00005.parquet")));
         assert_eq!(rows(&files), rows(&[whole.join(format!("{table}.parquet"))]), "{table}");
     }
-    // Hashes of parts add up to that of the whole.
-    let (joined, of_whole) =
-        (Manifest::read_whole(&parts).unwrap().unwrap(), Manifest::read_whole(&whole).unwrap().unwrap());
+    // The merged hash of the parts is the hash of the whole table.
+    let (merged, of_whole) =
+        (Manifest::read_merged(&parts).unwrap().unwrap(), Manifest::read_merged(&whole).unwrap().unwrap());
     for (name, entry) in &of_whole.tables {
-        let part = &joined.tables[name];
+        let part = &merged.tables[name];
         assert_eq!((part.rows, &part.content_hash), (entry.rows, &entry.content_hash), "{name}");
     }
     let verified = succeed_in(path, &["verify", "--data", "parts", "--exact"]).stdout;
@@ -81,7 +81,7 @@ fn parts_that_are_written_at_the_same_time_are_the_whole() {
 }
 
 #[test]
-fn parts_nest() {
+fn the_first_of_5_parts_is_the_first_10_of_50_parts() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     for part in 1..=10 {
@@ -89,14 +89,14 @@ fn parts_nest() {
     }
     assert_eq!(generate_part(path, "five", 1, 5, &[]).code, Some(0));
     for table in ["customers", "usage_daily", "billing", "support"] {
-        let (fifty, five) = (parts_of(&path.join("fifty"), table), parts_of(&path.join("five"), table));
+        let (fifty, five) = (part_files(&path.join("fifty"), table), part_files(&path.join("five"), table));
         assert_eq!((fifty.len(), five.len()), (10, 1));
         assert_eq!(rows(&fifty), rows(&five), "{table}");
     }
 }
 
 #[test]
-fn a_pulled_part_is_the_generated_one_byte_for_byte() {
+fn pull_and_generate_write_the_same_bytes_for_a_part() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let server = Serve::start(&["--customers", CUSTOMERS]);
@@ -114,14 +114,14 @@ fn a_pulled_part_is_the_generated_one_byte_for_byte() {
     for manifest in ["manifest-part-00001-of-00004.json", "manifest-part-00004-of-00004.json"] {
         assert_eq!(fs::read(generated.join(manifest)).unwrap(), fs::read(pulled.join(manifest)).unwrap());
     }
-    // A part of what is asked for: customers 501 to 1000, as part 2 of the first thousand.
+    // Part 2 of the first thousand customers is customers 501 to 1000.
     let range = ["--last-id", "1000", "--part", "2", "--parts", "2", "--tables", "customers", "--out", "range"];
     succeed_in(path, &[&["pull", "--server", &server.uri][..], &range].concat());
     let range = Manifest::read_all(&path.join("range")).unwrap();
     assert_eq!((range[0].tables["customers"].rows, range[0].scan.last_id), (500, Some(1000)));
     let ids = rows(&[path.join("range/customers/part-00002-of-00002.parquet")]);
     assert_eq!(crate::support::int64(&ids, "customer_id")[0], 501);
-    // What can't be had is refused as without parts, and nothing is written.
+    // An invalid range is refused as it is without parts, and nothing is written.
     let wrong = ["--first-id", "9", "--last-id", "5", "--part", "1", "--parts", "2", "--out", "wrong"];
     let refused = run_in(path, &[&["pull", "--server", &server.uri][..], &wrong].concat());
     assert_eq!(refused.code, Some(2));
@@ -130,7 +130,7 @@ fn a_pulled_part_is_the_generated_one_byte_for_byte() {
 }
 
 #[test]
-fn a_missing_part_is_named() {
+fn verify_names_a_missing_part() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     for part in [1, 2, 4] {
@@ -141,7 +141,7 @@ fn a_missing_part_is_named() {
     assert!(ran.stderr.contains("part 3 is missing") && ran.stderr.contains("--part 3 --parts 4"), "{}", ran.stderr);
     assert_eq!(generate_part(path, "out", 3, 4, &[]).code, Some(0));
     succeed_in(path, &["verify", "--data", "out"]);
-    // A part in the place of another is found, as is a manifest under another's name.
+    // Verify also finds a file with the rows of another part, and a manifest with the name of another part.
     let part = |number: u32| path.join(format!("out/customers/part-0000{number}-of-00004.parquet"));
     let kept = fs::read(part(3)).unwrap();
     fs::copy(part(2), part(3)).unwrap();
@@ -174,24 +174,24 @@ fn a_folder_holds_one_split_of_one_data_set() {
     refused(generate_part(path, "out", 3, 2, &[]), &["`part` is 3", "from 1 to 2"]);
     refused(generate_part(path, "out", 0, 2, &[]), &["`part` is 0"]);
     refused(generate(path, "out", &["--part", "1"]), &["--parts"]);
-    // Again, and more tables of it.
+    // A part may be written again, with other tables.
     assert_eq!(generate_part(path, "out", 1, 2, &["--tables", "customers,usage_truth"]).code, Some(0));
     let tables: Vec<String> = Manifest::read_all(&out).unwrap().swap_remove(0).tables.into_keys().collect();
     assert_eq!(tables, ["customers", "usage_daily", "billing", "support", "usage_truth"]);
 
-    // Strangers among the parts, or a table beside them, would be read as rows of it.
+    // Files of other writers among the parts or beside them would be read as rows of the table.
     fs::write(out.join("billing/part-0.parquet"), "precious").unwrap();
     let ran = generate_part(path, "out", 1, 2, &[]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("billing/part-0.parquet is there and no manifest"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("billing/part-0.parquet exists and no saasgen manifest lists it"), "{}", ran.stderr);
     fs::remove_file(out.join("billing/part-0.parquet")).unwrap();
     fs::write(out.join("billing.parquet"), "precious").unwrap();
     let ran = generate_part(path, "out", 1, 2, &[]);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("billing.parquet is there and no manifest"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("billing.parquet exists and no saasgen manifest lists it"), "{}", ran.stderr);
     fs::remove_file(out.join("billing.parquet")).unwrap();
 
-    // --overwrite leaves just the new split, in either direction.
+    // With --overwrite, a whole data set replaces its parts, and parts replace a whole data set.
     assert_eq!(generate(path, "out", &["--overwrite"]).code, Some(0));
     assert_eq!(fs::read_dir(&out).unwrap().count(), 5, "four tables and their manifest");
     succeed_in(path, &["verify", "--data", "out", "--exact"]);
@@ -200,7 +200,7 @@ fn a_folder_holds_one_split_of_one_data_set() {
     }
     assert_eq!(fs::read_dir(&out).unwrap().count(), 7, "four tables and three manifests");
     succeed_in(path, &["verify", "--data", "out", "--exact"]);
-    // A part whose manifest is lost is nobody's any more.
+    // Without its manifest, a part counts as a file of another writer.
     fs::remove_file(out.join("manifest-part-00002-of-00003.json")).unwrap();
     assert_eq!(generate(path, "out", &[]).code, Some(2));
     assert_eq!(generate(path, "out", &["--overwrite"]).code, Some(0));
@@ -208,21 +208,21 @@ fn a_folder_holds_one_split_of_one_data_set() {
 }
 
 #[test]
-fn a_part_is_written_by_one_at_a_time_and_others_go_on() {
+fn writers_of_one_part_exclude_each_other_and_writers_of_other_parts_continue() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let long =
         ["generate", "--customers", "3000000", "--out", "out", "--tables", "usage_daily", "--parts", "2", "--part"];
     let part = |number| [&long[..], &[number]].concat();
     let running = start_in(path, &part("1"));
-    let begun = path.join("out/usage_daily/part-00001-of-00002.parquet.inprogress");
-    wait_until("a part begun", || fs::metadata(&begun).is_ok_and(|file| file.len() > 100_000));
+    let staged = path.join("out/usage_daily/part-00001-of-00002.parquet.inprogress");
+    wait_until("the first part", || fs::metadata(&staged).is_ok_and(|file| file.len() > 100_000));
     for other in [part("1"), long[..7].to_vec()] {
         let ran = run_in(path, &other);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
         assert!(ran.stderr.contains("another saasgen is writing"), "{}", ran.stderr);
     }
-    // What does not belong together is not written at the same time, either, though no manifest is there yet.
+    // Parts of different data sets or splits can't be written at the same time, although no manifest is there yet.
     for (other, what) in
         [(["--parts", "2", "--seed", "7"], "another data set"), (["--parts", "3", "--seed", "42"], "another split")]
     {
@@ -235,20 +235,20 @@ fn a_part_is_written_by_one_at_a_time_and_others_go_on() {
     succeed_in(path, &[&short[..], &["--part", "2"]].concat());
     send_signal(&running, "INT");
     assert_eq!(running.wait_with_output().unwrap().status.code(), Some(1));
-    assert_eq!(names_of(&path.join("out")), ["manifest-part-00002-of-00002.json"]);
-    // What a killed run leaves is cleared by the next.
+    assert_eq!(entry_names(&path.join("out")), ["manifest-part-00002-of-00002.json"]);
+    // The next run removes the leftovers of a killed run.
     let mut killed = start_in(path, &part("1"));
-    wait_until("a part begun", || fs::metadata(&begun).is_ok_and(|file| file.len() > 100_000));
+    wait_until("the first part", || fs::metadata(&staged).is_ok_and(|file| file.len() > 100_000));
     send_signal(&killed, "KILL");
     killed.wait().unwrap();
-    assert!(begun.exists());
+    assert!(staged.exists());
     let ran = run_in(path, &["generate", "--customers", "30", "--out", "out", "--overwrite"]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(fs::read_dir(path.join("out")).unwrap().count(), 5);
 }
 
 #[test]
-fn what_others_put_into_a_tables_folder_stays() {
+fn files_of_others_in_the_folder_of_a_table_stay() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let out = path.join("out");
@@ -264,7 +264,7 @@ fn what_others_put_into_a_tables_folder_stays() {
     assert!(out.join("support").is_dir());
 }
 
-fn names_of(folder: &Path) -> Vec<String> {
+fn entry_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     entries.collect()
 }

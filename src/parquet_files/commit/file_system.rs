@@ -1,0 +1,53 @@
+//! Operations on files and folders that the standard library lacks.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Returns the device and inode, which tell a file or folder from another one that later takes its path. Returns `None`
+/// if there is no such file.
+pub(in crate::parquet_files) fn file_id(metadata: io::Result<fs::Metadata>) -> Option<(u64, u64)> {
+    metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Removes the file at `path`, and succeeds if there is none.
+pub(super) fn remove_if_exists(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Waits until the names in `folder` survive a crash of the machine. Ignores errors, because some file systems can't
+/// sync folders.
+pub(super) fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
+/// Folders that this run created. Dropping the value removes the empty ones.
+#[derive(Debug)]
+pub(in crate::parquet_files) struct CreatedFolders(Vec<PathBuf>);
+
+impl CreatedFolders {
+    /// Creates `path` and its missing parents.
+    ///
+    /// # Errors
+    /// Returns [`Error::Io`] if a folder can't be created.
+    pub fn create(path: &Path) -> Result<Self> {
+        let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let missing = missing.map(Path::to_path_buf).collect();
+        fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
+        Ok(Self(missing))
+    }
+}
+
+impl Drop for CreatedFolders {
+    fn drop(&mut self) {
+        for folder in &self.0 {
+            // Fails if the folder has files, which is the normal case.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The metadata of a Parquet file: its writer, its key-value pairs and its sort order.
+
+use crate::tables::Table;
+use arrow::datatypes::Schema;
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::WriterProperties;
+
+/// Returns the writer properties of a file of `table` with the columns of `schema` and the key-value pairs `metadata`.
+pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(String, String)>) -> WriterProperties {
+    WriterProperties::builder()
+        .set_created_by(concat!("saasgen ", env!("CARGO_PKG_VERSION")).to_string())
+        .set_sorting_columns(Some(sorting_columns(table, schema)))
+        .set_key_value_metadata(Some(
+            metadata.into_iter().map(|(key, value)| KeyValue { key, value: Some(value) }).collect(),
+        ))
+        .build()
+}
+
+/// Returns whether a column has a column index, which holds the minimum and maximum of each page. Only `customer_id`
+/// has one: rows are sorted by it, so readers can skip pages. In other columns, nearly every page has every value.
+pub(super) fn has_column_index(column: &str) -> bool {
+    column == "customer_id"
+}
+
+/// Returns the sort columns of the table up to the first one that the file does not have.
+fn sorting_columns(table: Table, schema: &Schema) -> Vec<SortingColumn> {
+    let indices = table.sort_columns().iter().map_while(|name| schema.index_of(name).ok());
+    indices.map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: false }).collect()
+}

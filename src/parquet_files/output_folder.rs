@@ -1,0 +1,344 @@
+//! The folder that tables are written into. Its files change all together or not at all.
+//!
+//! New files are written under staged names, `NAME.inprogress`, beside the old ones. When all of them are complete and
+//! on the disk, a commit replaces the old files. If the run fails before that, the old files stay and the new ones are
+//! deleted. If it is killed, the next run deletes them.
+//!
+//! A part of a data set has its own files and its own manifest. Several programs may write different parts at the same
+//! time.
+
+use super::commit::{
+    CreatedFolders, FolderUpdate, StagedFile, commit, file_id, final_name, is_locked, recover, remove_leftover,
+    remove_leftover_sibling, sync_while_writing,
+};
+use super::file_names::{manifest_file, part_of_manifest, part_of_table_file, table_file};
+use super::manifest::{Manifest, TableEntry};
+use super::write::{TableFile, WriteOptions, write_tables};
+use crate::batches::TableSource;
+use crate::error::{Error, Result};
+use crate::scan::Part;
+use crate::tables::{Identity, Table};
+use std::fs::{File, TryLockError};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+/// A folder that is locked against other writers and checked for conflicts with the tables to write.
+#[derive(Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+    /// The new manifest. Before [`Self::write`], it lists the tables of the old manifest that stay.
+    manifest: Manifest,
+    manifest_file: StagedFile,
+    /// Files of another data set or another split, which the commit removes.
+    removed: Vec<PathBuf>,
+    /// Declared after the staged files because it must be dropped after them. The folder of a table comes before its
+    /// parent.
+    _created: Vec<CreatedFolders>,
+    /// The open folder. Its lock is exclusive for a whole data set and shared for a part. Writers of parts also lock
+    /// their manifests.
+    lock: File,
+}
+
+impl OutputFolder {
+    /// Creates the folder if it is missing, locks it, removes the leftovers of killed runs, and checks that `tables`
+    /// may be written into it. `manifest` describes the new data set; its list of tables is empty.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`]
+    /// - if another saasgen is writing to the folder, except for another part of the same split;
+    /// - if the folder is the working directory and has been removed or replaced;
+    /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists, or if tables of another data
+    ///   set or split would stay beside the new ones;
+    /// - if a folder has the name of a file to write.
+    ///
+    /// Returns [`Error::Io`] if the folder can't be created, locked, read or cleaned up.
+    pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
+        let part = manifest.part;
+        let busy = || is_busy(path, part);
+        let (created, lock) = create_and_lock(path, part)?;
+        // If the program was started while another one had swapped the folder, its working directory may be gone.
+        if path.canonicalize().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Err(Error::Misuse(format!(
+                "{} was removed or replaced after this program started in it, maybe by another saasgen: change to the \
+                 directory again, or choose another --out",
+                path.display()
+            )));
+        }
+        remove_leftover_sibling(path);
+        if !recover(path, part)? {
+            return Err(busy());
+        }
+        let manifest_file = StagedFile::lock(path.join(manifest_file(part)))?.ok_or_else(busy)?;
+        let mut folder =
+            Self { path: path.to_path_buf(), manifest, manifest_file, removed: Vec::new(), _created: Vec::new(), lock };
+        folder.remove_leftovers()?;
+        // Published before other writers are looked for: if two conflicting writers start at once, one sees the other.
+        folder.manifest_file.rewrite(folder.manifest.to_json()?.as_bytes())?;
+        folder.check_other_writers()?;
+        let old = Manifest::read_all(path)?;
+        folder.check_replaced_files(&old, tables, overwrite)?;
+        for manifest in &old {
+            folder.keep_or_remove_tables(manifest, tables, overwrite)?;
+        }
+        for &table in tables {
+            folder.check_other_form(table, overwrite)?;
+        }
+        if part.is_some() {
+            for &table in tables {
+                folder._created.push(CreatedFolders::create(&path.join(table.name()))?);
+            }
+        }
+        folder._created.push(created);
+        Ok(folder)
+    }
+
+    /// Writes the tables and commits them together with the new manifest, which is returned.
+    ///
+    /// # Errors
+    /// Returns the error of a source, [`Error::Io`] if the disk fails, or [`Error::Interrupted`] if `options.stop` is
+    /// set. The folder is then as it was before.
+    pub fn write(mut self, sources: &[&dyn TableSource], options: WriteOptions<'_>) -> Result<Manifest> {
+        let mut files = Vec::with_capacity(sources.len());
+        for source in sources {
+            files.push(StagedFile::create(self.file(source.table()))?);
+        }
+        let hashes = sync_while_writing(&files, |sinks| {
+            let tables = sources.iter().zip(sinks).map(|(&source, sink)| TableFile {
+                source,
+                metadata: key_value_metadata(&self.manifest.identity, source.table()),
+                sink: BufWriter::with_capacity(1 << 20, sink),
+            });
+            write_tables(tables.collect(), options)
+        })?;
+
+        let mut entries = std::mem::take(&mut self.manifest.tables);
+        for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
+            let table = source.table();
+            let (bytes, content_hash) = (file.len()?, hash.to_string());
+            let entry =
+                TableEntry { file: table_file(table, self.manifest.part), rows: hash.rows(), bytes, content_hash };
+            entries.insert(table.name().to_string(), entry);
+        }
+        entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
+        self.manifest.tables = entries;
+        self.manifest_file.rewrite(self.manifest.to_json()?.as_bytes())?;
+        self.manifest_file.sync()?;
+        self.commit(&files)?;
+        Ok(self.manifest)
+    }
+
+    /// Replaces the old files by `files` and the new manifest.
+    fn commit(&self, files: &[StagedFile]) -> Result<()> {
+        let new_files: Vec<&StagedFile> = files.iter().chain([&self.manifest_file]).collect();
+        let is_manifest = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
+        let mut removed = vec![self.manifest_file.path().to_path_buf()];
+        removed.extend(self.removed.iter().filter(is_manifest).cloned());
+        removed.extend(self.removed.iter().filter(|path| !is_manifest(path)).cloned());
+        let part = self.manifest.part;
+        commit(&FolderUpdate { folder: &self.path, lock: &self.lock, part, new_files: &new_files, removed: &removed })?;
+        for folder in self.removed.iter().filter_map(|file| file.parent()).filter(|folder| *folder != self.path) {
+            // A folder of the old split. This fails if it has other files.
+            let _ = std::fs::remove_dir(folder);
+        }
+        Ok(())
+    }
+
+    fn file(&self, table: Table) -> PathBuf {
+        self.path.join(table_file(table, self.manifest.part))
+    }
+
+    /// Removes staged files of killed runs.
+    fn remove_leftovers(&self) -> Result<()> {
+        for &table in Table::ALL.iter() {
+            remove_leftover(&self.file(table))?;
+        }
+        if self.manifest.part.is_none() {
+            // The lock is exclusive, so nobody is writing these.
+            for path in staged_part_manifests(&self.path)? {
+                remove_leftover(&path.with_extension(""))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns an error if another program is writing a part of another data set or another split.
+    fn check_other_writers(&self) -> Result<()> {
+        for path in staged_part_manifests(&self.path)? {
+            let other = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+            let Some(other) = other.filter(|other| other.part != self.manifest.part) else { continue };
+            if !other.is_same_split(&self.manifest) && is_locked(&path) {
+                return Err(Error::Misuse(format!(
+                    "another saasgen is writing to {} a part of another {}: wait for it, or choose another --out",
+                    self.path.display(),
+                    if other.is_same_data_set(&self.manifest) { "split" } else { "data set" }
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns an error if a file would be replaced that no manifest lists.
+    fn check_replaced_files(&self, old: &[Manifest], tables: &[Table], overwrite: bool) -> Result<()> {
+        let part = self.manifest.part;
+        let own_manifest = manifest_file(part);
+        let has_own_manifest = old.iter().any(|manifest| manifest.part == part);
+        let names = tables.iter().map(|&table| table_file(table, part)).chain([own_manifest.clone()]);
+        for name in names {
+            let path = self.path.join(&name);
+            let Ok(metadata) = path.symlink_metadata() else { continue };
+            if metadata.is_dir() {
+                return Err(is_folder(&path));
+            }
+            let is_listed = old.iter().any(|old| old.lists(&name)) || (name == own_manifest && has_own_manifest);
+            if !is_listed && !overwrite {
+                return Err(is_unlisted(&path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides for each table of an old manifest that is not written now whether it stays or is removed.
+    fn keep_or_remove_tables(&mut self, old: &Manifest, tables: &[Table], overwrite: bool) -> Result<()> {
+        let is_own_part = old.part == self.manifest.part;
+        let is_same_split = old.is_same_split(&self.manifest);
+        if is_same_split && !is_own_part {
+            return Ok(());
+        }
+        // Other names in the manifest are ignored: only files that this program writes may be removed.
+        for table in Table::ALL.into_iter().filter(|table| !is_own_part || !tables.contains(table)) {
+            let Some(entry) = old.tables.get(table.name()) else { continue };
+            let name = table_file(table, old.part);
+            let file = self.path.join(&name);
+            if !file.metadata().is_ok_and(|metadata| metadata.len() == entry.bytes) {
+                continue;
+            }
+            if is_same_split {
+                self.manifest.tables.insert(table.name().to_string(), entry.clone());
+            } else if overwrite {
+                self.removed.push(file);
+            } else {
+                return Err(self.would_stay(old, table, &name));
+            }
+        }
+        if !is_own_part {
+            self.removed.push(self.path.join(manifest_file(old.part)));
+        }
+        Ok(())
+    }
+
+    /// The error for a file of an old data set or split that would stay beside the new tables.
+    fn would_stay(&self, old: &Manifest, table: Table, file: &str) -> Error {
+        let folder = self.path.display();
+        Error::Misuse(if old.is_same_data_set(&self.manifest) {
+            format!(
+                "{folder} holds another split of the data set, and its file {file} would stay beside the new tables: \
+                 choose another --out, or remove the file with --overwrite"
+            )
+        } else {
+            format!(
+                "{folder} holds another data set, and its file {file} would stay beside the new tables: choose another \
+                 --out, add {} to --tables, or remove the file with --overwrite",
+                table.name()
+            )
+        })
+    }
+
+    /// A table is either one file or a folder of parts. Checks that the two forms don't meet, and that the folder of
+    /// parts has no files of other writers.
+    fn check_other_form(&mut self, table: Table, overwrite: bool) -> Result<()> {
+        let (file, folder) = (self.path.join(table_file(table, None)), self.path.join(table.name()));
+        if self.manifest.part.is_some() && file.symlink_metadata().is_ok() && !self.removed.contains(&file) {
+            if file.is_dir() {
+                return Err(is_folder(&file));
+            }
+            if !overwrite {
+                return Err(is_unlisted(&file));
+            }
+            self.removed.push(file);
+        }
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
+        for entry in entries {
+            let path = entry.map_err(Error::io("reading", &folder))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // A part of the same split may get its final name before its manifest does.
+            let is_same_split = |part: Part| self.manifest.part.is_some_and(|own| own.parts() == part.parts());
+            if self.removed.contains(&path) || part_of_table_file(name).is_some_and(is_same_split) {
+                continue;
+            }
+            match self.manifest.part {
+                None if final_name(&path).is_some_and(|name| part_of_table_file(name).is_some()) => {
+                    self.removed.push(path);
+                }
+                None if overwrite && part_of_table_file(name).is_some() => self.removed.push(path),
+                None => return Err(is_folder(&folder)),
+                Some(_) if !name.ends_with(".parquet") => {}
+                Some(_) if overwrite && path.is_file() => self.removed.push(path),
+                Some(_) => return Err(is_unlisted(&path)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_busy(folder: &Path, part: Option<Part>) -> Error {
+    let what = part.map_or_else(String::new, |part| format!("{part} "));
+    Error::Misuse(format!(
+        "another saasgen is writing {what}to {}: wait for it, or choose another --out",
+        folder.display()
+    ))
+}
+
+fn is_folder(path: &Path) -> Error {
+    Error::Misuse(format!("{} is a folder: move it away, or choose another --out", path.display()))
+}
+
+fn is_unlisted(path: &Path) -> Error {
+    Error::Misuse(format!(
+        "{} exists and no saasgen manifest lists it: choose another --out, or replace it with --overwrite",
+        path.display()
+    ))
+}
+
+/// Returns the staged manifests of parts in `folder`, of running writers and of killed ones.
+fn staged_part_manifests(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let paths = entries.map_err(Error::io("reading", folder))?.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| final_name(path).is_some_and(|name| part_of_manifest(name).is_some())).collect())
+}
+
+/// Creates the folder at `path` if it is missing, and locks it.
+fn create_and_lock(path: &Path, part: Option<Part>) -> Result<(CreatedFolders, File)> {
+    loop {
+        let created = CreatedFolders::create(path)?;
+        let lock = lock_folder(path, part.is_some())?.ok_or_else(|| is_busy(path, part))?;
+        // Another writer that failed may have removed the folder before it was locked.
+        if file_id(lock.metadata()) == file_id(path.metadata()) {
+            return Ok((created, lock));
+        }
+    }
+}
+
+/// Locks `folder` exclusively or `shared`. Returns `None` if another program has the lock. The lock is on the folder
+/// itself because the files in it are renamed and removed.
+fn lock_folder(folder: &Path, shared: bool) -> Result<Option<File>> {
+    let lock = File::open(folder).map_err(Error::io("opening the folder", folder))?;
+    match if shared { lock.try_lock_shared() } else { lock.try_lock() } {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io("locking the folder", folder)(error)),
+    }
+}
+
+/// Returns the key-value metadata of a table's file.
+fn key_value_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
+    [
+        ("saasgen.table", table.name().to_string()),
+        ("saasgen.version", identity.version.clone()),
+        ("saasgen.model", identity.model.clone()),
+        ("saasgen.fingerprint", identity.fingerprint.clone()),
+        ("saasgen.seed", identity.seed.to_string()),
+        ("saasgen.customers", identity.customers.to_string()),
+    ]
+    .map(|(key, value)| (key.to_string(), value))
+    .into()
+}
