@@ -17,13 +17,13 @@
 //! ```
 //! use saasgen::batches::Batches;
 //! use saasgen::model::Model;
-//! use saasgen::scan::{Naming, Scan, ScanRequest};
+//! use saasgen::scan::{RequestKind, Scan, ScanRequest};
 //! use saasgen::tables::{DataSet, Laws};
 //! use std::sync::Arc;
 //!
 //! let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000_000_000_000)?;
 //! let request = ScanRequest::from_text("usage_daily?first_id=999999999991&from=2024-01-01&to=2024-01-31")?;
-//! let (scan, _) = Scan::resolve(&data_set, &request, Naming::Ticket)?;
+//! let (scan, _) = Scan::resolve(&data_set, &request, RequestKind::Ticket)?;
 //! let january = Batches::new(scan).iter().next().transpose()?;
 //! assert!(january.is_some_and(|rows| rows.num_rows() <= 10 * 31));
 //! # Ok::<(), saasgen::error::Error>(())

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::flight::client::{Client, Credentials, Description, FlightSource};
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
-use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
+use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
 use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, grouped, report, verify};
 use clap::Args;
@@ -242,7 +242,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
             strings: Some(Strings::Dictionary.name().to_string()),
             ..ScanRequest::default()
         };
-        claim.scans.push(Scan::resolve(&data_set, &request, Naming::Ticket)?.0);
+        claim.scans.push(Scan::resolve(&data_set, &request, RequestKind::Ticket)?.0);
         claim.hashes.push((table, entry.content_hash.clone()));
     }
     Ok(claim)

@@ -277,7 +277,7 @@ async fn endpoints_in_order_are_the_whole() {
         } else {
             ScanRequest::from_text(&descriptor.path[0]).unwrap()
         };
-        let (of_scan, _) = Scan::resolve(&data_set, &request, saasgen::scan::Naming::Descriptor).unwrap();
+        let (of_scan, _) = Scan::resolve(&data_set, &request, saasgen::scan::RequestKind::Descriptor).unwrap();
         assert_same_rows(of_scan, batches);
     }
     server.stop().await;

@@ -1,10 +1,10 @@
-//! The contract of saasgen, held against it as a library, as a program and as a server.
+//! Integration tests of the library, the program and the server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod at_rest;
 mod bad_input;
-mod bounds;
+mod column_bounds;
 mod command_line;
 mod corrupt_server;
 mod documentation;
@@ -14,10 +14,8 @@ mod file_system_faults;
 mod file_tree;
 mod fixture;
 mod flight;
-mod given;
 mod golden;
 mod killed_runs;
-mod knobs;
 mod laws;
 mod layers;
 mod limits;
@@ -25,13 +23,14 @@ mod mutants;
 mod observing;
 mod output_folder;
 mod output_parts;
+mod parameters_are_independent;
 mod parquet_encoding;
 mod parquet_output;
 mod parquet_page_limits;
 mod program;
 mod python_clients;
-mod quality;
 mod random;
+mod randomness;
 mod reference;
 mod replicas;
 mod resuming;
@@ -42,6 +41,7 @@ mod stopping;
 mod strangers;
 mod support;
 mod surface;
+mod tables_in_memory;
 mod third_party;
 mod verification;
 mod verify_command;

@@ -45,7 +45,7 @@ async fn cancelling_is_done_at_once_and_tickets_stay_good() {
     let answer = CancelFlightInfoResult::decode(answer.as_slice()).unwrap();
     assert_eq!(answer.status(), CancelStatus::Cancelled);
     assert_eq!(server.read(ticket).await, server.read("billing").await);
-    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "no CancelFlightInfoRequest")] {
+    for (body, part) in [(Vec::new(), "no `info`"), (vec![0xff], "as a CancelFlightInfoRequest")] {
         let refused = act(&mut server, "CancelFlightInfo", body).await.unwrap_err();
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(part), "{refused}");
@@ -92,7 +92,7 @@ async fn what_a_generated_data_set_can_not_do_is_said() {
     for (refused, part) in [
         (client.do_put(data()).await.err(), "generated, not stored"),
         (client.do_exchange(data()).await.err(), "DoGet"),
-        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "speaks no SQL"),
+        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "does not support SQL"),
         (client.do_get(Ticket::new(query)).await.err(), "`customers`"),
     ] {
         let refused = refused.expect("refused");

@@ -20,7 +20,7 @@ pub use table::FlightTable;
 pub use table_source::FlightSource;
 
 use super::location::Location;
-use crate::batches::{schema_of, unless_damaged};
+use crate::batches::{catch_decoder_panic, schema_of};
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
@@ -117,7 +117,7 @@ impl Client {
         if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }
-        let schema = unless_damaged(|| info.try_decode_schema()).ok_or_else(|| wrong("a damaged schema"))?;
+        let schema = catch_decoder_panic(|| info.try_decode_schema()).ok_or_else(|| wrong("a damaged schema"))?;
         let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
         let expected = expected_schema(table, request);
         if schema != *expected {

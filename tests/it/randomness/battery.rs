@@ -1,4 +1,4 @@
-//! The statistics: each counts words as they come and ends in a p-value, exact or close to it at any length.
+//! The statistics. Each counts words and gives a p-value that is exact, or nearly exact, for any number of words.
 //!
 //! Sources: D. E. Knuth, "The Art of Computer Programming", vol. 2, section 3.3.2 (frequency, serial, gap and run
 //! tests); G. Marsaglia, W. W. Tsang, "Some difficult-to-pass tests of randomness", J. Stat. Software 7 (2002)
@@ -9,10 +9,10 @@ use saasgen::random::philox::{LANES, Lanes};
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, Discrete, DiscreteCDF, Poisson};
 use std::array::from_fn;
 
-/// What makes words of addresses: `Address::mixed_lanes`, or something worse.
+/// A generator of the words at addresses: `Address::mixed_lanes`, or a weak one.
 pub type Mixer = fn(u64, Lanes, Lanes, Purpose) -> [Lanes; 4];
 
-/// A statistic and how probable one at least as far out is, on either side: too good a fit fails too.
+/// The name of a statistic and its two-sided p-value. A fit that is too good has a small p-value, too.
 pub type PValue = (String, f64);
 
 pub const PURPOSES: [Purpose; 8] = [
@@ -26,7 +26,7 @@ pub const PURPOSES: [Purpose; 8] = [
     Purpose::ActivityTie,
 ];
 
-/// Words given to a battery at a time.
+/// The number of words that a battery takes at once.
 pub const CHUNK: usize = 1 << 16;
 
 const LAGS: [usize; 5] = [1, 2, 4, 8, 32];
@@ -34,19 +34,21 @@ const LAGS: [usize; 5] = [1, 2, 4, 8, 32];
 /// 2^12 birthdays in a year of 2^32 days.
 const BIRTHDAYS: usize = 1 << 12;
 
-/// How many spacings of a year are those of an earlier one, on average; close to Poisson. The pairs of n spacings that
-/// are the same number n^2 (n - 1) / 4m. Three alike are three pairs and repeat twice, so their number, n^5 / 18m^2,
-/// comes off: a thousandth, which 2^33 bytes of birthdays would show.
+/// The mean number of repeated spacings in a year. The number is nearly Poisson distributed.
+///
+/// Of n spacings in m days, n^2 (n - 1) / 4m pairs are equal. Three equal spacings are three pairs but only two
+/// repetitions, so their number, n^5 / 18m^2, is subtracted. It is a thousandth of the result, which 2^33 bytes of
+/// birthdays can detect.
 const REPEATED_SPACINGS: f64 = {
     let (n, m) = (BIRTHDAYS as f64, 4_294_967_296.0);
     n * n * (n - 1.0) / (4.0 * m) - n * n * n * n * n / (18.0 * m * m)
 };
 
-/// Gaps from this length on are counted together, as are runs.
+/// The lengths from which gaps and runs are counted together.
 const LONGEST_GAP: usize = 31;
 const LONGEST_RUN: usize = 7;
 
-/// Statistics of one stream of words.
+/// The statistics of one stream of words.
 pub struct Battery {
     words: Bits,
     top_bits: Vec<u32>,
@@ -78,7 +80,8 @@ impl Battery {
         }
     }
 
-    /// Counts the next [`CHUNK`] words of the stream. Gaps and runs go on from chunk to chunk; nothing else does.
+    /// Counts the next [`CHUNK`] words of the stream. Gaps and runs can reach across chunks. All other statistics
+    /// can't.
     pub fn add(&mut self, chunk: &[u32]) {
         for &word in chunk {
             self.words.add(word);
@@ -93,7 +96,7 @@ impl Battery {
                 lag.add(word, later);
             }
         }
-        // Pairs don't overlap, so that they are independent.
+        // Pairs don't overlap, so they are independent.
         for pair in chunk.chunks_exact(2) {
             self.top_pairs[(pair[0] >> 24 << 8 | pair[1] >> 24) as usize] += 1;
             self.low_pairs[((pair[0] & 0xFF) << 8 | pair[1] & 0xFF) as usize] += 1;
@@ -109,9 +112,9 @@ impl Battery {
         let mut found = self.words.p_values("").to_vec();
         found.push(("top 12 bits".into(), uniform(&self.top_bits)));
         for (lag, distance) in self.lags.iter().zip(LAGS) {
-            let of_lag = format!(" against lag {distance}");
-            found.extend(lag.differences.p_values(&of_lag));
-            found.push((format!("values{of_lag}"), lag.correlation()));
+            let suffix = format!(" at lag {distance}");
+            found.extend(lag.differences.p_values(&suffix));
+            found.push((format!("values{suffix}"), lag.correlation()));
         }
         found.push(("pairs of top bytes".into(), uniform(&self.top_pairs)));
         found.push(("pairs of low bytes".into(), uniform(&self.low_pairs)));
@@ -126,7 +129,8 @@ impl Battery {
     }
 }
 
-/// Counts of each byte of a word, which hold those of each bit, and of how many bits are set.
+/// Counts of the values of each byte of a word, and of the number of bits that are set. The counts of single bits
+/// follow from those of the bytes.
 struct Bits {
     bytes: [[u32; 256]; 4],
     ones: [u32; 33],
@@ -147,24 +151,26 @@ impl Bits {
         self.ones[word.count_ones() as usize] += 1;
     }
 
-    fn p_values(&self, of_what: &str) -> [PValue; 3] {
+    fn p_values(&self, suffix: &str) -> [PValue; 3] {
         let total: f64 = self.ones.iter().copied().map(f64::from).sum();
         let bytes: f64 = self.bytes.iter().flatten().map(|&count| deviation(count, total / 256.0)).sum();
         let set = |bit: usize| -> u32 {
             (0..256).filter(|byte| byte >> (bit % 8) & 1 == 1).map(|byte| self.bytes[bit / 8][byte]).sum()
         };
-        // Of a coin thrown n times, (heads - n/2)^2 / (n/4) is twice what heads alone give to the chi-square sum.
+        // For n coin tosses, (heads - n/2)^2 / (n/4) is twice the contribution of heads to the chi-square sum.
         let bits: f64 = (0..32).map(|bit| 2.0 * deviation(set(bit), total / 2.0)).sum();
         [
-            (format!("bytes{of_what}"), chi_square(bytes, 4.0 * 255.0)),
-            (format!("bits{of_what}"), chi_square(bits, 32.0)),
-            (format!("ones{of_what}"), fit_coins(&self.ones, 5)),
+            (format!("bytes{suffix}"), chi_square(bytes, 4.0 * 255.0)),
+            (format!("bits{suffix}"), chi_square(bits, 32.0)),
+            (format!("ones{suffix}"), fit_coins(&self.ones, 5)),
         ]
     }
 }
 
-/// Words against those a fixed distance later. The pairs of one distance form chains and no circles, so that their
-/// differences, bit by bit, are as independent as the words are.
+/// Compares words with the words at a fixed distance after them.
+///
+/// The pairs of one distance form chains without cycles, so the bits of their differences are as independent as the
+/// words.
 #[derive(Default)]
 struct Lag {
     differences: Bits,
@@ -181,14 +187,15 @@ impl Lag {
         self.count += 1;
     }
 
-    /// Of the words as numbers: products are uncorrelated and of the variance of one number, squared.
+    /// Returns the p-value of the correlation of the words as numbers. The products are uncorrelated, and their
+    /// variance is the square of the variance of a number.
     fn correlation(&self) -> f64 {
         let variance = 2_f64.powi(64) / 12.0;
         normal(self.products / (variance * f64::from(self.count).sqrt()))
     }
 }
 
-/// How many spacings between birthdays in order repeat another: all, less one of each size.
+/// Returns the number of repeated spacings between sorted birthdays: all spacings minus the distinct ones.
 fn repeated_spacings(birthdays: &[u32]) -> u64 {
     let mut days: [u32; BIRTHDAYS] = from_fn(|i| birthdays[i]);
     days.sort_unstable();
@@ -200,7 +207,7 @@ fn repeated_spacings(birthdays: &[u32]) -> u64 {
     days.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
 }
 
-/// How many words pass between those of a kind that is one in eight.
+/// The numbers of words between hits. One of eight words is a hit.
 #[derive(Default)]
 struct Gaps {
     since: usize,
@@ -224,8 +231,10 @@ impl Gaps {
     }
 }
 
-/// Lengths of rising runs. The word that ends a run is thrown away, which makes the runs independent (Knuth, exercise
-/// 3.3.2-14): one in r! is of r words or more.
+/// The lengths of rising runs.
+///
+/// The word that ends a run is dropped, so the runs are independent (Knuth, exercise 3.3.2-14). A run has at least r
+/// words with probability 1 / r!.
 #[derive(Default)]
 struct Runs {
     last: u32,
@@ -251,7 +260,7 @@ impl Runs {
     }
 }
 
-/// Which input bit is flipped.
+/// The input bit that is flipped.
 #[derive(Clone, Copy)]
 enum Flip {
     Seed(u32),
@@ -260,11 +269,11 @@ enum Flip {
     Purpose(u32),
 }
 
-/// Flips each of the bits that a seed and an address can have: each output bit must change half of the time, alone and
-/// together with the others. Returns the number of words drawn as well.
+/// Flips each input bit of seeds and addresses. Each output bit must change half of the time, alone and together with
+/// the others.
 ///
-/// `rounds` are of 8 addresses. These are scattered, so that no two of them have the same neighbour; every other seed
-/// is a small number, as people choose them.
+/// Returns the number of words drawn and the p-values. A round has 8 addresses. The addresses are scattered, so no two
+/// of them have the same neighbour. Half of the seeds are small numbers, because people choose small seeds.
 pub fn avalanche(mixer: Mixer, rounds: u64) -> (u64, Vec<PValue>) {
     let flips: Vec<Flip> = (0..64)
         .map(Flip::Seed)
@@ -278,7 +287,7 @@ pub fn avalanche(mixer: Mixer, rounds: u64) -> (u64, Vec<PValue>) {
         let seed = if round % 2 == 0 { round } else { scattered(round) };
         let scatter: Lanes = from_fn(|lane| scattered(!(round * LANES as u64 + lane as u64)));
         let (customers, items) = (scatter.map(|bits| bits >> 32), scatter.map(|bits| bits & 0x3FF));
-        // Those whose neighbours are purposes too.
+        // For these purposes, every flip of a bit gives another purpose.
         let purpose = [3, 5, 6, 7][(scatter[0] >> 30 & 3) as usize];
         let mixed = mixer(seed, customers, items, PURPOSES[purpose - 1]);
         for (&flip, changed) in flips.iter().zip(&mut changed) {
@@ -305,14 +314,15 @@ pub fn avalanche(mixer: Mixer, rounds: u64) -> (u64, Vec<PValue>) {
     let cells = squares.len() as f64;
     let p_values = vec![
         ("avalanche: all".into(), chi_square(squares.iter().sum(), cells)),
-        // The smallest of as many p-values as there are cells.
+        // The p-value of the smallest of all p-values of the cells.
         ("avalanche: worst".into(), -(cells * (-normal(worst.sqrt())).ln_1p()).exp_m1()),
         ("avalanche: distance".into(), fit_coins(&distances, 44)),
     ];
     (rounds * (1 + flips.len() as u64) * 4 * LANES as u64, p_values)
 }
 
-/// SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014): scatters what the generator under test must not.
+/// SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014). It scatters inputs independently of the generator under
+/// test.
 fn scattered(n: u64) -> u64 {
     let mut mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -324,29 +334,30 @@ fn deviation(observed: u32, expected: f64) -> f64 {
     (f64::from(observed) - expected).powi(2) / expected
 }
 
-/// The fit of counts to the probabilities of their cells.
+/// Returns the p-value of the fit of counts to the probabilities of their cells.
 fn fit(counts: &[u32], probability: impl Fn(usize) -> f64) -> f64 {
     let total: f64 = counts.iter().copied().map(f64::from).sum();
     let sum = counts.iter().enumerate().map(|(i, &count)| deviation(count, total * probability(i))).sum();
     chi_square(sum, (counts.len() - 1) as f64)
 }
 
-/// The fit of counts of heads to those of as many coins as `counts` can hold. Up to `few` heads are put together, and
-/// as few tails: those are rare.
+/// Returns the p-value of the fit of counts of heads to a binomial distribution with `counts.len() - 1` coins.
+///
+/// Counts with at most `few` heads are merged, and counts with at most `few` tails, because both are rare.
 fn fit_coins(counts: &[u32], few: usize) -> f64 {
     let coins = counts.len() - 1;
-    let law = Binomial::new(0.5, coins as u64).unwrap();
-    let (rare, many) = (law.cdf(few as u64), coins - few);
+    let distribution = Binomial::new(0.5, coins as u64).unwrap();
+    let (rare, many) = (distribution.cdf(few as u64), coins - few);
     let mut cells = vec![counts[..=few].iter().sum()];
     cells.extend(&counts[few + 1..many]);
     cells.push(counts[many..].iter().sum());
     let last = cells.len() - 1;
-    fit(&cells, |i| if i == 0 || i == last { rare } else { law.pmf((few + i) as u64) })
+    fit(&cells, |i| if i == 0 || i == last { rare } else { distribution.pmf((few + i) as u64) })
 }
 
 fn chi_square(sum: f64, freedom: f64) -> f64 {
-    let law = ChiSquared::new(freedom).unwrap();
-    two_sided(law.cdf(sum), law.sf(sum))
+    let distribution = ChiSquared::new(freedom).unwrap();
+    two_sided(distribution.cdf(sum), distribution.sf(sum))
 }
 
 fn normal(z: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! What is said of a column's values without drawing them holds for every row.
+//! The bounds of a column, which are computed from the model alone, hold for every row.
 
 use crate::support::{data_set_of, dates, int32, int64, text, whole};
 use arrow::array::{AsArray, RecordBatch};
@@ -14,12 +14,12 @@ const MODELS: [&str; 4] = [
     "support.tickets_per_month = 12.0\nplans.Free.sessions = 60.0\nplans.Free.price = 0.01",
 ];
 
-/// Two ends, between which all values lie.
-fn check<T: PartialOrd + Debug + Clone>(values: impl IntoIterator<Item = T>, ends: &[T], what: &str) {
-    let [least, most] = ends else { panic!("{what}: {ends:?} are not two") };
-    assert!(least <= most, "{what}");
+/// Checks that `ends` are two values, and that all `values` are between them.
+fn check<T: PartialOrd + Debug + Clone>(values: impl IntoIterator<Item = T>, ends: &[T], name: &str) {
+    let [least, most] = ends else { panic!("{name}: {ends:?} are not two values") };
+    assert!(least <= most, "{name}");
     for value in values {
-        assert!(*least <= value && value <= *most, "{what}: {value:?} is not in {least:?} to {most:?}");
+        assert!(*least <= value && value <= *most, "{name}: {value:?} is not from {least:?} to {most:?}");
     }
 }
 
@@ -36,8 +36,8 @@ fn check_column(rows: &RecordBatch, name: &str, kind: Kind, bounds: &Bounds, nam
             assert!(matches!(kind, Kind::Text(_)));
             let ends: Vec<String> = codes.iter().map(|&code| names[usize::from(code)].to_string()).collect();
             let values = text(rows, name);
-            let different = values.iter().collect::<HashSet<_>>().len() as u64;
-            assert!(different <= bounds.distinct, "{name}: {different} different values, not {}", bounds.distinct);
+            let distinct = values.iter().collect::<HashSet<_>>().len() as u64;
+            assert!(distinct <= bounds.distinct, "{name}: {distinct} distinct values, more than {}", bounds.distinct);
             check(values, &ends, name);
         }
     }
@@ -61,7 +61,7 @@ fn bounds_hold_for_every_row_of_every_model() {
 }
 
 #[test]
-fn bounds_are_no_wider_than_they_need_be() {
+fn bounds_are_tight() {
     let data_set = data_set_of("", 42, 100_000);
     let ends = |table: Table, name: &str| {
         let index = table.columns().iter().position(|column| column.name == name).unwrap();
@@ -72,6 +72,6 @@ fn bounds_are_no_wider_than_they_need_be() {
     assert_eq!(ends(Table::Billing, "amount"), Column::Money(vec![2_900, 29_900]));
     assert_eq!(ends(Table::Customers, "signup_date"), Column::Date(vec![19_539, 20_088]));
     assert_eq!(ends(Table::RetentionCurves, "day"), Column::Int32(vec![0, 549]));
-    let Column::Int32(sessions) = ends(Table::UsageDaily, "sessions") else { panic!("whole numbers") };
+    let Column::Int32(sessions) = ends(Table::UsageDaily, "sessions") else { panic!("sessions are Int32") };
     assert!(sessions[0] == 0 && (60..200).contains(&sessions[1]), "{sessions:?}");
 }

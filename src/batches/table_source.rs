@@ -1,4 +1,4 @@
-//! Where the rows of a table come from: generated here, or elsewhere read.
+//! Sources of a table's rows: a generator, or anything that can be read.
 
 use super::{Batches, schema};
 use crate::error::Result;
@@ -8,45 +8,45 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::ops::{Range, RangeInclusive};
 
-/// Where the rows of one table come from.
+/// A source of the rows of one table, split into row groups.
 pub trait TableSource: Sync {
-    /// The table.
+    /// Returns the table.
     fn table(&self) -> Table;
 
-    /// The schema of its rows. Text may come as dictionaries of it.
+    /// Returns the schema of the rows. Batches may have dictionaries in place of text.
     fn schema(&self) -> SchemaRef;
 
-    /// Whether it says of itself that its rows are in the table's order.
+    /// Returns whether the source declares that its rows are sorted by the table's sort columns.
     fn declares_order(&self) -> bool;
 
-    /// How many row groups its file has.
+    /// Returns the number of row groups.
     fn row_groups(&self) -> usize;
 
-    /// How many rows there are, where that is known without reading them.
+    /// Returns the number of rows, if it is known without reading them.
     fn rows(&self) -> Option<u64>;
 
-    /// The least and the largest customer id of a row group, where that is known without reading it; a row group
-    /// without rows gives an empty range.
+    /// Returns the range of customer ids in a row group, if it is known without reading the rows. A row group without
+    /// rows gives an empty range.
     fn customer_ids(&self, row_group: usize) -> Option<RangeInclusive<i64>>;
 
-    /// The batches of one row group, in order.
+    /// Returns the batches of one row group, in order.
     ///
     /// # Errors
-    /// Where they can't be had.
+    /// Returns an error if the row group can't be opened. Each batch can be an error as well.
     fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>>;
 }
 
-/// The rows of a scan, a row group a partition.
+/// The rows of a scan. Each partition is a row group.
 #[derive(Debug)]
 pub struct ScanSource {
     schema: SchemaRef,
-    /// With dictionaries of text, which are a fifth of the work of text written out.
+    /// Batches with dictionaries, which take a fifth of the time of text.
     batches: Batches,
     partitions: Vec<Range<u64>>,
 }
 
 impl ScanSource {
-    /// The rows of `scan`.
+    /// Returns a source of the rows of `scan`.
     pub fn new(scan: Scan) -> Self {
         Self {
             schema: schema(&scan),

@@ -1,4 +1,4 @@
-//! Changing one knob changes nothing that the knob does not govern.
+//! A change to one parameter changes only the values that depend on it.
 
 use crate::support::{data_set_of, hash, whole};
 use arrow::array::RecordBatch;
@@ -11,7 +11,7 @@ fn hashes(overlay: &str) -> Vec<(Table, String)> {
     Table::ALL.into_iter().map(|table| (table, hash(&whole(&data_set, table)))).collect()
 }
 
-/// The columns of `table` whose values `overlay` changes; the number of rows must stay.
+/// Returns the columns of `table` whose values `overlay` changes.
 fn changed_columns(table: Table, overlay: &str) -> Vec<String> {
     let before = whole(&data_set_of("", 42, CUSTOMERS), table);
     let after = whole(&data_set_of(overlay, 42, CUSTOMERS), table);
@@ -24,7 +24,7 @@ fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a arrow::array::ArrayRef 
 }
 
 #[test]
-fn each_section_changes_only_its_tables() {
+fn a_parameter_changes_only_its_tables() {
     use Table::{Billing, Customers, RetentionCurves, Support, UsageDaily, UsageTruth};
     let default = hashes("");
     for (overlay, changes) in [
@@ -64,7 +64,7 @@ fn each_section_changes_only_its_tables() {
 }
 
 #[test]
-fn within_a_table_only_the_governed_columns_change() {
+fn a_parameter_changes_only_its_columns() {
     for (table, overlay, columns) in [
         (Table::Customers, "regions = { NA = 0.3, EU = 0.35 }", vec!["region"]),
         (Table::Customers, "plans = { Free = { share = 0.3 }, Pro = { share = 0.3 } }", vec!["plan"]),
@@ -82,10 +82,10 @@ fn within_a_table_only_the_governed_columns_change() {
 }
 
 #[test]
-fn another_seed_is_another_data_set() {
+fn another_seed_gives_another_data_set() {
     for table in Table::ALL.into_iter().filter(|table| table.has_customers()) {
-        let of_seed = |seed| hash(&whole(&data_set_of("", seed, 200), table));
-        assert_ne!(of_seed(1), of_seed(2), "{}", table.name());
-        assert_ne!(of_seed(0), of_seed(1 << 63), "{}: the seed's highest bit counts", table.name());
+        let hash_of = |seed| hash(&whole(&data_set_of("", seed, 200), table));
+        assert_ne!(hash_of(1), hash_of(2), "{}", table.name());
+        assert_ne!(hash_of(0), hash_of(1 << 63), "{}: the highest bit of the seed has no effect", table.name());
     }
 }

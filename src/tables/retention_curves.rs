@@ -1,9 +1,9 @@
-//! `retention_curves`: the probability of being active, by plan and age.
+//! `retention_curves`: the probability of activity, by plan and age.
 
 use super::{Column, ColumnSet, DataSet};
 use std::ops::Range;
 
-/// The curves of the plans with these numbers, the first being 1.
+/// Returns the curves of the plans with these numbers, which start at 1.
 pub(super) fn rows(data_set: &DataSet, plans: Range<u64>, columns: ColumnSet) -> Vec<Column> {
     let days = data_set.model().window().days as usize;
     let plans = plans.start as usize - 1..plans.end as usize - 1;
