@@ -1,4 +1,4 @@
-//! saasgen: realistic, deterministic SaaS customer data of any size, streamed over Arrow Flight as it is generated.
+//! Realistic, deterministic SaaS customer data of any size, generated as it is streamed over Arrow Flight.
 //!
 //! ```text
 //! model ─▶ random ─▶ tables ─▶ scan ─▶ batches ─┬─▶ flight ────────┬─▶ cli
@@ -6,11 +6,13 @@
 //!                                               └─▶ verify ────────┘
 //! ```
 //!
-//! Data flows one way, and a module uses only what stands to its left, and [`error`]. What all rests on: **a value is
-//! a pure function of its address** (model, seed, table, customer, item, purpose). So any range of customers or dates
-//! starts at once, every split, order and number of threads gives the same rows, and memory is flat at any size.
+//! Data flows one way: a module uses only the modules to its left, and [`error`].
 //!
-//! What the last ten of 10^12 customers did in January, and nothing else, is generated here:
+//! **A value is a pure function of its address**: model, seed, table, customer, item and purpose. So generation can
+//! start at any customer and any date. Every split, every order and every number of threads gives the same rows. Memory
+//! does not grow with the data set.
+//!
+//! This example generates January of the last ten of 10^12 customers, and nothing else:
 //!
 //! ```
 //! use saasgen::batches::Batches;

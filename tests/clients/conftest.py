@@ -1,4 +1,4 @@
-"""A server and a folder of files, both of the same small data set, made by the program under test."""
+"""A server and a folder of files of the same small data set, both made by the program under test."""
 import os
 import subprocess
 
@@ -31,9 +31,11 @@ def server():
 
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory):
+    """The folder of the Parquet files, with all six tables."""
     folder = tmp_path_factory.mktemp("raw")
     tables = "customers,usage_daily,billing,support,retention_curves,usage_truth"
-    subprocess.run([SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder], check=True)
+    command = [SAASGEN, "generate", "--customers", str(CUSTOMERS), "--tables", tables, "--out", folder]
+    subprocess.run(command, check=True)
     return folder
 
 
@@ -45,10 +47,11 @@ def airport(server):
 
 @pytest.fixture(scope="session")
 def truth(raw):
-    """The tables as files hold them."""
+    """The tables of the Parquet files, by name."""
     return {file.stem: pq.read_table(file) for file in raw.glob("*.parquet")}
 
 
 @pytest.fixture
 def attached(airport):
+    """The tables of the attached catalog's default schema, by name."""
     return airport.attach("saas").default

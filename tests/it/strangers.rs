@@ -222,9 +222,9 @@ fn beyond_this_machine_tls_and_tokens_are_needed() {
     };
     let tls = ["--tls-cert", "server.pem", "--tls-key", "server.key"];
     for (args, lack) in [
-        (vec![], "--tls-cert and --tls-key, and --auth-tokens"),
-        (vec!["--auth-tokens", "tokens"], "give --tls-cert and --tls-key"),
-        (tls.to_vec(), "give --auth-tokens or --tls-client-ca"),
+        (vec![], "--tls-cert and --tls-key, and --auth-tokens or --tls-client-ca"),
+        (vec!["--auth-tokens", "tokens"], "Add --tls-cert and --tls-key"),
+        (tls.to_vec(), "Add --auth-tokens or --tls-client-ca"),
     ] {
         let ran = start(&args);
         assert!(ran.code == Some(2) && ran.stderr.contains(lack), "{args:?}: {}", ran.stderr);

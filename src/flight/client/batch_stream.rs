@@ -74,7 +74,7 @@ impl BatchStream {
             let message = message.transpose().map_err(|error| Failure::from_stream(server, &error))?;
             // This also covers the end of the stream: a stream without rows has a schema, too.
             if self.decoder.schema() != Some(schema) {
-                let message = format!("{server} sent rows of another schema than was announced");
+                let message = format!("{server} sent rows of another schema than it announced");
                 return Err(Failure::Refused(Error::Remote(message)));
             }
             let Some(message) = message else { return Ok(None) };

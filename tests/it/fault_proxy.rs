@@ -1,4 +1,4 @@
-//! A TCP proxy that does to connections what networks do, at chosen bytes.
+//! A TCP proxy that injects the faults of networks at chosen bytes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,86 +10,86 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
-/// What befalls the connection that carries a byte.
+/// A fault of the connection that carries a chosen byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is closed in front of the byte.
+    /// The connection is closed before the byte.
     Cut,
-    /// It is reset in front of the byte.
+    /// The connection is reset before the byte.
     Reset,
-    /// The byte and all after it never come, while the connection stays open as long as the server lives.
+    /// The byte and all bytes after it never arrive. The connection stays open until the server ends.
     Stall,
-    /// The byte and all after it come when the test says so.
+    /// The byte and all bytes after it arrive once the test calls [`FaultProxy::release`].
     Hold,
-    /// The byte comes changed.
+    /// One bit of the byte is flipped.
     Corrupt,
-    /// A byte of the next HTTP/2 frame's header comes changed: of its length or of its stream, which is always noticed.
+    /// One bit is flipped in the length or the stream number of the next HTTP/2 frame. A client always notices this.
     CorruptFrame,
 }
 
-/// Where connections go, what is to befall them, and what did.
+/// The destination of connections, and the faults planned and injected.
 #[derive(Default)]
 struct State {
-    /// Where there is none, connections are reset at their first call.
+    /// The server. If there is none, connections are reset at their first call.
     upstream: Mutex<Option<SocketAddr>>,
-    /// By the place in all that the servers send, counted over all connections; the last comes first.
+    /// The faults to come, the next one last. Bytes from servers are counted over all connections.
     faults: Mutex<Vec<(u64, Fault)>>,
-    taken: AtomicUsize,
-    passed: AtomicU64,
-    befallen: AtomicUsize,
+    accepted: AtomicUsize,
+    received: AtomicU64,
+    injected: AtomicUsize,
     release: Notify,
 }
 
-/// The proxy. What clients send always comes through; connections break when it is dropped.
-pub struct Proxy {
+/// The proxy. It passes on all bytes that clients send. Dropping it breaks the connections.
+pub struct FaultProxy {
     address: SocketAddr,
     state: Arc<State>,
     _runtime: Runtime,
 }
 
-impl Proxy {
-    /// A proxy to a server that is to be named.
+impl FaultProxy {
+    /// Starts a proxy without a server; [`Self::switch`] names one.
     pub fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let (address, state) = (listener.local_addr().unwrap(), Arc::<State>::default());
-        let of_task = Arc::clone(&state);
+        let task_state = Arc::clone(&state);
         runtime.spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                of_task.taken.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(connect(client, Arc::clone(&of_task)));
+                task_state.accepted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(connect(client, Arc::clone(&task_state)));
             }
         });
         Self { address, state, _runtime: runtime }
     }
 
-    /// A proxy to the server at `uri`.
+    /// Starts a proxy to the server at `uri`.
     pub fn to(uri: &str) -> Self {
         let proxy = Self::new();
         proxy.switch(uri);
         proxy
     }
 
-    /// New connections go to the server at `uri`.
+    /// Directs new connections to the server at `uri`.
     pub fn switch(&self, uri: &str) {
         let upstream = uri.strip_prefix("grpc://").unwrap().parse().unwrap();
         *self.state.upstream.lock().unwrap() = Some(upstream);
     }
 
-    /// New connections are reset at their first call.
+    /// Resets new connections at their first call.
     pub fn refuse(&self) {
         *self.state.upstream.lock().unwrap() = None;
     }
 
-    /// Plans faults at these places in all that servers send, counted from 0 over all connections.
+    /// Plans faults at positions among the bytes from servers, counted from 0 over all connections.
     pub fn plan(&self, faults: impl IntoIterator<Item = (u64, Fault)>) {
         let mut planned = self.state.faults.lock().unwrap();
         planned.extend(faults);
         planned.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     }
 
-    /// What a connection holds comes.
+    /// Lets a connection continue that [`Fault::Hold`] stopped.
     pub fn release(&self) {
         self.state.release.notify_one();
     }
@@ -98,19 +98,19 @@ impl Proxy {
         format!("grpc://{}", self.address)
     }
 
-    /// How many connections were made.
-    pub fn taken(&self) -> usize {
-        self.state.taken.load(Ordering::SeqCst)
+    /// Returns the number of connections that clients opened.
+    pub fn accepted(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many bytes came from servers.
-    pub fn passed(&self) -> u64 {
-        self.state.passed.load(Ordering::SeqCst)
+    /// Returns the number of bytes that servers sent.
+    pub fn received_bytes(&self) -> u64 {
+        self.state.received.load(Ordering::SeqCst)
     }
 
-    /// How many faults there were.
-    pub fn befallen(&self) -> usize {
-        self.state.befallen.load(Ordering::SeqCst)
+    /// Returns the number of faults so far.
+    pub fn injected(&self) -> usize {
+        self.state.injected.load(Ordering::SeqCst)
     }
 }
 
@@ -121,8 +121,9 @@ async fn connect(mut client: TcpStream, state: Arc<State>) {
         None => None,
     };
     let Some(mut server) = server else {
-        // A connection that breaks before it is used is opened again, as often as that happens; what tests count are tries.
-        let _ = called(&mut client).await;
+        // gRPC opens a connection again if it breaks before its first call. So the reset waits for a call, and each
+        // connection is one try.
+        let _ = read_first_call(&mut client).await;
         return reset(client);
     };
     let (mut client_reads, client_writes) = client.split();
@@ -136,8 +137,8 @@ async fn connect(mut client: TcpStream, state: Arc<State>) {
     }
 }
 
-/// Reads what a client of HTTP/2 sends, up to the first of its calls.
-async fn called(client: &mut TcpStream) -> io::Result<()> {
+/// Reads the bytes of an HTTP/2 client up to its first call.
+async fn read_first_call(client: &mut TcpStream) -> io::Result<()> {
     const PREFACE_BYTES: usize = 24;
     const HEADERS: u8 = 1;
     client.read_exact(&mut [0; PREFACE_BYTES]).await?;
@@ -155,25 +156,25 @@ fn reset(client: TcpStream) {
     client.set_zero_linger().unwrap();
 }
 
-/// Passes on what the server sends; returns whether the connection is to be reset.
+/// Passes on the bytes from the server and injects the faults. Returns whether to reset the connection.
 async fn pass_on(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -> bool {
     let mut buffer = vec![0; 1 << 14];
     let mut frames = Frames::default();
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return false };
-        let begin = state.passed.fetch_add(read as u64, Ordering::SeqCst);
+        let start = state.received.fetch_add(read as u64, Ordering::SeqCst);
         let mut bytes = &mut buffer[..read];
-        let mut at = begin;
-        while let Some((place, fault)) = next_fault(state, begin + read as u64) {
-            // Of several connections, one may have passed the place meanwhile.
-            let (before, rest) = bytes.split_at_mut(place.saturating_sub(at).min(bytes.len() as u64) as usize);
+        let mut at = start;
+        while let Some((position, fault)) = next_fault(state, start + read as u64) {
+            // With several connections, another one can have passed the position already.
+            let (before, rest) = bytes.split_at_mut(position.saturating_sub(at).min(bytes.len() as u64) as usize);
             at += before.len() as u64;
             frames.pass(before);
             if to.write_all(before).await.is_err() {
                 return false;
             }
             bytes = rest;
-            state.befallen.fetch_add(1, Ordering::SeqCst);
+            state.injected.fetch_add(1, Ordering::SeqCst);
             match fault {
                 Fault::Cut => return false,
                 Fault::Reset => return true,
@@ -183,7 +184,7 @@ async fn pass_on(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -
                 }
                 Fault::Hold => state.release.notified().await,
                 Fault::Corrupt => bytes[0] ^= 0x40,
-                Fault::CorruptFrame => frames.corrupt_next = Some(place),
+                Fault::CorruptFrame => frames.corrupt_next = Some(position),
             }
         }
         frames.pass(bytes);
@@ -193,24 +194,24 @@ async fn pass_on(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, state: &State) -
     }
 }
 
-/// The next fault that is due before the byte `end`.
+/// Removes and returns the next fault before the byte `end`.
 fn next_fault(state: &State, end: u64) -> Option<(u64, Fault)> {
     let mut faults = state.faults.lock().unwrap();
-    let is_due = faults.last().is_some_and(|(place, _)| *place < end);
+    let is_due = faults.last().is_some_and(|(position, _)| *position < end);
     if is_due { faults.pop() } else { None }
 }
 
-/// Of a frame of HTTP/2, by its header.
+/// Returns the length of an HTTP/2 frame without its header.
 fn payload_bytes(header: &[u8]) -> usize {
     usize::from(header[0]) << 16 | usize::from(header[1]) << 8 | usize::from(header[2])
 }
 
-/// Follows the frames of HTTP/2, to corrupt their headers.
+/// Follows the HTTP/2 frames of a connection to find and corrupt their headers.
 #[derive(Default)]
 struct Frames {
     header: Vec<u8>,
-    /// Bytes of the frame's payload that are still to come.
-    payload: usize,
+    /// The remaining bytes of the frame's payload.
+    payload_left: usize,
     corrupt_next: Option<u64>,
 }
 
@@ -218,25 +219,26 @@ impl Frames {
     fn pass(&mut self, bytes: &mut [u8]) {
         let mut at = 0;
         while at < bytes.len() {
-            if self.payload > 0 {
-                let passed = self.payload.min(bytes.len() - at);
-                self.payload -= passed;
-                at += passed;
+            if self.payload_left > 0 {
+                let skipped = self.payload_left.min(bytes.len() - at);
+                self.payload_left -= skipped;
+                at += skipped;
                 continue;
             }
             let byte = bytes[at];
-            let place = self.header.len();
+            let position = self.header.len();
             self.header.push(byte);
-            // The length's first byte: longer than is allowed. The stream's last: one that was never opened.
+            // Flipping the first byte makes the length exceed the limit. Flipping the last byte names a stream that is
+            // not open.
             if let Some(seed) = self.corrupt_next
-                && place == if seed % 2 == 0 { 0 } else { 8 }
+                && position == if seed % 2 == 0 { 0 } else { 8 }
             {
                 bytes[at] ^= 0x40;
                 self.corrupt_next = None;
             }
             at += 1;
             if self.header.len() == 9 {
-                self.payload = payload_bytes(&self.header);
+                self.payload_left = payload_bytes(&self.header);
                 self.header.clear();
             }
         }

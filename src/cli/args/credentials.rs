@@ -1,4 +1,4 @@
-//! How commands that read from a server prove themselves, and what they trust.
+//! The options that subcommands use to reach a server with TLS and a token.
 
 use crate::error::{Error, Result};
 use crate::flight::client::{ClientTlsFiles, Credentials};
@@ -6,39 +6,47 @@ use clap::Args;
 use std::env;
 use std::path::PathBuf;
 
-/// The variable that holds a token.
+/// The environment variable with a token.
 const TOKEN: &str = "SAASGEN_TOKEN";
 
-/// Trust and proof.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Trust (a token is taken from the variable SAASGEN_TOKEN, too)")]
-pub(super) struct CredentialArgs {
-    /// Certificates to trust in PEM form, for grpc+tls:// [default: those that the system trusts]
+#[command(next_help_heading = "TLS and token (for servers that ask for them)")]
+pub(in crate::cli) struct CredentialArgs {
+    /// Trusted certificates in PEM form, for grpc+tls:// [default: the system's]
     #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
 
-    /// The client's own certificate in PEM form, where the server asks for one
+    /// Certificate of this client in PEM form, for mutual TLS
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// The certificate's private key
+    /// Private key of that certificate in PEM form
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
-    /// File whose first line is the token to send with every call
+    /// File whose first line is the token [default: the variable SAASGEN_TOKEN]
+    ///
+    /// The token is sent with every call. It is never sent unencrypted to another machine.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
 impl CredentialArgs {
     /// Reads the token.
+    ///
+    /// # Errors
+    /// Returns [`Error::Io`] if the token file can't be read, and [`Error::Misuse`] if the token can't be sent.
     pub fn load(&self) -> Result<Credentials> {
         let token = match &self.token_file {
             Some(path) => Some(Credentials::token_in(path)?),
             None => match env::var(TOKEN) {
                 Ok(token) => Some(token.trim().to_string()).filter(|token| !token.is_empty()),
                 Err(env::VarError::NotPresent) => None,
-                Err(env::VarError::NotUnicode(_)) => return Err(Error::Misuse(format!("{TOKEN} is not UTF-8"))),
+                Err(env::VarError::NotUnicode(_)) => {
+                    return Err(Error::Misuse(format!(
+                        "the variable {TOKEN} is not UTF-8; a token must be visible ASCII characters"
+                    )));
+                }
             },
         };
         let tls = ClientTlsFiles { ca: self.tls_ca.clone(), identity: self.tls_cert.clone().zip(self.tls_key.clone()) };

@@ -1,4 +1,4 @@
-//! The Python clients of `tests/clients`, and the snippets of the README, in a venv of their own under `target/`.
+//! Runs the Python tests in `tests/clients`, in a virtual environment under `target/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ fn run(command: &mut Command) {
     assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
 }
 
-/// The folder of the venv's programs. Made anew where the requirements have changed, by one test at a time.
+/// Returns the folder of the virtual environment's programs. Creates the environment if it is missing or its
+/// requirements have changed. A lock keeps two tests from doing so at the same time.
 pub fn venv() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let (folder, requirements) = (target.join("pyvenv"), project().join("tests/clients/requirements.txt"));
@@ -22,7 +23,7 @@ pub fn venv() -> PathBuf {
     lock.lock().unwrap();
     let installed = folder.join("requirements.txt");
     let wanted = fs::read(&requirements).unwrap();
-    if fs::read(&installed).is_ok_and(|there| there == wanted) {
+    if fs::read(&installed).is_ok_and(|installed| installed == wanted) {
         return folder.join("bin");
     }
     if folder.exists() {
@@ -36,7 +37,7 @@ pub fn venv() -> PathBuf {
 }
 
 #[test]
-fn python_clients_read_what_is_served_and_written() {
+fn python_clients_read_the_served_and_the_written_tables() {
     run(Command::new(venv().join("python"))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/clients"])
         .env("SAASGEN", env!("CARGO_BIN_EXE_saasgen"))

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM, a closed terminal and a limit on file sizes, for commands that write files.
+//! The signals that stop a subcommand which writes files.
 
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -9,19 +9,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tokio_util::sync::CancellationToken;
 
-/// Set by the first signal, whereupon the command ends within a block's time; later ones change nothing, so that no
-/// impatient second Ctrl-C leaves half-written files.
+/// Is set by the first Ctrl-C, SIGTERM or SIGHUP (a closed terminal). The subcommand then ends within the time that a
+/// block takes.
+///
+/// Further signals do nothing: a second Ctrl-C must not leave half-written files.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(super) struct StopSignal {
     flag: Arc<AtomicBool>,
     token: CancellationToken,
 }
 
-impl Stop {
-    pub fn on_signals() -> Result<Self> {
+impl StopSignal {
+    /// Handles the signals from now on. Also catches SIGXFSZ: a write beyond the limit of file sizes then fails like a
+    /// write to a full disk.
+    ///
+    /// # Errors
+    /// Returns [`Error::Io`] if the system refuses the handlers.
+    pub fn listen() -> Result<Self> {
         let failed = || Error::io("listening for signals to", "the process");
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed())?;
-        // Where somebody takes it, it kills nobody, and the write that met the limit fails as on a full disk.
         flag::register(SIGXFSZ, Arc::default()).map_err(failed())?;
         let stop = Self { flag: Arc::default(), token: CancellationToken::new() };
         let (flag, token) = (Arc::clone(&stop.flag), stop.token.clone());
@@ -34,15 +40,18 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Returns the flag that the signal sets, for threads.
     pub fn flag(&self) -> &AtomicBool {
         &self.flag
     }
 
+    /// Returns a token that the signal cancels, for async tasks.
     pub fn token(&self) -> CancellationToken {
         self.token.clone()
     }
 
-    pub async fn stopped(&self) {
+    /// Waits for the signal.
+    pub async fn received(&self) {
         self.token.cancelled().await;
     }
 }

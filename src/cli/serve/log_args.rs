@@ -1,4 +1,4 @@
-//! What `serve` says of itself, on stderr: one line an event.
+//! The log of `serve` on stderr, one line per event.
 
 use crate::error::{Error, Result};
 use clap::{Args, ValueEnum};
@@ -11,26 +11,26 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// The variable that says what is logged where no option does.
+/// The environment variable with the level or filter of the log, unless `--log-level` is given.
 const VARIABLE: &str = "RUST_LOG";
 
-/// How and how much is logged.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Log (on stderr, one line per stream)")]
 pub(super) struct LogArgs {
-    /// Form of the log, which goes to stderr, one line a stream
-    #[arg(long = "log", value_enum, value_name = "FORM", default_value_t = Form::Text)]
-    form: Form,
+    /// Format of the log
+    #[arg(long = "log", value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    format: LogFormat,
 
-    /// What is logged: this and what is graver [default: what RUST_LOG says, else info]
+    /// Least severe level to log [default: the variable RUST_LOG, or else info]
     #[arg(long = "log-level", value_enum, value_name = "LEVEL")]
     level: Option<LogLevel>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    /// For people
+enum LogFormat {
+    /// Text for people
     Text,
-    /// For programs: an object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -54,22 +54,24 @@ impl LogLevel {
             Self::Debug => LevelFilter::DEBUG,
             Self::Trace => LevelFilter::TRACE,
         };
-        // The HTTP layers below tell of every frame when asked for more.
+        // The HTTP crates log every frame below this level.
         Targets::new().with_default(own.min(LevelFilter::from_level(Level::WARN))).with_target("saasgen", own)
     }
 }
 
 impl LogArgs {
-    /// Logs from now on, panics too, until what is returned is dropped. Lines are written by a thread of their own: a
-    /// reader of stderr who waits keeps no stream waiting, and loses lines when 128,000 are behind.
+    /// Starts the log, which also records panics. Dropping the guard writes the last lines.
+    ///
+    /// A separate thread writes the lines, so a slow reader of stderr delays no stream. Lines are lost if 128,000 of
+    /// them wait.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where RUST_LOG can't be read.
+    /// Returns [`Error::Misuse`] if RUST_LOG is not a valid filter.
     pub fn start(&self) -> Result<WorkerGuard> {
         let filter = self.filter()?;
         let (stderr, guard) = tracing_appender::non_blocking(std::io::stderr());
         tracing_subscriber::registry()
-            .with(self.form.layer(stderr).with_filter(filter))
+            .with(self.format.layer(stderr).with_filter(filter))
             .try_init()
             .map_err(|error| Error::Internal(format!("starting the log: {error}")))?;
         std::panic::set_hook(Box::new(log_panic));
@@ -90,7 +92,7 @@ impl LogArgs {
     }
 }
 
-impl Form {
+impl LogFormat {
     fn layer<S>(self, writer: NonBlocking) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
@@ -103,11 +105,11 @@ impl Form {
     }
 }
 
-/// Where a panic was raised. Whoever catches it logs what became of it.
+/// Logs where a panic happened. The code that catches the panic logs its consequence.
 fn log_panic(panic: &PanicHookInfo) {
     let at = panic.location().map(tracing::field::display);
-    let words = panic.payload_as_str().unwrap_or("without words");
-    tracing::error!(at, panic = words, "a thread panicked");
+    let message = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(at, panic = message, "a thread panicked");
 }
 
 #[cfg(test)]
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn layers_below_are_quiet_unless_they_warn() {
+    fn other_crates_log_warnings_only() {
         let filter = LogLevel::Debug.filter();
         assert!(filter.would_enable("saasgen::flight", &Level::DEBUG));
         assert!(!filter.would_enable("saasgen::flight", &Level::TRACE));
