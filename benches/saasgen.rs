@@ -1,8 +1,8 @@
-//! What one core does: rows, record batches, Flight messages, a whole DoGet, Parquet files.
+//! Benchmarks of rows, record batches, Flight messages, a complete DoGet, and Parquet files.
 //!
-//! `cargo bench` runs all, `cargo bench -- batches/usage_daily` one. Rates are of rows.
+//! `cargo bench` runs all benchmarks, `cargo bench -- batches/usage_daily` runs one. Rates are in rows.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "what can't be measured says so by a panic; a bench has no users")]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark may panic, and has no public items")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use futures::StreamExt;
@@ -28,7 +28,7 @@ fn rows_of(batches: &Batches) -> u64 {
     batches.iter().map(|batch| batch.unwrap().num_rows() as u64).sum()
 }
 
-/// Runs `work` on each table, and states its rate in rows.
+/// Measures `work` for each table. Rates are in rows of the table.
 fn each_table(criterion: &mut Criterion, name: &str, work: impl Fn(&Scan) -> u64) {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
@@ -42,7 +42,7 @@ fn each_table(criterion: &mut Criterion, name: &str, work: impl Fn(&Scan) -> u64
     group.finish();
 }
 
-/// Plain columns.
+/// Plain columns, on one core.
 fn rows(criterion: &mut Criterion) {
     each_table(criterion, "rows", |scan| {
         let generator = scan.generator();
@@ -50,12 +50,12 @@ fn rows(criterion: &mut Criterion) {
     });
 }
 
-/// Arrow record batches: columns, wrapped, and text written out.
+/// Arrow record batches, on one core.
 fn batches(criterion: &mut Criterion) {
     each_table(criterion, "batches", |scan| rows_of(&Batches::new(scan.clone())));
 }
 
-/// Record batches that are there, as Flight messages.
+/// Flight messages from existing record batches, on one core.
 fn encoding(criterion: &mut Criterion) {
     let scan = scan(Table::UsageDaily);
     let all: Vec<_> = Batches::new(scan.clone()).iter().map(|batch| batch.unwrap()).collect();
@@ -67,7 +67,7 @@ fn encoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// DoGet from the ticket to the last message, without a socket, on all cores.
+/// A complete DoGet without a socket, on all cores.
 fn do_get_whole(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     each_table(criterion, "do_get", |scan| {
@@ -78,7 +78,7 @@ fn do_get_whole(criterion: &mut Criterion) {
     });
 }
 
-/// A Parquet file in memory, from generated batches, on one core.
+/// A Parquet file in memory from generated batches, on one core.
 fn parquet(criterion: &mut Criterion) {
     each_table(criterion, "parquet", |scan| {
         let source = ScanSource::new(scan.clone());

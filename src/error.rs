@@ -1,85 +1,85 @@
-//! One error for the whole crate, grouped by who must act on it.
+//! The error type of the crate.
 
 use std::path::{Path, PathBuf};
 
-/// What can go wrong, grouped by who must act.
+/// The error type of the crate. Its variants say who has to act.
 ///
-/// Every message says what was wrong, its value, and what is allowed or what to do.
+/// Every message says what is wrong, its value, and what is allowed or what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller asked for something that can't be: a bad model, option, ticket or descriptor.
+    /// A model, option, ticket or descriptor from the caller is not valid.
     #[error("{0}")]
     Misuse(String),
 
-    /// The caller named a table that does not exist.
+    /// The caller asked for a table that does not exist.
     #[error("there is no table `{table}`; the tables are {tables}")]
     UnknownTable {
-        /// The name as it was given.
+        /// The name that the caller gave.
         table: String,
-        /// The names there are.
+        /// The names of all tables.
         tables: String,
     },
 
-    /// The caller asked for a service that this program does not offer.
+    /// The caller asked for something that this program does not support.
     #[error("{0}")]
     Unsupported(String),
 
-    /// A ticket was issued for another model than the one at work.
+    /// A ticket was issued for another model.
     #[error(
-        "the ticket is of model fingerprint {ticket}, this server's model is {server}: \
-         ask this server for a new ticket, or the server of that model for the rows"
+        "the ticket is for the model with fingerprint {ticket}, but this server has the model with fingerprint \
+         {server}; get a new ticket from this server, or use a server with the model of the ticket"
     )]
     ModelMismatch {
         /// The fingerprint in the ticket.
         ticket: String,
-        /// The fingerprint of the model at work.
+        /// The fingerprint of the server's model.
         server: String,
     },
 
-    /// More was asked for than a limit allows.
+    /// A request exceeds a limit.
     #[error("{0}")]
     Limit(String),
 
-    /// The operating system refused: disk full, no permission, an address in use.
+    /// The operating system reported an error: a full disk, a missing permission, an address in use.
     #[error("{doing} {path}: {source}", path = .path.display())]
     Io {
-        /// What was being done, as a verb phrase: "writing".
+        /// The operation as a verb phrase, for example "writing".
         doing: &'static str,
-        /// The file, folder or address it was done to.
+        /// The file, folder or address.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the system.
         source: std::io::Error,
     },
 
-    /// A server, or the way to it, failed.
+    /// A server or the connection to it failed.
     #[error("{0}")]
     Remote(String),
 
-    /// The person at the terminal, or the system, asked the program to stop.
-    #[error("interrupted: what was there before is untouched, nothing half-written is left")]
+    /// The user or the system asked the program to stop.
+    #[error("interrupted; existing files are unchanged, and no incomplete files are left")]
     Interrupted,
 
-    /// A fault of the program itself: none of its callers can mend it.
+    /// A bug in this program. The caller can't fix it.
     #[error("internal error, please report it: {0}")]
     Internal(String),
 }
 
-/// The crate's result.
+/// The result type of the crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Returns a closure that wraps an [`std::io::Error`] with what was being done to which path.
+    /// Returns a closure that adds an operation and a path to an [`std::io::Error`].
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { doing, path, source }
     }
 
-    /// What was read at `path` is not what it should be.
+    /// Returns the error for a file with invalid content at `path`.
     pub fn invalid(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
         Self::io("reading", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, message.into()))
     }
 
-    /// The exit code of the program: 2 where the caller must ask differently, 1 where something failed.
+    /// Returns the exit code of the program: 2 if the caller has to change the request, 1 if something failed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Misuse(_)

@@ -1,4 +1,4 @@
-//! saasgen: realistic, deterministic SaaS customer data of any size, streamed over Arrow Flight as it is generated.
+//! Realistic, deterministic SaaS customer data of any size, generated as it is streamed over Arrow Flight.
 //!
 //! ```text
 //! model ─▶ random ─▶ tables ─▶ scan ─▶ batches ─┬─▶ flight ────────┬─▶ cli
@@ -6,22 +6,24 @@
 //!                                               └─▶ verify ────────┘
 //! ```
 //!
-//! Data flows one way, and a module uses only what stands to its left, and [`error`]. What all rests on: **a value is
-//! a pure function of its address** (model, seed, table, customer, item, purpose). So any range of customers or dates
-//! starts at once, every split, order and number of threads gives the same rows, and memory is flat at any size.
+//! Data flows one way: a module uses only the modules to its left, and [`error`].
 //!
-//! What the last ten of 10^12 customers did in January, and nothing else, is generated here:
+//! **A value is a pure function of its address**: model, seed, table, customer, item and purpose. So generation can
+//! start at any customer and any date. Every split, every order and every number of threads gives the same rows. Memory
+//! does not grow with the data set.
+//!
+//! This example generates January of the last ten of 10^12 customers, and nothing else:
 //!
 //! ```
 //! use saasgen::batches::Batches;
 //! use saasgen::model::Model;
-//! use saasgen::scan::{Naming, Scan, ScanRequest};
+//! use saasgen::scan::{RequestKind, Scan, ScanRequest};
 //! use saasgen::tables::{DataSet, Laws};
 //! use std::sync::Arc;
 //!
 //! let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000_000_000_000)?;
 //! let request = ScanRequest::from_text("usage_daily?first_id=999999999991&from=2024-01-01&to=2024-01-31")?;
-//! let (scan, _) = Scan::resolve(&data_set, &request, Naming::Ticket)?;
+//! let (scan, _) = Scan::resolve(&data_set, &request, RequestKind::Ticket)?;
 //! let january = Batches::new(scan).iter().next().transpose()?;
 //! assert!(january.is_some_and(|rows| rows.num_rows() <= 10 * 31));
 //! # Ok::<(), saasgen::error::Error>(())

@@ -1,4 +1,4 @@
-//! Work on threads whose results are taken in order.
+//! Runs jobs on worker threads and yields their results in order.
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -7,17 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::{iter, thread};
 
-/// Results that wait for one before them: some 4 MB each where they are encoded row groups.
+/// The number of results that can wait for an earlier one, in addition to one for each thread. An encoded row group has
+/// about 4 MB.
 const RESULTS_AHEAD: usize = 2;
 
-/// Runs `work` on each job, on so many threads, and hands the results to `take` in the order of the jobs.
+/// Runs `work` for each job on `threads` threads, and calls `take` with the results in the order of the jobs.
 ///
-/// Workers run at most two jobs more than there are threads ahead of what was taken, which bounds the results that
-/// wait.
+/// At most `threads + 2` jobs are running or waiting for `take`. This limits memory.
 ///
 /// # Errors
-/// The first that `work` or `take` gave, in the order of the jobs, after which nothing more is started;
-/// [`Error::Internal`] where `work` panicked.
+/// Returns the first error of `work` or `take`. No job starts after it. Returns [`Error::Internal`] if `work` panics.
 pub fn run_in_order<J: Copy + Sync, T: Send>(
     jobs: &[J],
     threads: usize,
@@ -30,7 +29,7 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
     let permits = Mutex::new(permits);
     let (result, results) = mpsc::channel();
     for () in iter::repeat_n((), threads + RESULTS_AHEAD) {
-        // Can't fail: the receiving end is alive.
+        // This can't fail, because the receiver exists.
         let _ = permit.send(());
     }
     thread::scope(|scope| {
@@ -38,12 +37,12 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
             let (next, permits, work, result) = (&next, &permits, &work, result.clone());
             scope.spawn(move || {
                 loop {
-                    // The permit comes first, so the job that is waited for always has one.
+                    // A worker takes the permit before the job, so the job that `take` waits for always has a permit.
                     let permitted = permits.lock().is_ok_and(|permits| permits.recv().is_ok());
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(&job) = jobs.get(index).filter(|_| permitted) else { return };
                     let value = catch_unwind(AssertUnwindSafe(|| work(job)))
-                        .unwrap_or_else(|_| Err(Error::Internal("a worker failed".into())));
+                        .unwrap_or_else(|_| Err(Error::Internal("a worker thread panicked".into())));
                     if result.send((index, value)).is_err() {
                         return;
                     }
@@ -51,7 +50,7 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
             });
         }
         drop(result);
-        // Both are dropped on the way out, also by `?`: workers then find no permit and nobody to send to.
+        // An early return with `?` drops both, so workers get no more permits and can't send results. They then end.
         let (permit, results) = (permit, results);
         let mut waiting = BTreeMap::new();
         for (wanted, &job) in jobs.iter().enumerate() {
@@ -60,11 +59,11 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
                     break value;
                 }
                 let (index, value) =
-                    results.recv().map_err(|_| Error::Internal("a worker ended without its result".into()))?;
+                    results.recv().map_err(|_| Error::Internal("a worker thread ended without a result".into()))?;
                 waiting.insert(index, value?);
             };
             take(job, value)?;
-            // Fails only when all workers are done.
+            // This fails only when all workers have ended.
             let _ = permit.send(());
         }
         Ok(())
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_taken_in_order_and_not_far_ahead() {
+    fn results_come_in_order_and_workers_do_not_run_far_ahead() {
         let jobs: Vec<usize> = (0..200).collect();
         for threads in [1, 2, 7, 300] {
             let taken = AtomicUsize::new(0);
@@ -99,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_an_error_and_no_deadlock() {
+    fn a_panic_is_an_error_and_does_not_block() {
         let jobs: Vec<usize> = (0..100).collect();
         let work = |job: usize| if job == 3 { panic!("on purpose") } else { Ok(()) };
         assert!(matches!(run_in_order(&jobs, 4, work, |_, ()| Ok(())), Err(Error::Internal(_))));
     }
 
     #[test]
-    fn the_first_error_ends_the_work() {
+    fn the_first_error_stops_the_workers() {
         let jobs: Vec<usize> = (0..1_000).collect();
         let begun = AtomicUsize::new(0);
         let work = |job: usize| {

@@ -8,7 +8,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 use prost::Message;
 use saasgen::batches::{Batches, ScanSource};
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use saasgen::tables::Table;
 use saasgen_fuzz::data_set;
 use std::error::Error;
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn scan(text: &str) -> Result<Scan, Box<dyn Error>> {
-    Ok(Scan::resolve(data_set(), &ScanRequest::from_text(text)?, Naming::Ticket)?.0)
+    Ok(Scan::resolve(data_set(), &ScanRequest::from_text(text)?, RequestKind::Ticket)?.0)
 }
 
 /// Writes action bodies in the form of tests/clients/airport.py: msgpack maps of strings with arbitrary bytes.

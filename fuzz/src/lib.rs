@@ -14,7 +14,7 @@ pub mod ticket;
 use saasgen::batches::Batches;
 use saasgen::error::Error;
 use saasgen::model::Model;
-use saasgen::scan::{Naming, Scan, ScanRequest, TARGET_BATCH_BYTES};
+use saasgen::scan::{RequestKind, Scan, ScanRequest, TARGET_BATCH_BYTES};
 use saasgen::tables::{DataSet, Laws};
 use std::sync::{Arc, OnceLock};
 use tonic::{Code, Status};
@@ -79,7 +79,7 @@ fn assert_misuse(error: &Error, max_bytes: usize) {
 /// Resolves a ticket that saasgen has issued.
 fn resolve_issued(ticket: &[u8]) -> Scan {
     let request = ScanRequest::from_bytes(ticket).expect("an issued ticket is a request");
-    Scan::resolve(data_set(), &request, Naming::Ticket).expect("an issued ticket resolves").0
+    Scan::resolve(data_set(), &request, RequestKind::Ticket).expect("an issued ticket resolves").0
 }
 
 /// Checks that the ticket of a scan resolves to the same scan, and that its first rows can be generated.

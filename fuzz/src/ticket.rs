@@ -2,7 +2,7 @@
 
 use crate::{assert_misuse, assert_refusal, check_scan, data_set, with_memory_limit};
 use saasgen::error::Result;
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 
 /// The limit of a message, in bytes. It may quote a request of 8 kB, with each byte written as `\u{1}`.
 const MAX_MESSAGE_BYTES: usize = 64 << 10;
@@ -19,5 +19,5 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn resolve(bytes: &[u8]) -> Result<Scan> {
-    Ok(Scan::resolve(data_set(), &ScanRequest::from_bytes(bytes)?, Naming::Ticket)?.0)
+    Ok(Scan::resolve(data_set(), &ScanRequest::from_bytes(bytes)?, RequestKind::Ticket)?.0)
 }

@@ -1,16 +1,16 @@
-//! Arrow schemas of scans.
+//! The Arrow schemas of scans.
 
 use crate::scan::{Scan, Strings};
 use crate::tables::{ColumnSpec, Kind};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// The schema of a scan's batches.
+/// Returns the schema of the batches of `scan`.
 pub fn schema(scan: &Scan) -> SchemaRef {
     schema_of(scan.columns(), scan.strings())
 }
 
-/// The schema of batches with these columns: none is nullable.
+/// Returns the schema of batches with these columns. No column is nullable.
 pub fn schema_of(columns: impl Iterator<Item = &'static ColumnSpec>, strings: Strings) -> SchemaRef {
     let fields = columns.map(|column| Field::new(column.name, data_type(column.kind, strings), false));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

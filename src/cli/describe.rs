@@ -1,32 +1,35 @@
-//! `saasgen describe`.
+//! `saasgen describe`: prints the tables and the model.
 
-use super::output::{grouped, print, print_json};
-use super::{DataSetArgs, table};
+use super::args::{DataSetArgs, table_name};
+use super::stdout::{print, print_json};
 use crate::batches::schema;
 use crate::error::Result;
 use crate::scan::Scan;
 use crate::tables::{DataSet, Identity, Table};
+use crate::verify::grouped;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-/// Say what the tables are: columns, types, laws, expected rows, and every figure of the model
+/// Print the tables (columns, types, laws, expected rows) and the model
+///
+/// The model is printed as TOML. To change it, copy the keys to change to a file, and pass the file with --model.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen describe
   saasgen describe usage_daily --customers 1000000
   saasgen describe --json")]
 pub(super) struct Describe {
-    /// The table; all of them and the model where left out
-    #[arg(value_parser = table)]
+    /// Table to print [default: all tables and the model]
+    #[arg(value_parser = table_name)]
     table: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     data_set: DataSetArgs,
-
-    /// Print it as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Describe {
@@ -57,7 +60,7 @@ impl Describe {
     }
 }
 
-/// Each column's name, Arrow type and law.
+/// Returns the name, the Arrow type and the law of each column.
 fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static str, String, &'static str)> {
     let schema = schema(&Scan::whole(data_set, table));
     let types = schema.fields().iter().map(|field| field.data_type().to_string());
@@ -66,12 +69,12 @@ fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static str, String, &'sta
 
 fn as_text(data_set: &DataSet, table: Table) -> String {
     let expected = data_set.expected_rows(table);
-    let about = match expected.sd.round() as u64 {
-        0 => String::new(),
-        sd => format!(" expected, standard deviation {}", grouped(sd)),
+    let rows = grouped(expected.rows.round() as u64);
+    let rows = match expected.sd.round() as u64 {
+        0 => format!("{rows} rows"),
+        sd => format!("{rows} rows expected, standard deviation {}", grouped(sd)),
     };
-    let mut text =
-        format!("{}: {}\n  {} rows{about}\n", table.name(), table.summary(), grouped(expected.rows.round() as u64));
+    let mut text = format!("{}: {}\n  {rows}\n", table.name(), table.summary());
     for (name, data_type, law) in columns(data_set, table) {
         // Writing to a String can't fail.
         let _ = writeln!(text, "  {name:<22} {data_type:<18} {law}");

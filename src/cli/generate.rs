@@ -1,8 +1,7 @@
-//! `saasgen generate`.
+//! `saasgen generate`: writes a data set as Parquet files.
 
-use super::DataSetArgs;
-use super::files::FileArgs;
-use super::stop::Stop;
+use super::args::{DataSetArgs, OutputArgs};
+use super::stop_signal::StopSignal;
 use crate::batches::ScanSource;
 use crate::error::Result;
 use crate::parquet_files::ScanRange;
@@ -11,19 +10,19 @@ use crate::tables::Identity;
 use clap::Args;
 use std::time::Instant;
 
-/// Write the tables as Parquet, no server needed
+/// Write a data set as Parquet files
 ///
-/// The default data set, 5.8 million rows, takes about half a second and 20 MB. Memory stays the same up to 250 million customers,
-/// beyond which row groups grow.
+/// The default data set has 100,000 customers and 5.8 million rows in 20 MB. Two cores write it in about 0.1 s. Memory
+/// stays below 80 MiB at a hundred times that size. Beyond 250 million customers, row groups and memory grow.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen generate
   saasgen generate --customers 1000 --seed 7 --out small
-  saasgen generate --tables usage_daily,usage_truth --compression zstd --out usage --json
+  saasgen generate --tables usage_truth --compression zstd --out truth --json
   saasgen generate --customers 1000000000 --part 3 --parts 50000 --out billion")]
 pub(super) struct Generate {
     #[command(flatten)]
-    files: FileArgs,
+    output: OutputArgs,
 
     #[command(flatten)]
     data_set: DataSetArgs,
@@ -32,18 +31,18 @@ pub(super) struct Generate {
 impl Generate {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
-        let stop = Stop::on_signals()?;
+        let stop = StopSignal::listen()?;
         let data_set = self.data_set.load()?;
-        let part = self.files.part()?;
-        let tables = self.files.tables(part);
-        let wholes = tables.iter().map(|&table| Scan::whole(&data_set, table));
+        let part = self.output.part()?;
+        let tables = self.output.tables(part);
+        let scans = tables.iter().map(|&table| Scan::whole(&data_set, table));
         let scans: Vec<Scan> = match part {
-            Some(part) => wholes.map(|whole| whole.part(part)).collect(),
-            None => wholes.collect(),
+            Some(part) => scans.map(|scan| scan.part(part)).collect(),
+            None => scans.collect(),
         };
-        let folder = self.files.prepare(Identity::of(&data_set), ScanRange::default(), part, &tables)?;
+        let folder = self.output.prepare(Identity::of(&data_set), ScanRange::default(), part, &tables)?;
         let rows = scans.iter().map(|scan| scan.expected_rows().rows).sum();
         let sources: Vec<ScanSource> = scans.into_iter().map(ScanSource::new).collect();
-        self.files.write(folder, &sources, rows, &stop, start)
+        self.output.write(folder, &sources, rows, &stop, start)
     }
 }

@@ -1,35 +1,32 @@
-//! The program that people run: one file a subcommand.
+//! The command line of `saasgen`: one file a subcommand, and the parts that they share.
 
-mod credentials;
+mod args;
 mod describe;
-mod files;
 mod generate;
-mod logging;
-mod output;
-mod progress;
+mod progress_bar;
 mod pull;
+mod runtime;
 mod serve;
-mod serve_args;
-mod stop;
-mod systemd;
+mod stdout;
+mod stop_signal;
+mod verification_table;
 mod verify;
+mod write_summary;
 
-use crate::error::{Error, Result};
-use crate::model::{MAX_CUSTOMERS, Model};
-use crate::tables::{DataSet, Laws, Table};
-use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
-use std::sync::Arc;
+use crate::error::Result;
+use clap::{Parser, Subcommand};
 
-/// Realistic, deterministic SaaS customer data of any size, as Parquet or streamed over Arrow Flight.
+/// Generate, serve and verify realistic SaaS customer data of any size
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 #[command(after_help = "Examples:
-  saasgen generate                                 the default data set as Parquet in data/raw
-  saasgen serve                                    a Flight server on grpc://127.0.0.1:8815
-  saasgen pull                                     that server's tables as Parquet in data/raw
-  saasgen verify --report report.html              prove data/raw against the model
-  saasgen describe usage_daily                     a table's columns, laws and expected rows")]
+  saasgen generate                       write Parquet files to data/raw
+  saasgen serve                          serve on grpc://127.0.0.1:8815
+  saasgen pull                           write that server's tables to data/raw
+  saasgen verify --report report.html    check data/raw and write a report
+  saasgen describe usage_daily           print a table's columns and laws
+
+Exit codes: 0 success, 1 failure, 2 wrong usage")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,11 +42,13 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command says, and returns whether what it was asked to judge, if anything, holds. `give_memory_back`
-    /// is called as [`Server::with_idle`](crate::flight::server::Server::with_idle) has it.
+    /// Runs the subcommand. Returns `false` if `verify` found a fault in the data set, and `true` otherwise.
+    ///
+    /// `give_memory_back` is passed to [`Server::with_idle`](crate::flight::server::Server::with_idle).
     ///
     /// # Errors
-    /// Whatever kept it from being done; [`Error::exit_code`] says how the program is to end.
+    /// Returns the error that ended the subcommand. Its [`exit_code`](crate::error::Error::exit_code) is that of the
+    /// program.
     pub fn run(self, give_memory_back: fn()) -> Result<bool> {
         match self.command {
             Command::Generate(command) => command.run()?,
@@ -60,63 +59,4 @@ impl Cli {
         }
         Ok(true)
     }
-}
-
-/// Which data set.
-#[derive(Debug, Args)]
-struct DataSetArgs {
-    /// Customers of the data set, 1 to 10^12
-    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
-    customers: u64,
-
-    /// Seed of the data set: another seed, other customers of the same company
-    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED)]
-    seed: u64,
-
-    #[command(flatten)]
-    model: ModelArgs,
-}
-
-/// Which model.
-#[derive(Debug, Args)]
-struct ModelArgs {
-    /// TOML file whose keys replace those of the model saas-v1; `saasgen describe` prints them all
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
-}
-
-impl ModelArgs {
-    fn load(&self) -> Result<Model> {
-        match &self.model {
-            Some(path) => Model::from_file(path),
-            None => Model::saas_v1(),
-        }
-    }
-}
-
-impl DataSetArgs {
-    fn load(&self) -> Result<DataSet> {
-        DataSet::new(Arc::new(Laws::new(self.model.load()?)), self.seed, self.customers)
-    }
-}
-
-fn table(name: &str) -> std::result::Result<String, String> {
-    Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
-}
-
-/// So many threads as asked for, or one a core.
-fn threads(asked: Option<u64>) -> usize {
-    match asked {
-        Some(threads) => threads as usize,
-        None => std::thread::available_parallelism().map_or(1, usize::from),
-    }
-}
-
-fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Internal(format!("starting the async runtime: {error}")))
 }

@@ -1,18 +1,19 @@
 //! `saasgen verify`.
 
-use super::credentials::CredentialArgs;
-use super::output::{VerificationTable, print, print_json};
-use super::progress::Bar;
-use super::stop::Stop;
-use super::{ModelArgs, runtime, threads};
+use super::args::{CredentialArgs, ModelArgs};
+use super::progress_bar::RowProgressBar;
+use super::runtime::{runtime, threads};
+use super::stdout::{print, print_json};
+use super::stop_signal::StopSignal;
+use super::verification_table::VerificationTable;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Credentials, Description, FlightSource};
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
-use crate::scan::{Naming, Partitions, Scan, ScanRequest, Strings};
+use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Laws, Table};
-use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, report, verify};
+use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, grouped, report, verify};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ struct DataSetSource {
 impl Verify {
     /// Returns whether no check fails.
     pub fn run(self) -> Result<bool> {
-        let stop = Stop::on_signals()?;
+        let stop = StopSignal::listen()?;
         let model = self.model.load()?;
         self.check_report()?;
         let credentials = self.credentials.load()?;
@@ -93,7 +94,7 @@ impl Verify {
         let source = match &self.server {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {
-                    () = stop.stopped() => Err(Error::Interrupted),
+                    () = stop.received() => Err(Error::Interrupted),
                     source = open_server(uri, credentials, &model, &runtime, &stop) => source,
                 }
             })?,
@@ -102,7 +103,7 @@ impl Verify {
         let sources: Vec<&dyn TableSource> = source.sources.iter().map(Box::as_ref).collect();
         let claimed = source.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
         let rows: f64 = sources.iter().filter_map(|source| source.rows()).map(|rows| rows as f64).sum();
-        let bar = Bar::new(rows.max(claimed), self.json);
+        let bar = RowProgressBar::new(rows.max(claimed), self.json);
         let options = ReadOptions {
             threads: threads(self.threads),
             stripe_rows: STRIPE_ROWS,
@@ -198,7 +199,7 @@ impl Verify {
 
 fn described(place: &str, identity: &Identity) -> String {
     let Identity { model, seed, customers, .. } = identity;
-    format!("{place}: model {model}, seed {seed}, {} customers", super::output::grouped(*customers))
+    format!("{place}: model {model}, seed {seed}, {} customers", grouped(*customers))
 }
 
 /// Returns the data set with this identity.
@@ -241,7 +242,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
             strings: Some(Strings::Dictionary.name().to_string()),
             ..ScanRequest::default()
         };
-        claim.scans.push(Scan::resolve(&data_set, &request, Naming::Ticket)?.0);
+        claim.scans.push(Scan::resolve(&data_set, &request, RequestKind::Ticket)?.0);
         claim.hashes.push((table, entry.content_hash.clone()));
     }
     Ok(claim)
@@ -254,7 +255,7 @@ async fn open_server(
     credentials: Credentials,
     model: &Model,
     runtime: &Runtime,
-    stop: &Stop,
+    stop: &StopSignal,
 ) -> Result<DataSetSource> {
     let client = Client::connect(uri, credentials).await?;
     let Description { identity, .. } = client.describe().await?;

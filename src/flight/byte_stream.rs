@@ -1,4 +1,4 @@
-//! A connection's bytes, whatever carries them.
+//! The bytes of a connection over any transport.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

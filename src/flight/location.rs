@@ -1,4 +1,4 @@
-//! Where a Flight server is.
+//! The URI of a Flight server.
 
 use crate::error::{Error, Result};
 use http::uri::Authority;
@@ -7,21 +7,21 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The location that stands for the connection that it came over, as the field's clients write and compare it.
+/// The location that means "read from the server that sent this". Clients compare it to this exact text.
 pub const SAME_CONNECTION: &str = "arrow-flight-reuse-connection://?";
 
-/// How a server is reached.
+/// The transport to a server.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// TCP, by host and port.
+    /// TCP, to a host and port.
     Tcp(Authority),
-    /// TLS over TCP, by host and port.
+    /// TLS over TCP, to a host and port.
     Tls(Authority),
-    /// A socket in the file system of this machine.
+    /// A Unix socket, at a path on this machine.
     Unix(PathBuf),
 }
 
-/// A server's URI: `grpc://host:port` (or `grpc+tcp://`), `grpc+tls://host:port`, or `grpc+unix:///path`.
+/// The URI of a server: `grpc://host:port` (or `grpc+tcp://`), `grpc+tls://host:port`, or `grpc+unix:///path`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     uri: String,
@@ -29,17 +29,17 @@ pub struct Location {
 }
 
 impl Location {
-    /// How it is reached.
+    /// Returns the transport.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// Whether a client on another machine can make something of it: an address to listen on at every interface is
-    /// none to connect to.
+    /// Returns whether a client on another machine can connect to this location. An unspecified address, such as
+    /// `0.0.0.0`, only means every interface to listen on.
     pub fn is_reachable(&self) -> bool {
         match &self.transport {
             Transport::Unix(_) => false,
-            // "0" is the short form of 0.0.0.0.
+            // The resolver reads "0" as 0.0.0.0.
             Transport::Tcp(authority) | Transport::Tls(authority) => {
                 let host = host(authority);
                 host != "0" && !host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_unspecified())
@@ -47,7 +47,7 @@ impl Location {
         }
     }
 
-    /// Whether what is sent there can be read by nobody on the way: it goes by TLS, or doesn't leave this machine.
+    /// Returns whether nobody can read the traffic on its way: it is encrypted, or does not leave this machine.
     pub fn is_private(&self) -> bool {
         match &self.transport {
             Transport::Tls(_) | Transport::Unix(_) => true,
@@ -59,7 +59,7 @@ impl Location {
     }
 }
 
-/// The host, an IPv6 address without its brackets.
+/// Returns the host; an IPv6 address has no brackets.
 pub(super) fn host(authority: &Authority) -> &str {
     authority.host().trim_start_matches('[').trim_end_matches(']')
 }
@@ -68,7 +68,7 @@ impl FromStr for Location {
     type Err = Error;
 
     /// # Errors
-    /// [`Error::Misuse`] where `uri` is of another form.
+    /// Returns [`Error::Misuse`] if `uri` has another form.
     fn from_str(uri: &str) -> Result<Self> {
         let (scheme, rest) = uri.split_once("://").unwrap_or_default();
         let authority = || {
@@ -103,8 +103,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_and_port_are_needed() {
-        for good in [
+    fn a_uri_needs_a_known_scheme_and_a_host_and_port_or_a_path() {
+        for valid in [
             "grpc://localhost:8815",
             "grpc+tcp://10.0.0.1:1",
             "grpc://[::1]:65535",
@@ -112,9 +112,9 @@ mod tests {
             "grpc+tls://a.example:443",
             "grpc+unix:///run/saasgen.sock",
         ] {
-            assert_eq!(good.parse::<Location>().unwrap().to_string(), good);
+            assert_eq!(valid.parse::<Location>().unwrap().to_string(), valid);
         }
-        for bad in [
+        for invalid in [
             "",
             "localhost:8815",
             "http://a:1",
@@ -133,13 +133,13 @@ mod tests {
             "grpc+unix://relative",
             "tls://a:1",
         ] {
-            let message = bad.parse::<Location>().unwrap_err().to_string();
-            assert!(message.contains(&format!("{bad:?}")) && message.contains("grpc://host:port"), "{message}");
+            let message = invalid.parse::<Location>().unwrap_err().to_string();
+            assert!(message.contains(&format!("{invalid:?}")) && message.contains("grpc://host:port"), "{message}");
         }
     }
 
     #[test]
-    fn what_leaves_the_machine_in_the_open_is_not_private() {
+    fn plain_tcp_to_another_machine_is_not_private() {
         let is_private = |uri: &str| uri.parse::<Location>().unwrap().is_private();
         for private in
             ["grpc://localhost:1", "grpc://127.0.0.9:1", "grpc://[::1]:1", "grpc+tls://a:1", "grpc+unix:///a"]
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_interface_is_no_address_to_connect_to() {
+    fn an_unspecified_address_is_not_reachable() {
         let is_reachable = |uri: &str| uri.parse::<Location>().unwrap().is_reachable();
         assert!(is_reachable("grpc://127.0.0.1:1") && is_reachable("grpc://[::1]:1") && is_reachable("grpc://a:1"));
         for unspecified in ["grpc://0.0.0.0:1", "grpc://[::]:1", "grpc://0:1", "grpc://[::ffff:0.0.0.0]:1"] {

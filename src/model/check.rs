@@ -1,29 +1,29 @@
-//! The checks that a model passes before anything is built from it. Each refusal names key, value and what is allowed.
+//! The checks of a model's parameters. Each error message names the key, its value and what is allowed.
 
 use super::calendar::Window;
 use super::parameters::{Parameters, Shares};
 use crate::error::{Error, Result};
 use chrono::Datelike;
 
-/// Invoices, and tickets, that a customer can have: ids are `customer_id x 1000 + n`.
+/// The most invoices of a customer, and the most support tickets. Their ids are `customer_id x 1000 + n`.
 pub const MAX_ITEMS_PER_CUSTOMER: u32 = 999;
 
-/// Names in one list: dictionary-encoded strings index them with an Int8.
+/// The most names in a list. Dictionary-encoded columns use them with Int8 keys.
 const MAX_NAMES: usize = 100;
 
-/// What a name may be, for refusals.
-const NAME_ALLOWED: &str = "names of 1 to 64 bytes without control characters";
+/// The rule for names, for error messages.
+const NAME_RULE: &str = "1 to 64 bytes of text without control characters";
 
-/// How far shares may sum from 1: two shares written with 9 digits are nearer than this.
+/// The largest difference of a sum of shares from 1. Two shares that are rounded to 9 decimals are within it.
 const SHARE_TOLERANCE: f64 = 1e-9;
 
-/// The largest amount that Decimal128(10, 2) holds.
+/// The largest amount in a Decimal128(10, 2).
 const MAX_PRICE: f64 = 99_999_999.99;
 
-/// Checks everything and returns the window.
+/// Checks all parameters and returns the window.
 pub fn check(parameters: &Parameters) -> Result<Window> {
     if !is_name(&parameters.name) {
-        return refuse("name", &format!("{:?}", parameters.name), NAME_ALLOWED);
+        return refuse("name", &format!("{:?}", parameters.name), NAME_RULE);
     }
     let window = check_window(parameters)?;
     check_shares("regions", &parameters.regions)?;
@@ -73,7 +73,8 @@ fn check_plans(parameters: &Parameters) -> Result<()> {
                 &key("minutes"),
                 &plan.minutes,
                 &format!(
-                    "a mean whose clamp, mean x (1 + minutes_sd x minutes_clamp), is within a day's 1440 minutes; it is {most:.1}"
+                    "a mean with mean x (1 + minutes_sd x minutes_clamp) at most 1440, the minutes of a day; \
+                     the result is {most:.1}"
                 ),
             );
         }
@@ -81,7 +82,7 @@ fn check_plans(parameters: &Parameters) -> Result<()> {
             return refuse(
                 &key("minutes"),
                 &plan.minutes,
-                "a mean with at least half a minute between it and its clamp",
+                "a mean with mean x minutes_sd x minutes_clamp at least 0.5",
             );
         }
     }
@@ -98,7 +99,7 @@ fn check_billing(parameters: &Parameters, window: Window) -> Result<()> {
         return refuse(
             "billing.jitter_days",
             &billing.jitter_days,
-            &format!("a whole number from 0 to less than half of interval_days ({})", billing.interval_days),
+            &format!("a whole number from 0 to less than half of interval_days, which is {}", billing.interval_days),
         );
     }
     let invoices = (days - 1 + billing.jitter_days) / billing.interval_days;
@@ -107,7 +108,7 @@ fn check_billing(parameters: &Parameters, window: Window) -> Result<()> {
             "billing.interval_days",
             &billing.interval_days,
             &format!(
-                "an interval that gives at most {MAX_ITEMS_PER_CUSTOMER} invoices a customer; {invoices} fit the window"
+                "an interval that gives a customer at most {MAX_ITEMS_PER_CUSTOMER} invoices; this one gives {invoices}"
             ),
         );
     }
@@ -120,7 +121,8 @@ fn check_support(parameters: &Parameters, window: Window) -> Result<()> {
     above_zero("support.days_per_month", support.days_per_month)?;
     above_zero("support.months_min", support.months_min)?;
     number_in("support.months_max", support.months_max, support.months_min, 1e6)?;
-    // 2^-33 of a Poisson law lies more than 6.4 sd above its mean; 7 sd and 20 bound every mean.
+    // Values with a probability below 2^-33 never occur. In a Poisson distribution they lie 6.4 or more standard
+    // deviations above the mean. 7 standard deviations plus 20 are an upper bound for every mean.
     let longest = f64::from(window.days - 1) / support.days_per_month;
     let mean = support.tickets_per_month * longest.clamp(support.months_min, support.months_max);
     let most = mean + 7.0 * mean.sqrt() + 20.0;
@@ -129,7 +131,7 @@ fn check_support(parameters: &Parameters, window: Window) -> Result<()> {
             "support.tickets_per_month",
             &support.tickets_per_month,
             &format!(
-                "a rate that gives at most {MAX_ITEMS_PER_CUSTOMER} tickets a customer; this one may give {most:.0}"
+                "a rate that gives a customer at most {MAX_ITEMS_PER_CUSTOMER} tickets; this one can give {most:.0}"
             ),
         );
     }
@@ -141,20 +143,28 @@ fn check_shares(key: &str, shares: &Shares) -> Result<()> {
     check_shares_at(key, "", shares)
 }
 
-/// Checks shares whose keys are `key`, the name, and `suffix`.
+/// Checks the shares of a list. The key of each share is `key`, a dot, its name, and `suffix`.
 fn check_shares_at(key: &str, suffix: &str, shares: &Shares) -> Result<()> {
     if shares.len() > MAX_NAMES {
-        return refuse(key, &format!("a list of {}", shares.len()), &format!("at most {MAX_NAMES} entries"));
+        return refuse(
+            key,
+            &format!("a table with {} entries", shares.len()),
+            &format!("a table with at most {MAX_NAMES} entries"),
+        );
     }
     for (name, &share) in shares {
         if !is_name(name) {
-            return refuse(key, &format!("a list with {name:?}"), NAME_ALLOWED);
+            return refuse(
+                key,
+                &format!("a table with the name {name:?}"),
+                &format!("a table of names with {NAME_RULE}"),
+            );
         }
         number_in(&format!("{key}.{name}{suffix}"), share, 0.0, 1.0)?;
     }
     let sum: f64 = shares.values().sum();
     if !((sum - 1.0).abs() <= SHARE_TOLERANCE) {
-        return refuse(key, &format!("a list of shares that sum to {sum}"), "shares that sum to 1");
+        return refuse(key, &format!("a table of shares that sum to {sum}"), "a table of shares that sum to 1");
     }
     Ok(())
 }
@@ -164,7 +174,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fn number_in(key: &str, value: f64, from: f64, to: f64) -> Result<()> {
-    // The negation also refuses NaN, which TOML can spell.
+    // The negation also refuses NaN, which TOML can express.
     if !(value >= from && value <= to) {
         return refuse(key, &value, &format!("a number from {from} to {to}"));
     }
@@ -173,7 +183,7 @@ fn number_in(key: &str, value: f64, from: f64, to: f64) -> Result<()> {
 
 fn above_zero(key: &str, value: f64) -> Result<()> {
     if !(value > 0.0 && value <= 1e6) {
-        return refuse(key, &value, "a number above 0, at most 1000000");
+        return refuse(key, &value, "a number above 0 and at most 1000000");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The model: what the company is like. Read once, checked whole, immutable after.
+//! The model: the parameters of a company. It is read once, checked, and never changes afterwards.
 
 pub mod calendar;
 mod check;
@@ -14,15 +14,15 @@ use sha2::{Digest, Sha256};
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Raised when, and only when, the values that a model gives change. A change is a breaking release.
+/// The version of the generated values. It increases only in releases that change values, which are breaking releases.
 pub const VALUE_VERSION: u32 = 2;
 
-/// Data sets up to this size can be asked for. Ids of invoices and tickets then stay under 10^15 + 1,000.
+/// The most customers of a data set. Ids of invoices and support tickets stay below 10^15 + 1,000.
 pub const MAX_CUSTOMERS: u64 = 1_000_000_000_000;
 
 const DEFAULT_MODEL: &str = include_str!("../../data/saas-v1.toml");
 
-/// A checked model with its window and fingerprint.
+/// A checked model, with its window and its fingerprint.
 #[derive(Debug, Clone)]
 pub struct Model {
     parameters: Parameters,
@@ -32,21 +32,22 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model embedded in the program, `data/saas-v1.toml`.
+    /// Returns the model of `data/saas-v1.toml`, which is part of the program.
     ///
     /// # Errors
-    /// None in a program whose tests pass: the file is part of it.
+    /// Returns an error if the file is not a valid model. The tests of this crate rule that out.
     pub fn saas_v1() -> Result<Self> {
         Self::from_overlay("")
     }
 
-    /// The default model with the keys in the file at `path` laid over it.
+    /// Returns the default model with the keys of the file at `path` replaced.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where there is no such file, [`Error::Io`] where it can't be read; else as [`Self::from_overlay`], with the file's name.
+    /// Returns [`Error::Misuse`] if the file doesn't exist or is not a valid overlay, see [`Self::from_overlay`].
+    /// Returns [`Error::Io`] if the file can't be read.
     pub fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::Misuse(format!("there is no model file {}", path.display())),
+            ErrorKind::NotFound => Error::Misuse(format!("the model file {} does not exist", path.display())),
             _ => Error::io("reading the model", path)(error),
         })?;
         Self::from_overlay(&text).map_err(|error| match error {
@@ -55,16 +56,16 @@ impl Model {
         })
     }
 
-    /// The default model with the keys in `text` (TOML) laid over it.
+    /// Returns the default model with the keys in `text`, which is TOML, replaced.
     ///
     /// # Errors
-    /// [`Error::Misuse`] naming the key, its value and what is allowed: where `text` is no TOML, has an unknown key,
-    /// a value of another kind, or one that no company can have.
+    /// Returns [`Error::Misuse`] if `text` is not valid TOML, has an unknown key, or a value of the wrong type or out
+    /// of range. The message names the key, its value and what is allowed.
     pub fn from_overlay(text: &str) -> Result<Self> {
         let parse =
             |text: &str| text.parse::<toml::Table>().map_err(|error| Error::Misuse(format!("not valid TOML: {error}")));
         let mut table = parse(DEFAULT_MODEL)?;
-        overlay::lay_over(&mut table, parse(text)?)?;
+        overlay::apply(&mut table, parse(text)?)?;
         let toml = toml::to_string(&table).map_err(|error| Error::Internal(error.to_string()))?;
         let parameters: Parameters =
             table.try_into().map_err(|error: toml::de::Error| Error::Misuse(error.to_string().trim().to_string()))?;
@@ -73,28 +74,30 @@ impl Model {
         Ok(Self { parameters, window, fingerprint, toml })
     }
 
-    /// Every figure of the model.
+    /// Returns the parameters.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The days that a data set of this model covers.
+    /// Returns the days that a data set of this model covers.
     pub fn window(&self) -> Window {
         self.window
     }
 
-    /// Every figure as TOML, which [`Self::from_overlay`] reads back as the same model.
+    /// Returns all parameters as TOML. [`Self::from_overlay`] gives the same model for this text.
     pub fn to_toml(&self) -> &str {
         &self.toml
     }
 
-    /// 32 hexadecimal digits that name the parameters and the value version: where two are equal, so are all values.
+    /// Returns 32 hexadecimal digits that identify the parameters and [`VALUE_VERSION`]. Models with equal fingerprints
+    /// give equal values.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
 }
 
-/// The first 128 bits of the SHA-256 of the value version and the parameters as JSON, in the order of the structs.
+/// Returns the first 128 bits of the SHA-256 of [`VALUE_VERSION`] and the parameters as JSON, in the order of the
+/// structs.
 fn fingerprint(parameters: &Parameters) -> Result<String> {
     let text = serde_json::to_string(parameters).map_err(|error| Error::Internal(error.to_string()))?;
     let digest = Sha256::digest(format!("saasgen values {VALUE_VERSION}\n{text}"));

@@ -1,13 +1,16 @@
-//! A user's model file laid over the default one: keys that it names replace, all others stay.
+//! Overlays: a model file of a user replaces keys of the default model, and keeps all others.
 
 use crate::error::{Error, Result};
 use toml::{Table, Value};
 
-/// The tables whose keys are names of the user's choice. Under all others, only the default model's keys exist.
+/// The tables whose keys the user can choose. All other tables have only the keys of the default model.
 const OPEN_TABLES: [&str; 5] = ["plans", "regions", "billing.status", "support.category", "support.priority"];
 
-/// Lays `overlay` over `base`, refusing keys that `base` does not know and values of another kind.
-pub fn lay_over(base: &mut Table, overlay: Table) -> Result<()> {
+/// Replaces the keys of `base` that `overlay` has.
+///
+/// # Errors
+/// Returns [`Error::Misuse`] if `overlay` has a key that `base` doesn't have, or a value of another type.
+pub fn apply(base: &mut Table, overlay: Table) -> Result<()> {
     merge(base, overlay, "")
 }
 
@@ -18,15 +21,15 @@ fn merge(base: &mut Table, overlay: Table, path: &str) -> Result<()> {
         let is_new = !base.contains_key(&key);
         if is_new && !OPEN_TABLES.contains(&path) {
             let allowed: Vec<&str> = base.keys().map(String::as_str).collect();
-            return Err(Error::Misuse(format!("unknown key `{full}`; allowed here: {}", allowed.join(", "))));
+            return Err(Error::Misuse(format!("unknown key `{full}`; the keys here are {}", allowed.join(", "))));
         }
-        // A new entry has the shape of its neighbours.
-        let Some(shape) = base.get(&key).or_else(|| base.values().next()).cloned() else { continue };
-        match (shape, value) {
+        // A new entry has the type of its siblings.
+        let Some(expected) = base.get(&key).or_else(|| base.values().next()).cloned() else { continue };
+        match (expected, value) {
             (Value::Table(mut known), Value::Table(given)) => {
                 if let Some(missing) = known.keys().find(|key| is_new && !given.contains_key(key.as_str())) {
                     return Err(Error::Misuse(format!(
-                        "`{full}` is new and lacks the key `{missing}`; a new entry needs them all: {}",
+                        "the new entry `{full}` lacks the key `{missing}`; it must have all of the keys {}",
                         known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
                     )));
                 }
@@ -34,9 +37,9 @@ fn merge(base: &mut Table, overlay: Table, path: &str) -> Result<()> {
                 base.insert(key, Value::Table(known));
             }
             (Value::Float(_), Value::Integer(whole)) => drop(base.insert(key, Value::Float(whole as f64))),
-            (shape, value) if shape.same_type(&value) => drop(base.insert(key, value)),
-            (shape, value) => {
-                return Err(Error::Misuse(format!("`{full}` is {}; it must be {}", shown(&value), kind(&shape))));
+            (expected, value) if expected.same_type(&value) => drop(base.insert(key, value)),
+            (expected, value) => {
+                return Err(Error::Misuse(format!("`{full}` is {}; it must be {}", shown(&value), kind(&expected))));
             }
         }
     }
@@ -57,8 +60,8 @@ fn kind(value: &Value) -> &'static str {
         Value::Integer(_) => "a whole number",
         Value::Float(_) => "a number",
         Value::Boolean(_) => "true or false",
-        Value::Datetime(_) => "a date such as 2023-07-01",
+        Value::Datetime(_) => "a date, for example 2023-07-01",
         Value::Array(_) => "a list",
-        Value::Table(_) => "a table of keys",
+        Value::Table(_) => "a table",
     }
 }

@@ -1,17 +1,17 @@
-//! The parameters of a model, as `data/saas-v1.toml` names them. Units are in that file, beside each figure.
+//! The parameters of a model, with the names of `data/saas-v1.toml`. That file has their units and ranges.
 
 use chrono::NaiveDate;
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A list of names with the share of each, in the order of the file.
+/// Names with their shares, in the order of the file.
 pub type Shares = IndexMap<String, f64>;
 
-/// Every figure of a model.
+/// All parameters of a model.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
-    /// Names the model in reports.
+    /// The name of the model in reports.
     pub name: String,
     /// The days that the data set covers.
     pub window: WindowParameters,
@@ -19,15 +19,15 @@ pub struct Parameters {
     pub plans: IndexMap<String, Plan>,
     /// The share of customers in each region.
     pub regions: Shares,
-    /// How activity falls with age.
+    /// The decay of activity with a customer's age.
     pub retention: Retention,
-    /// What a customer does on an active day.
+    /// The usage of an active day.
     pub usage: Usage,
-    /// How many usage logs are lost.
+    /// The loss of usage logs.
     pub logs: Logs,
-    /// When plans with a price are billed.
+    /// The invoices of plans with a price.
     pub billing: Billing,
-    /// How often customers ask support.
+    /// The support tickets.
     pub support: Support,
 }
 
@@ -35,10 +35,10 @@ pub struct Parameters {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WindowParameters {
-    /// The first day; the first of a month.
+    /// The first day, which is the first of a month.
     #[serde(deserialize_with = "date_of_toml")]
     pub start: NaiveDate,
-    /// Calendar months.
+    /// The number of calendar months.
     pub months: i64,
 }
 
@@ -46,82 +46,82 @@ pub struct WindowParameters {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Share of customers on it.
+    /// The share of customers on the plan.
     pub share: f64,
-    /// Money on each invoice; 0 on a plan that is never billed.
+    /// The amount of each invoice, or 0 for a plan without invoices.
     pub price: f64,
-    /// Share of customers active on their signup day.
+    /// The share of customers who are active on their signup day.
     pub active_share: f64,
-    /// Mean sessions of an active day.
+    /// The mean number of sessions on an active day.
     pub sessions: f64,
-    /// Mean minutes of use of an active day.
+    /// The mean usage minutes of an active day.
     pub minutes: f64,
 }
 
 impl Plan {
-    /// The price in hundredths.
+    /// Returns the price in hundredths.
     pub fn price_cents(&self) -> i128 {
         (self.price * 100.0).round() as i128
     }
 }
 
-/// How activity falls with age.
+/// The decay of activity with a customer's age.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Days until activity has fallen to 1/e.
+    /// The days until activity has decayed to 1/e.
     pub decay_days: f64,
 }
 
-/// What a customer does on an active day.
+/// The usage of an active day.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// Standard deviation of the minutes, as a share of their mean.
+    /// The standard deviation of usage minutes, as a share of the plan's mean.
     pub minutes_sd: f64,
-    /// Standard deviations from the mean at which minutes are clamped.
+    /// The distance from the mean at which usage minutes are clamped, in standard deviations.
     pub minutes_clamp: f64,
-    /// Mean feature events a session.
+    /// The mean number of feature events for each session.
     pub events_per_session: f64,
 }
 
-/// How many usage logs are lost.
+/// The loss of usage logs.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logs {
-    /// Lowest loss rate of a calendar day.
+    /// The lowest loss rate of a calendar day.
     pub loss_min: f64,
-    /// Highest loss rate of a calendar day.
+    /// The highest loss rate of a calendar day.
     pub loss_max: f64,
 }
 
-/// When plans with a price are billed.
+/// The invoices of plans with a price.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Billing {
-    /// Days between invoices.
+    /// The days from one invoice to the next.
     pub interval_days: i64,
-    /// Days an invoice may be early or late.
+    /// The most days by which an invoice is early or late.
     pub jitter_days: i64,
-    /// Share of invoices settled each way.
+    /// The share of invoices with each payment status.
     pub status: Shares,
 }
 
-/// How often customers ask support.
+/// The support tickets.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Support {
-    /// Mean tickets a month of tenure.
+    /// The mean number of support tickets for each month of tenure.
     pub tickets_per_month: f64,
-    /// Days that count as a month of tenure.
+    /// The number of days in a month of tenure.
     pub days_per_month: f64,
-    /// The least tenure that counts, in months.
+    /// The lower limit of a customer's tenure, in months.
     pub months_min: f64,
-    /// The most tenure that counts, in months.
+    /// The upper limit of a customer's tenure, in months.
     pub months_max: f64,
-    /// Share of tickets about each subject.
+    /// The share of support tickets in each category.
     pub category: Shares,
-    /// Share of tickets of each urgency.
+    /// The share of support tickets with each priority.
     pub priority: Shares,
 }
 
@@ -133,5 +133,7 @@ fn date_of_toml<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate,
         }
         _ => None,
     };
-    date.ok_or_else(|| serde::de::Error::custom(format!("{value} is no date; write it as 2023-07-01, without a time")))
+    date.ok_or_else(|| {
+        serde::de::Error::custom(format!("{value} is not a date; write it without a time, for example 2023-07-01"))
+    })
 }

@@ -1,44 +1,49 @@
-//! Where a draw stands: the customer, the item and the purpose that it is for.
+//! The address of a draw: customer, item and purpose.
 
 use super::philox::{LANES, Lanes, RoundKeys, philox, philox_single};
 use rand_core::{TryRng, utils};
 use std::convert::Infallible;
 
-/// What a draw is for. Purposes never share bits; each names its table.
+/// The purpose of a draw, with the layout of its four words. Draws for different purposes are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub enum Purpose {
-    /// customers: signup day, plan, region (words 0, 1, 2). Item 0.
+    /// `customers`: signup day, plan and region in words 0, 1 and 2. The item is 0.
     Profile = 1,
-    /// usage: active or not, and logged or not, on a day: the upper 16 bits. See `tables::usage` for its items.
+    /// `usage_daily`: the upper 16 bits of the draw that decides whether a customer was active on a day, and whether
+    /// the log survived. `tables::usage::activity` shows the layout of items and words.
     Activity = 2,
-    /// usage: sessions, usage minutes, feature events (words 0, 1, 2) of an active day. Item: the age in days.
+    /// `usage_daily`: sessions, usage minutes and feature events of an active day in words 0, 1 and 2. The item is the
+    /// customer's age in days.
     UsageValues = 3,
-    /// usage: the loss rate of a calendar day (word 0). Customer 0; item: days since 1970-01-01.
+    /// `usage_daily`: the loss rate of a calendar day in word 0. The customer is 0, the item is the number of days
+    /// since 1970-01-01.
     LossRate = 4,
-    /// billing: jitter and status, of two invoices (words 0, 1 and 2, 3). Item: half the invoice's index from 0.
+    /// `billing`: jitter and status of two invoices, in words 0, 1 and words 2, 3. The item is half the index of the
+    /// first invoice, counted from 0.
     Invoice = 5,
-    /// support: how many tickets (word 0). Item 0.
+    /// `support`: the customer's number of support tickets in word 0. The item is 0.
     TicketCount = 6,
-    /// support: date, category, priority (words 0, 1, 2). Item: the ticket's index from 0, before sorting by date.
+    /// `support`: date, category and priority of a support ticket in words 0, 1 and 2. The item is the ticket's index,
+    /// counted from 0, before the tickets are sorted by date.
     Ticket = 7,
-    /// usage: the lower 16 bits of what [`Purpose::Activity`] has the upper ones of, at the same items.
+    /// `usage_daily`: the lower 16 bits of each draw of [`Purpose::Activity`], at the same items.
     ActivityTie = 8,
 }
 
-/// The place of four 32-bit words among all that a seed can give.
+/// The address of four 32-bit random words under a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// The customer's id, 0 where the value belongs to no customer.
+    /// The customer's id, or 0 for a value that belongs to no customer.
     pub customer: u64,
-    /// Which of the customer's values.
+    /// The number of the value among those of the same customer and purpose.
     pub item: u32,
-    /// What the value is for.
+    /// The purpose of the value.
     pub purpose: Purpose,
 }
 
 impl Address {
-    /// The four words at this address under `seed`.
+    /// Returns the four words at this address under `seed`.
     #[inline]
     pub fn words(self, seed: u64) -> [u32; 4] {
         philox_single(seed, self.counter())
@@ -49,7 +54,7 @@ impl Address {
         [self.customer as u32, (self.customer >> 32) as u32, self.item, self.purpose as u32]
     }
 
-    /// The words at [`LANES`] addresses that differ in customer and item alone, by word.
+    /// Returns the words at [`LANES`] addresses with the same purpose: `words[word][lane]`.
     #[inline(always)]
     pub fn words_of_lanes(keys: &RoundKeys, customers: Lanes, items: Lanes, purpose: Purpose) -> [[u32; LANES]; 4] {
         let mixed = Self::mixed_lanes(keys, customers, items, purpose);
@@ -62,7 +67,7 @@ impl Address {
         words
     }
 
-    /// The same words, as they come: each in 64 bits.
+    /// Returns the same words as [`Self::words_of_lanes`], each in the lower half of 64 bits.
     #[inline(always)]
     pub fn mixed_lanes(keys: &RoundKeys, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
         let (mut low, mut high) = ([0; LANES], [0; LANES]);
@@ -74,10 +79,10 @@ impl Address {
     }
 }
 
-/// A random generator that begins at an address, for laws that come as a distribution object (`rand_distr`).
+/// A random generator that starts at an address, for distributions of `rand_distr`.
 ///
-/// Yields the words of the address, then those of further counters that no [`Address`] has: their number stands in
-/// the 24 bits above the purpose, so 2^26 words come before the first repeats.
+/// It yields the four words of the address first. The next words come from counters that no [`Address`] uses: the
+/// number of the counter is in the 24 bits above the purpose. The sequence repeats after 2^26 words.
 ///
 /// ```
 /// use rand_distr::{Distribution, Exp1};
@@ -96,7 +101,7 @@ pub struct AddressRng {
 }
 
 impl AddressRng {
-    /// A generator at `address` under `seed`.
+    /// Returns a generator that starts at `address` under `seed`.
     pub fn new(seed: u64, address: Address) -> Self {
         Self { seed, address, drawn: 0 }
     }

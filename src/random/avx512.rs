@@ -1,19 +1,20 @@
-//! [`philox`](super::philox) by AVX-512, eight counters at a time. That is the reference: the words are the same.
+//! Philox4x32-7 with AVX-512, for eight counters at once. It gives the same words as [`philox`](super::philox).
 //!
 //! ```text
-//!     lane      64 bits: a word in the lower half, anything in the upper
-//!     product   64 bits: the next b or d in the lower half, as it is; the upper one is copied down for a or c
+//!     lane      64 bits: a word in the lower half, any bits in the upper half
+//!     product   64 bits: the lower half is the next b or d; the upper half is copied down for the next a or c
 //! ```
 //!
-//! Copied down, not shifted: shifts and products share an execution port of Intel's processors. And the compiler can't
-//! know a copied word's upper half, so it multiplies 32 by 32 bits even where it keeps round keys in registers, as it
-//! can't be made to in plain code. Rows of usage took a tenth longer by that (Intel Xeon, 2.8 GHz).
+//! The upper half is copied down with a shuffle, because shifts and multiplications share an execution port on Intel
+//! processors. The shuffle also hides from the compiler what the upper half holds, so it multiplies 32 by 32 bits even
+//! when it keeps the round keys in registers. Plain code can't force that, and usage rows took a tenth longer with it
+//! (Intel Xeon, 2.8 GHz).
 
 use super::Purpose;
 use super::philox::{MULTIPLIER, RoundKeys, WORD};
 use std::arch::x86_64::*;
 
-/// The four words at each of eight addresses of `customer`, each in the lower half of its lane. Items are below 2^32.
+/// Returns the four words at eight addresses of `customer`, each in the lower half of its lane. Items are below 2^32.
 #[target_feature(enable = "avx512f")]
 #[inline]
 pub fn mixed(keys: &RoundKeys, customer: u64, items: __m512i, purpose: Purpose) -> [__m512i; 4] {
@@ -33,7 +34,7 @@ pub fn mixed(keys: &RoundKeys, customer: u64, items: __m512i, purpose: Purpose) 
     [a, b, c, d]
 }
 
-/// The upper halves of lanes, in both halves.
+/// Copies the upper half of each lane to its lower half.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn upper(lanes: __m512i) -> __m512i {
@@ -47,7 +48,7 @@ mod tests {
     use bytemuck::must_cast;
     use multiversion::{multiversion, target::match_target};
 
-    /// By this machine's vector units.
+    /// Uses AVX-512 if this machine has it.
     #[multiversion(targets("x86_64+avx512f"))]
     fn words(keys: &RoundKeys, customer: u64, items: [u64; 8], purpose: Purpose) -> [[u64; 8]; 4] {
         match_target! {
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_plain_code() {
+    fn words_equal_those_of_plain_code() {
         for seed in [0, 42, u64::MAX, 0x0123_4567_89ab_cdef] {
             let keys = RoundKeys::new(seed);
             for customer in [1, 0xFFFF_FFFF, 1 << 32, 0xFEDC_BA98_7654_3210, u64::MAX] {

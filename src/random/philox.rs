@@ -1,16 +1,16 @@
-//! Philox4x32-7: a keyed, counter-based generator, so a draw is a function of its address.
+//! Philox4x32-7, a counter-based random generator: each draw is a function of a key and a counter.
 //!
 //! Source: J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3",
-//! SC'11. Seven rounds are the fewest that the paper found to pass all of TestU01's BigCrush; the three more of
-//! the customary Philox4x32-10 are a margin that would cost two fifths on top of every draw.
+//! SC'11. Seven is the smallest number of rounds that passes all of TestU01's BigCrush in the paper. The common
+//! Philox4x32-10 has three more rounds as a safety margin, which would make every draw two fifths slower.
 //!
-//! Counters are not hashed before use. An address fills the 128 bits of the counter one to one and the seed is the
-//! 64 bits of the key, so no two addresses of a data set can share a draw.
+//! The counter is the address itself, not a hash of it: the 128 bits of an address map one to one to the counter. The
+//! seed is the 64-bit key. So no two addresses of a data set share a draw.
 
-/// Counters mixed at a time: enough independent work to fill the widest vector unit.
+/// The number of counters mixed together. Eight are enough independent work to fill the widest vector unit.
 pub const LANES: usize = 8;
 
-/// One 32-bit word of each lane, kept in 64 bits: vector units multiply 32 by 32 bits in that shape.
+/// One 32-bit word for each lane. Words are kept in 64 bits, the layout in which vector units multiply 32 by 32 bits.
 pub type Lanes = [u64; LANES];
 
 const ROUNDS: usize = 7;
@@ -20,21 +20,22 @@ pub(super) const WORD: u64 = 0xFFFF_FFFF;
 
 /// The keys of all rounds.
 ///
-/// To be made once a seed and read from memory. Where the compiler sees how they come about, it broadcasts each anew for
-/// every counter; and as it then knows that words stay below 2^32, it leaves out the masks that would tell it so once more
-/// where instructions are chosen, and multiplies 64 by 64 bits, which Intel's processors do in three steps. Rows of usage
-/// took a fifth longer so with AVX-512, and a third with AVX2, for the broadcasts (Intel Xeon, 2.8 GHz).
+/// Compute them once for each seed and read them from memory. If the compiler sees how they are computed, it generates
+/// slower code for two reasons. It broadcasts each key again for every counter. And it removes the masks, because it
+/// can prove that words stay below 2^32, but then no longer knows it when it selects instructions, and multiplies 64 by
+/// 64 bits, which takes Intel processors three steps. Usage rows took a fifth longer with AVX-512, and a third longer
+/// with AVX2 because of the broadcasts (Intel Xeon, 2.8 GHz).
 #[derive(Debug, Clone, Copy)]
 pub struct RoundKeys([[u64; 2]; ROUNDS]);
 
 impl RoundKeys {
-    /// The keys that come of a seed.
+    /// Returns the round keys of `seed`.
     pub fn new(seed: u64) -> Self {
         let mut keys = [seed & WORD, seed >> 32];
         Self(std::array::from_fn(|_| {
-            let of_round = keys;
+            let round_keys = keys;
             keys = [(keys[0] + KEY_STEP[0]) & WORD, (keys[1] + KEY_STEP[1]) & WORD];
-            of_round
+            round_keys
         }))
     }
 
@@ -44,9 +45,9 @@ impl RoundKeys {
     }
 }
 
-/// The four words of each lane's counter.
+/// Returns the four words of each lane's counter.
 ///
-/// Plain arrays and no branches, so that compilers turn each line into one or two vector instructions.
+/// The code has only arrays and no branches, so compilers turn each line into one or two vector instructions.
 #[inline(always)]
 pub fn philox(keys: &RoundKeys, counters: [Lanes; 4]) -> [Lanes; 4] {
     let [mut a, mut b, mut c, mut d] = counters;
@@ -63,7 +64,7 @@ pub fn philox(keys: &RoundKeys, counters: [Lanes; 4]) -> [Lanes; 4] {
     [a, b, c, d]
 }
 
-/// The four words of a single counter: the same values as [`philox`] gives in each lane.
+/// Returns the four words of one counter. They are the words that [`philox`] gives in a lane with this counter.
 #[inline]
 pub fn philox_single(key: u64, counter: [u32; 4]) -> [u32; 4] {
     let [mut a, mut b, mut c, mut d] = counter;
@@ -85,9 +86,9 @@ pub fn philox_single(key: u64, counter: [u32; 4]) -> [u32; 4] {
 mod tests {
     use super::*;
 
-    /// The known answers published with the paper's own implementation (Random123, kat_vectors).
+    /// The test vectors published with the paper's implementation (Random123, `kat_vectors`).
     #[test]
-    fn gives_the_published_answers() {
+    fn words_equal_the_published_test_vectors() {
         let cases = [
             (0, [0; 4], [0x5f6f_b709, 0x0d89_3f64, 0x4f12_1f81, 0x4f73_0a48]),
             (u64::MAX, [u32::MAX; 4], [0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662]),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_are_alike_and_apart() {
+    fn every_lane_gives_the_words_of_its_counter() {
         for key in [0, 42, u64::MAX, 0x0123_4567_89ab_cdef] {
             let counters: [Lanes; 4] = std::array::from_fn(|word| {
                 std::array::from_fn(|lane| (word as u64 * 0x0101_0101 + lane as u64 * 0x9e37_79b9) & WORD)

@@ -1,90 +1,56 @@
-//! Where a scan is cut: into blocks, each a record batch, and into partitions, each an endpoint and a row group.
+//! Cuts a scan into blocks and partitions. A block becomes a record batch. A partition becomes a Flight endpoint, or a
+//! row group of a file.
 //!
-//! Cuts depend on the model, the table and the dates alone, so every split of the customers, every server and every
-//! number of threads gives the same batches and the same files. A server whose memory is short sends blocks in parts,
-//! cut at multiples within them: the same rows in more batches, whose marks tell which of them are one block.
+//! The cuts depend only on the model, the table and the dates. So batches and files are the same for every split of the
+//! customers, every server and every number of threads. A server that is short of memory sends a block in parts: the
+//! same rows in more batches, whose marks tell which batches belong to one block.
 
 use super::Scan;
 use super::part::cut;
-use crate::model::{Day, MAX_CUSTOMERS, Model};
-use crate::tables::expected::RowsPerCustomer;
-use crate::tables::{Kind, Table};
+use crate::model::MAX_CUSTOMERS;
 use std::ops::Range;
 
-/// Bytes that a record batch with every column stays under: arrow-flight splits batches at 2 MiB, Go's gRPC refuses
-/// messages over 4 MiB.
-pub const TARGET_BATCH_BYTES: usize = 3 << 19;
-
-/// Rows that a partition has, about.
+/// The approximate number of rows in a partition.
 pub const TARGET_PARTITION_ROWS: f64 = 1_048_576.0;
 
-/// Parts that a full block has, a power of two: how finely it is cut where memory is short.
+/// The number of parts in a full block: the finest cut of a block when memory is short. It is a power of two.
 pub const PARTS_OF_BLOCK: u64 = 16;
 
-/// Customers of a block, at most: half a millisecond's work where nearly none of them has a row.
-const MAX_BLOCK_CUSTOMERS: u64 = 1 << 16;
-
-/// Standard deviations that a block's rows may lie above their mean before its batch passes [`TARGET_BATCH_BYTES`].
-const ROOM_SD: f64 = 6.0;
-
-/// The rows of a customer on these days, and the customers of a block: the largest power of two whose batches stay small.
-pub(super) fn sizes(model: &Model, table: Table, days: &Range<Day>) -> (RowsPerCustomer, u64) {
-    let per_customer = RowsPerCustomer::new(model, table, days);
-    let row_bytes = row_bytes(model, table);
-    let mut block = MAX_BLOCK_CUSTOMERS;
-    while block > 1 {
-        let rows = per_customer.of(block);
-        if (rows.rows + ROOM_SD * rows.sd) * row_bytes <= TARGET_BATCH_BYTES as f64 {
-            break;
-        }
-        block /= 2;
-    }
-    (per_customer, block)
-}
-
-/// Bytes of a row in memory, at most, with text as Utf8.
-fn row_bytes(model: &Model, table: Table) -> f64 {
-    let column_bytes = |kind| match kind {
-        Kind::Int64 | Kind::Float64 => 8.0,
-        Kind::Int32 | Kind::Date => 4.0,
-        Kind::Money => 16.0,
-        Kind::Boolean => 0.125,
-        Kind::Text(names) => 4.0 + names.of(model.parameters()).iter().map(|name| name.len()).max().unwrap_or(0) as f64,
-    };
-    table.columns().iter().map(|column| column_bytes(column.kind)).sum()
-}
-
-/// How a scan is cut into partitions.
+/// The way to cut a scan into partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitions {
-    /// By size: about [`TARGET_PARTITION_ROWS`] rows each, at multiples of the block.
+    /// Partitions of about [`TARGET_PARTITION_ROWS`] rows, cut at multiples of the block.
     BySize,
-    /// So many, of like numbers of customers. Cuts of n are among the cuts of every multiple of n.
+    /// This number of partitions, with nearly equal numbers of customers. The cuts for n partitions are among the cuts
+    /// for every multiple of n.
     Count(u64),
 }
 
 impl Partitions {
-    /// The most partitions that a scan is cut into: an answer that lists them stays under 4 MiB, the least that
-    /// clients accept, and a Parquet file holds no more than 32,767 row groups.
+    /// The most partitions of a scan.
+    ///
+    /// With this limit, a FlightInfo with all endpoints stays below 4 MiB, which every client accepts. A Parquet file
+    /// has at most 32,767 row groups.
     pub const MAX: u64 = 10_000;
 }
 
 impl Scan {
-    /// The customers of each batch: cut at multiples of the block, whatever customers are asked for.
+    /// Returns the customers of each batch. The cuts are at multiples of the block, for any range of customers.
     pub fn blocks(&self) -> impl Iterator<Item = Range<u64>> + Send + use<> {
         cut_at_multiples(self.ids.clone(), self.block)
     }
 
-    /// The same customers, to be cut into blocks or into parts of them.
+    /// Returns the customers of the scan for cutting into blocks or parts of blocks.
     pub fn cuts(&self) -> Cuts {
-        // What has no customers is begun again when it breaks, and must be cut as before.
+        // A stream without customers restarts from its beginning after a failure, so its cuts must not change.
         let least_parts =
             if self.table.has_customers() { (PARTS_OF_BLOCK / self.block).max(1) } else { PARTS_OF_BLOCK };
         Cuts { rest: self.ids.clone(), block: self.block, least_parts }
     }
 
-    /// The customers of each partition, in order; together they are the scan. At least one, and at most
-    /// [`Partitions::MAX`] where the count asked for keeps to that.
+    /// Returns the customers of each partition, in order. Together the partitions are the whole scan.
+    ///
+    /// There is at least one partition. There are at most [`Partitions::MAX`], unless [`Partitions::Count`] is larger.
     pub fn partitions(&self, partitions: Partitions) -> Vec<Range<u64>> {
         let Range { start, end } = self.ids;
         match partitions {
@@ -97,18 +63,18 @@ impl Scan {
         }
     }
 
-    /// Customers of a partition cut by size: a multiple of the block.
+    /// Returns the customers of a partition that is cut by size. The number is a multiple of the block.
     fn partition_customers(&self) -> u64 {
         let rows_of_block = self.rows_per_customer.of(self.block).rows;
-        let most_blocks = MAX_CUSTOMERS / self.block;
-        let blocks = (TARGET_PARTITION_ROWS / rows_of_block).round().clamp(1.0, most_blocks as f64) as u64;
-        // Cuts at multiples can leave a short partition at each end.
+        let max_blocks = MAX_CUSTOMERS / self.block;
+        let blocks = (TARGET_PARTITION_ROWS / rows_of_block).round().clamp(1.0, max_blocks as f64) as u64;
+        // There can be a short partition at each end.
         let least = (self.ids.end - self.ids.start).div_ceil(Partitions::MAX - 2);
         (blocks * self.block).max(least.next_multiple_of(self.block))
     }
 }
 
-/// Customers that are still to be cut into batches.
+/// The customers of a scan that are not cut into batches yet.
 #[derive(Debug, Clone)]
 pub struct Cuts {
     rest: Range<u64>,
@@ -116,24 +82,26 @@ pub struct Cuts {
     least_parts: u64,
 }
 
-/// What one batch covers: a block, or a part of one.
+/// The customers of one batch: a block or a part of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// Its customers.
+    /// The customers.
     pub ids: Range<u64>,
-    /// The first customer after the block that they are of.
+    /// The first customer after the block.
     pub block_end: u64,
-    /// How much it is, where a full block is [`PARTS_OF_BLOCK`].
+    /// The size in parts. A full block has [`PARTS_OF_BLOCK`] parts.
     pub parts: u64,
 }
 
 impl Cuts {
-    /// The parts of a full block that a batch has at least.
+    /// Returns the least number of parts in a batch.
     pub fn least_parts(&self) -> u64 {
         self.least_parts
     }
 
-    /// Takes the next customers: up to a multiple of so many parts of a block, rounded down to a power of two.
+    /// Takes the customers of the next batch.
+    ///
+    /// `parts` is rounded down to a power of two. The batch ends at the next multiple of that many parts.
     pub fn take(&mut self, parts: u64) -> Option<Cut> {
         let parts = parts.clamp(self.least_parts, PARTS_OF_BLOCK);
         let step = ((self.block << parts.ilog2()) / PARTS_OF_BLOCK).max(1);
@@ -145,7 +113,7 @@ impl Cuts {
     }
 }
 
-/// Cuts `ids` after every id that is a multiple of `step`.
+/// Cuts `ids` after each id that is a multiple of `step`.
 fn cut_at_multiples(mut ids: Range<u64>, step: u64) -> impl Iterator<Item = Range<u64>> + Send {
     std::iter::from_fn(move || {
         let first = ids.start..end_of_first(&ids, step);
@@ -154,7 +122,7 @@ fn cut_at_multiples(mut ids: Range<u64>, step: u64) -> impl Iterator<Item = Rang
     })
 }
 
-/// Where the first of the pieces ends that `ids` has between multiples of `step`.
+/// Returns the end of the first range of [`cut_at_multiples`].
 fn end_of_first(ids: &Range<u64>, step: u64) -> u64 {
     ((ids.start - 1) / step + 1).saturating_mul(step).saturating_add(1).min(ids.end)
 }
@@ -162,7 +130,9 @@ fn end_of_first(ids: &Range<u64>, step: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::{DataSet, Laws};
+    use crate::model::Model;
+    use crate::scan::block_size::block_size;
+    use crate::tables::{DataSet, Laws, Table};
     use std::sync::Arc;
 
     fn scan(table: Table, customers: u64) -> Scan {
@@ -196,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_asked_for_in_part_is_cut_down_to_a_customer_and_the_rest_never() {
-        let of_few = Scan { block: 8, ..scan(Table::Customers, 100) };
-        let mut cuts = of_few.cuts();
+    fn a_batch_has_at_least_one_customer_and_curves_are_always_cut_alike() {
+        let small_blocks = Scan { block: 8, ..scan(Table::Customers, 100) };
+        let mut cuts = small_blocks.cuts();
         assert_eq!(cuts.least_parts(), 2);
         assert_eq!(cuts.take(1), Some(Cut { ids: 1..2, block_end: 9, parts: 2 }));
         let mut curves = scan(Table::RetentionCurves, 1).cuts();
@@ -221,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_data_set_has_no_more_partitions_than_an_answer_holds() {
+    fn the_largest_data_set_keeps_to_the_limit_of_partitions() {
         let parts = scan(Table::UsageDaily, MAX_CUSTOMERS).partitions(Partitions::BySize);
         assert!((9_000..=10_000).contains(&parts.len()), "{}", parts.len());
         assert_eq!(parts.last().map(|part| part.end), Some(MAX_CUSTOMERS + 1));
@@ -230,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn counted_partitions_are_the_whole_near_each_other_and_nest() {
+    fn counted_partitions_cover_the_scan_have_similar_sizes_and_nest() {
         let scan = scan(Table::Billing, 1_003);
         let five = scan.partitions(Partitions::Count(5));
         let fifty = scan.partitions(Partitions::Count(50));
@@ -243,9 +213,9 @@ mod tests {
     }
 
     #[test]
-    fn a_day_has_larger_blocks_than_the_whole() {
+    fn a_single_day_has_the_largest_blocks() {
         let data_set = scan(Table::UsageDaily, 1).data_set;
-        let (_, block) = sizes(data_set.model(), Table::UsageDaily, &(20_000..20_001));
-        assert_eq!(block, MAX_BLOCK_CUSTOMERS);
+        let (_, block) = block_size(data_set.model(), Table::UsageDaily, &(20_000..20_001));
+        assert_eq!(block, 1 << 16);
     }
 }

@@ -1,44 +1,49 @@
-//! Which rows: a request, checked against a data set, cut into blocks and partitions. Pure: nothing is generated here.
+//! Scans: a request for rows is checked for a data set, and cut into blocks and partitions. Nothing is generated here.
 
+mod block_size;
 mod blocks;
+mod encoding;
 mod part;
 mod request;
 mod resolve;
 
-pub use blocks::{Cut, Cuts, PARTS_OF_BLOCK, Partitions, TARGET_BATCH_BYTES, TARGET_PARTITION_ROWS};
+pub use block_size::TARGET_BATCH_BYTES;
+pub use blocks::{Cut, Cuts, PARTS_OF_BLOCK, Partitions, TARGET_PARTITION_ROWS};
+pub use encoding::{Compression, Strings};
 pub use part::Part;
 pub use request::{AirportScan, BatchMark, KEYS, ScanRequest};
-pub use resolve::{Compression, Naming, Strings};
+pub use resolve::RequestKind;
 
 use crate::model::Day;
 use crate::tables::expected::{Expected, RowsPerCustomer};
 use crate::tables::{ColumnSet, ColumnSpec, DataSet, Generator, Table};
+use block_size::block_size;
 use std::ops::Range;
 
-/// A checked request: rows of one table, and how to encode them.
+/// A checked request: the rows of one table and their encoding.
 #[derive(Debug, Clone)]
 pub struct Scan {
     data_set: DataSet,
     table: Table,
-    /// Ids asked for: of customers, of plans where the table has no customers.
+    /// The ids of the customers, or the numbers of the plans if the table has no customers.
     ids: Range<u64>,
     days: Range<Day>,
-    /// Indices into the table's columns, in the order wanted.
+    /// The indices of the columns in the table, in the order of the request.
     columns: Vec<usize>,
     strings: Strings,
     compression: Compression,
-    /// The columns that DuckDB's Airport extension will read; it gets the others without their values.
+    /// The columns that DuckDB's Airport extension reads. It gets the other columns as placeholders.
     airport: Option<ColumnSet>,
     rows_per_customer: RowsPerCustomer,
-    /// Customers whose rows one batch holds.
+    /// The number of customers in a block, whose rows are one batch.
     block: u64,
 }
 
 impl Scan {
-    /// Every row and column of `table`.
+    /// Returns the scan of all rows and columns of `table`.
     pub fn whole(data_set: &DataSet, table: Table) -> Self {
         let days = data_set.model().window().range();
-        let (rows_per_customer, block) = blocks::sizes(data_set.model(), table, &days);
+        let (rows_per_customer, block) = block_size(data_set.model(), table, &days);
         Self {
             data_set: data_set.clone(),
             table,
@@ -53,33 +58,33 @@ impl Scan {
         }
     }
 
-    /// The data set that the rows are of.
+    /// Returns the data set.
     pub fn data_set(&self) -> &DataSet {
         &self.data_set
     }
 
-    /// The table that the rows are of.
+    /// Returns the table.
     pub fn table(&self) -> Table {
         self.table
     }
 
-    /// The customers asked for; the plans, of a table that has no customers.
+    /// Returns the ids of the customers, or the numbers of the plans if the table has no customers.
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
     }
 
-    /// The dates asked for, by the table's date column.
+    /// Returns the range of the table's date column.
     pub fn days(&self) -> Range<Day> {
         self.days.clone()
     }
 
-    /// The columns asked for, in the order wanted.
+    /// Returns the columns, in the order of the request.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = &'static ColumnSpec> {
         self.columns.iter().map(|&index| &self.table.columns()[index])
     }
 
-    /// Where each wanted column stands among the generated ones, which come in the table's order; `None` of one that is
-    /// sent without its values.
+    /// Returns the position of each column among the generated columns, which are in the table's order. The position is
+    /// `None` for placeholders.
     pub fn column_positions(&self) -> Vec<Option<usize>> {
         let generated: Vec<usize> = self.generated().indices().collect();
         let is_read = |index: usize| self.airport.is_none_or(|read| read.has(index));
@@ -87,7 +92,7 @@ impl Scan {
         self.columns.iter().map(|&index| position(index)).collect()
     }
 
-    /// The columns that are generated. One at least, or nobody would know how many rows there are.
+    /// Returns the columns to generate. There is at least one, because its length is the number of rows.
     fn generated(&self) -> ColumnSet {
         let is_read = |index: &usize| self.airport.is_none_or(|read| read.has(*index));
         let mut read = self.columns.iter().copied().filter(is_read).peekable();
@@ -97,61 +102,63 @@ impl Scan {
         }
     }
 
-    /// Whether it is for DuckDB's Airport extension.
+    /// Returns whether the scan is for DuckDB's Airport extension.
     pub fn is_airport(&self) -> bool {
         self.airport.is_some()
     }
 
-    /// How text columns are encoded.
+    /// Returns the encoding of text columns.
     pub fn strings(&self) -> Strings {
         self.strings
     }
 
-    /// How record batches are compressed on the wire.
+    /// Returns the compression of record batches on the wire.
     pub fn compression(&self) -> Compression {
         self.compression
     }
 
-    /// A generator of the rows.
+    /// Returns a generator of the rows.
     pub fn generator(&self) -> Generator {
         Generator::new(self.data_set.clone(), self.table, self.days.clone(), self.generated())
     }
 
-    /// The same scan for other customers: a partition of it.
+    /// Returns the same scan for other customers, for example a partition.
     pub fn for_ids(&self, ids: Range<u64>) -> Self {
         Self { ids, ..self.clone() }
     }
 
-    /// What of the scan DuckDB's Airport extension wants: some customers and days of it, and the values of the columns
-    /// at these places in its schema.
+    /// Returns the scan that DuckDB's Airport extension needs.
+    ///
+    /// It is restricted to `ids` and `days`. Only columns for which `read` is true have values. `read` takes the
+    /// position of a column in the schema.
     pub fn for_airport(&self, ids: Range<u64>, days: Range<Day>, read: impl Fn(usize) -> bool) -> Self {
-        let places = self.columns.iter().enumerate();
-        let airport = places.filter(|(place, _)| read(*place)).map(|(_, &index)| index).collect();
+        let positions = self.columns.iter().enumerate();
+        let airport = positions.filter(|(position, _)| read(*position)).map(|(_, &index)| index).collect();
         Self { ids, airport: Some(airport), ..self.clone() }.with_days(days)
     }
 
-    /// The same scan with text columns encoded as `strings`.
+    /// Returns the same scan with another encoding of text columns.
     pub fn with_strings(&self, strings: Strings) -> Self {
         Self { strings, ..self.clone() }
     }
 
-    /// The same scan for other days, which blocks depend on.
+    /// Returns the same scan for other days, with blocks of another size.
     fn with_days(self, days: Range<Day>) -> Self {
-        let (rows_per_customer, block) = blocks::sizes(self.data_set.model(), self.table, &days);
+        let (rows_per_customer, block) = block_size(self.data_set.model(), self.table, &days);
         Self { days, rows_per_customer, block, ..self }
     }
 
-    /// The same scan for one part of its customers; of a table that has none, the whole.
+    /// Returns the same scan for one part of the customers. A table without customers is not split.
     pub fn part(&self, part: Part) -> Self {
         if self.table.has_customers() { self.for_ids(part.of(self.ids())) } else { self.clone() }
     }
 
-    /// The number of rows, in closed form.
+    /// Returns the expected number of rows, in closed form.
     pub fn expected_rows(&self) -> Expected {
         self.rows_per_customer.of(self.ids.end - self.ids.start)
     }
 
-    /// The number of rows, where it is known without generating them.
+    /// Returns the number of rows, if it is known without generating them.
     pub fn exact_rows(&self) -> Option<u64> {
         let whole_window = self.days == self.data_set.model().window().range();
         match self.table {

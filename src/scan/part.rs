@@ -1,4 +1,4 @@
-//! One of so many parts of a data set, for jobs that share the work.
+//! A part of a data set, for jobs that share the work.
 
 use crate::error::{Error, Result};
 use crate::tables::Table;
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
-/// Part `part` of `parts`, counted from 1.
+/// One of several parts of a data set, numbered from 1.
 ///
-/// Parts have like numbers of customers and nest: part 1 of 5 is parts 1 to 10 of 50.
+/// Parts have nearly equal numbers of customers. They nest: part 1 of 5 equals parts 1 to 10 of 50.
 ///
 /// ```
 /// use saasgen::scan::Part;
@@ -40,40 +40,42 @@ impl TryFrom<Unchecked> for Part {
 }
 
 impl Part {
-    /// The most parts there can be: their numbers have five digits in file names.
+    /// The most parts. The numbers of parts have five digits in file names.
     pub const MAX: u64 = 99_999;
 
-    /// Part `part` of `parts`.
+    /// Returns part `part` of `parts`.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where there is no such part.
+    /// Returns [`Error::Misuse`] if `parts` is not from 1 to [`Self::MAX`], or `part` not from 1 to `parts`.
     pub fn new(part: u64, parts: u64) -> Result<Self> {
         let most = Self::MAX;
         if !(1..=most).contains(&parts) {
             return Err(Error::Misuse(format!("`parts` is {parts}; it must be a whole number from 1 to {most}")));
         }
         if !(1..=parts).contains(&part) {
-            return Err(Error::Misuse(format!("`part` is {part}; of {parts} parts it must be one from 1 to {parts}")));
+            return Err(Error::Misuse(format!(
+                "`part` is {part}; with {parts} parts it must be a whole number from 1 to {parts}"
+            )));
         }
         Ok(Self { part, parts })
     }
 
-    /// Which part, counted from 1.
+    /// Returns the number of the part, counted from 1.
     pub fn part(&self) -> u64 {
         self.part
     }
 
-    /// How many parts there are.
+    /// Returns the number of parts.
     pub fn parts(&self) -> u64 {
         self.parts
     }
 
-    /// Whether it has rows of `table`: one without customers can't be split, so the first part has all of it.
+    /// Returns whether the part has rows of `table`. The first part has all rows of a table without customers.
     pub fn has(&self, table: Table) -> bool {
         table.has_customers() || self.part == 1
     }
 
-    /// The part of `ids`.
+    /// Returns the part of `ids`.
     pub fn of(&self, ids: Range<u64>) -> Range<u64> {
         cut(&ids, self.part - 1, self.parts)..cut(&ids, self.part, self.parts)
     }
@@ -85,7 +87,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// Where part `index` of `count`, counted from 0, begins. The cuts of a count are among those of its multiples.
+/// Returns the first id of part `index` of `count`, counted from 0. The cuts for a count are among the cuts for each of
+/// its multiples.
 pub(super) fn cut(ids: &Range<u64>, index: u64, count: u64) -> u64 {
     let customers = ids.end.saturating_sub(ids.start);
     ids.start + (u128::from(customers) * u128::from(index) / u128::from(count)) as u64
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_the_whole_near_each_other_and_nest() {
+    fn parts_cover_the_range_have_similar_sizes_and_nest() {
         let parts = |parts| (1..=parts).map(move |part| Part::new(part, parts).unwrap().of(7..1_010));
         let (five, fifty): (Vec<_>, Vec<_>) = (parts(5).collect(), parts(50).collect());
         assert_eq!(five, [7..207, 207..408, 408..608, 608..809, 809..1_010]);
@@ -110,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_not_there_are_refused() {
+    fn parts_out_of_range_are_refused() {
         for (part, parts, message) in [
-            (0, 4, "`part` is 0; of 4 parts it must be one from 1 to 4"),
-            (5, 4, "`part` is 5; of 4 parts it must be one from 1 to 4"),
+            (0, 4, "`part` is 0; with 4 parts it must be a whole number from 1 to 4"),
+            (5, 4, "`part` is 5; with 4 parts it must be a whole number from 1 to 4"),
             (1, 0, "`parts` is 0; it must be a whole number from 1 to 99999"),
             (1, 100_000, "`parts` is 100000; it must be a whole number from 1 to 99999"),
         ] {

@@ -1,4 +1,4 @@
-//! The two forms of a request: protobuf, which servers issue, and text, which people write.
+//! The two forms of a request: protobuf for tickets of servers, and text for people.
 
 use crate::error::{Error, Result};
 use percent_encoding::percent_decode_str;
@@ -6,27 +6,28 @@ use prost::Message;
 
 include!(concat!(env!("OUT_DIR"), "/saasgen.v1.rs"));
 
-/// The keys of the text form, in the order in which refusals list them.
+/// The keys of the text form, in the order in which error messages list them.
 pub const KEYS: [&str; 10] =
     ["customers", "seed", "first_id", "last_id", "from", "to", "columns", "strings", "compression", "partitions"];
 
-/// Longer requests are refused unread: the longest sensible one, with every key and column, has some 400 bytes.
+/// The largest size of a request. A request with every key and column has about 400 bytes.
 const MAX_REQUEST_BYTES: usize = 8_192;
 
-/// Of a key with its value; every column of a table fits.
+/// The largest size of a key with its value. A list of all columns fits.
 const MAX_PAIR_BYTES: usize = 500;
 
-/// The first byte of every `ScanRequest` with a table: field 1, length-delimited. It can't begin a table's name.
+/// The first byte of every `ScanRequest` with a table: field 1, length-delimited. No name of a table starts with it.
 const PROTOBUF_TABLE_TAG: u8 = 0x0A;
 
-/// How commands of Flight SQL begin, behind a tag and a length: the type's name of a `google.protobuf.Any`.
+/// The start of a Flight SQL command after its first two bytes: the type name in a `google.protobuf.Any`.
 const FLIGHT_SQL: &[u8] = b"type.googleapis.com/arrow.flight.protocol.sql.";
 
 impl ScanRequest {
-    /// Reads a ticket or command in either form.
+    /// Parses a ticket or a command in either form.
     ///
     /// # Errors
-    /// [`Error::Misuse`] naming what can't be read and what is allowed; [`Error::Unsupported`] for a command of Flight SQL.
+    /// Returns [`Error::Misuse`] if the request can't be parsed, and [`Error::Unsupported`] if it is a Flight SQL
+    /// command.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MAX_REQUEST_BYTES {
             return Err(Error::Misuse(format!(
@@ -36,32 +37,41 @@ impl ScanRequest {
         }
         if bytes.get(2..).is_some_and(|rest| rest.starts_with(FLIGHT_SQL)) {
             return Err(Error::Unsupported(
-                "this server speaks no SQL: read a table by its name as the ticket, such as `customers`, and query the \
-                 rows in DuckDB or another engine"
+                "the request is a Flight SQL command, but this server does not support SQL; use the name of a table as \
+                 the ticket, for example `customers`, and query the rows in DuckDB or another engine"
                     .into(),
             ));
         }
         if bytes.first() == Some(&PROTOBUF_TABLE_TAG) {
-            let request = Self::decode(bytes)
-                .map_err(|error| Error::Misuse(format!("the request is no saasgen.v1.ScanRequest: {error}")))?;
-            // A field that narrows the scan in a later version must not be passed over.
+            let request = Self::decode(bytes).map_err(|error| {
+                Error::Misuse(format!("the request is not a valid saasgen.v1.ScanRequest: {error}"))
+            })?;
+            // A later version may have a field that restricts the scan. It must not be ignored.
             if request.encoded_len() != bytes.len() {
                 return Err(Error::Misuse(
-                    "the ScanRequest has fields that this version doesn't know, or one field twice".into(),
+                    "the ScanRequest has an unknown field or the same field twice; use a client and a server of the same \
+                     version"
+                        .into(),
                 ));
             }
             return Ok(request);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| {
-            Error::Misuse("the request is neither UTF-8 text (`table?key=value&…`) nor a saasgen.v1.ScanRequest".into())
+            Error::Misuse(
+                "the request is neither UTF-8 text nor a saasgen.v1.ScanRequest; write it as \
+                 `table?key=value&key=value`"
+                    .into(),
+            )
         })?;
         Self::from_text(text)
     }
 
-    /// Reads the text form, `table` or `table?key=value&key=value`, values percent-encoded as in a URL's query.
+    /// Parses the text form: `table` or `table?key=value&key=value`. Values are percent-encoded, as in the query of a
+    /// URL.
     ///
     /// # Errors
-    /// [`Error::Misuse`] naming the key, its value and what is allowed.
+    /// Returns [`Error::Misuse`] if a key is unknown or given twice, or if a value has the wrong type. The message
+    /// names the key, its value and what is allowed.
     pub fn from_text(text: &str) -> Result<Self> {
         let (table, query) = text.split_once('?').unwrap_or((text, ""));
         let mut request = Self { table: table.to_string(), ..Self::default() };
@@ -70,18 +80,23 @@ impl ScanRequest {
             if pair.len() > MAX_PAIR_BYTES {
                 let begin: String = pair.chars().take(20).collect();
                 return Err(Error::Misuse(format!(
-                    "`{begin}…` has {} bytes; a key and its value may have {MAX_PAIR_BYTES}",
+                    "`{begin}…` has {} bytes; a key with its value can have at most {MAX_PAIR_BYTES} bytes",
                     pair.len()
                 )));
             }
-            let (key, encoded) = pair
-                .split_once('=')
-                .ok_or_else(|| Error::Misuse(format!("`{pair}` is no key=value; keys are {}", KEYS.join(", "))))?;
-            let value = percent_decode_str(encoded)
-                .decode_utf8()
-                .map_err(|_| Error::Misuse(format!("`{key}` is {encoded:?}; decoded, it must be UTF-8")))?;
+            let (key, encoded) = pair.split_once('=').ok_or_else(|| {
+                Error::Misuse(format!(
+                    "`{pair}` has no value; write it as key=value, with one of the keys {}",
+                    KEYS.join(", ")
+                ))
+            })?;
+            let value = percent_decode_str(encoded).decode_utf8().map_err(|_| {
+                Error::Misuse(format!("`{key}` is {encoded:?}; it must be UTF-8 after percent-decoding"))
+            })?;
             if seen.contains(&key) {
-                return Err(Error::Misuse(format!("`{key}` is given twice, again as {value:?}; once is allowed")));
+                return Err(Error::Misuse(format!(
+                    "`{key}` is given twice, the second time as {value:?}; give it once"
+                )));
             }
             request.set(key, &value)?;
             seen.push(key);
@@ -89,10 +104,10 @@ impl ScanRequest {
         Ok(request)
     }
 
-    /// Sets the field that `key` names.
+    /// Sets the field with the name `key`.
     ///
     /// # Errors
-    /// [`Error::Misuse`] where there is no such key, or `value` is not of its kind.
+    /// Returns [`Error::Misuse`] if there is no such key, or if `value` has the wrong type.
     pub fn set(&mut self, key: &str, value: &str) -> Result<()> {
         let text = || Some(value.to_string());
         match key {
@@ -108,7 +123,7 @@ impl ScanRequest {
             "partitions" => self.partitions = Some(whole_number(key, value)?),
             _ => {
                 return Err(Error::Misuse(format!(
-                    "unknown key `{key}` with value {value:?}; allowed are {}",
+                    "unknown key `{key}` with the value {value:?}; the keys are {}",
                     KEYS.join(", ")
                 )));
             }
@@ -118,7 +133,7 @@ impl ScanRequest {
 }
 
 fn whole_number(key: &str, value: &str) -> Result<u64> {
-    // `parse` alone would also take "+7".
+    // `parse` also accepts "+7".
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     value
         .parse()
@@ -136,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_is_a_request() {
+    fn the_name_of_a_table_is_a_request() {
         let request = ScanRequest::from_bytes(b"customers").unwrap();
         assert_eq!(request, ScanRequest { table: "customers".into(), ..ScanRequest::default() });
     }
 
     #[test]
-    fn every_key_is_read() {
+    fn every_key_sets_its_field() {
         let text = "usage_daily?customers=10&seed=18446744073709551615&first_id=2&last_id=9&from=2024-01-01\
                     &to=2024%2D01%2D31&columns=date,sessions&strings=dictionary&compression=zstd&partitions=3";
         let request = ScanRequest::from_text(text).unwrap();
@@ -168,32 +183,32 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_key_value_and_what_is_allowed() {
+    fn error_messages_name_the_key_the_value_and_what_is_allowed() {
         assert_eq!(
             message("customers?sed=1"),
-            "unknown key `sed` with value \"1\"; allowed are customers, seed, first_id, last_id, from, to, columns, \
-             strings, compression, partitions"
+            "unknown key `sed` with the value \"1\"; the keys are customers, seed, first_id, last_id, from, to, \
+             columns, strings, compression, partitions"
         );
-        assert_eq!(message("customers?seed=1&seed=2"), "`seed` is given twice, again as \"2\"; once is allowed");
+        assert_eq!(message("customers?seed=1&seed=2"), "`seed` is given twice, the second time as \"2\"; give it once");
         for bad in ["-1", "+1", "1.5", "", "18446744073709551616", "x"] {
             assert_eq!(
                 message(&format!("customers?seed={bad}")),
                 format!("`seed` is {bad:?}; it must be a whole number from 0 to 18446744073709551615")
             );
         }
-        assert!(message("customers?seed").starts_with("`seed` is no key=value"));
+        assert!(message("customers?seed").starts_with("`seed` has no value"));
         assert!(message("customers?from=%ff").contains("must be UTF-8"));
     }
 
     #[test]
-    fn bytes_that_are_neither_form_are_refused() {
+    fn requests_in_neither_form_are_refused() {
         let refused = |bytes: &[u8]| ScanRequest::from_bytes(bytes).unwrap_err().to_string();
         assert!(refused(&[0xff, 0xfe]).contains("neither UTF-8"));
-        assert!(refused(&[PROTOBUF_TABLE_TAG, 200]).contains("no saasgen.v1.ScanRequest"));
+        assert!(refused(&[PROTOBUF_TABLE_TAG, 200]).contains("not a valid saasgen.v1.ScanRequest"));
         assert!(refused(&vec![b'a'; 9_000]).contains("9000 bytes"));
         assert!(refused(format!("customers?from={}", "é".repeat(300)).as_bytes()).contains("605 bytes"));
         let later =
             [&ScanRequest { table: "customers".into(), ..ScanRequest::default() }.encode_to_vec()[..], &[0x70, 1]];
-        assert!(refused(&later.concat()).contains("doesn't know"));
+        assert!(refused(&later.concat()).contains("unknown field"));
     }
 }

@@ -1,72 +1,31 @@
-//! A request held against a data set: every field checked before anything is generated.
+//! Resolves a request for a data set. Every field is checked before anything is generated.
 
+use super::block_size::block_size;
 use super::request::AirportScan;
-use super::{Partitions, Scan, ScanRequest, blocks};
+use super::{Compression, Partitions, Scan, ScanRequest, Strings};
 use crate::error::{Error, Result};
 use crate::model::{Day, date_of, day_of};
 use crate::tables::{ColumnSet, DataSet, Table};
 use chrono::NaiveDate;
 use std::ops::Range;
 
-/// How text columns are encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strings {
-    /// Utf8.
-    #[default]
-    Utf8,
-    /// Dictionary(Int8, Utf8).
-    Dictionary,
-}
-
-/// How the bodies of record batches are compressed on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// LZ4 frames.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-}
-
-/// What a request stands in.
+/// The Flight message that holds a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Naming {
-    /// A descriptor: what a client would like to know of or have.
+pub enum RequestKind {
+    /// A descriptor, which asks for information about rows. It can ask for partitions.
     Descriptor,
-    /// A ticket: one stream of rows, which can't be partitioned any more.
+    /// A ticket, which asks for one stream of rows. It can't ask for partitions.
     Ticket,
 }
 
-impl Strings {
-    /// Its name in a request.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "utf8",
-            Self::Dictionary => "dictionary",
-        }
-    }
-}
-
-impl Compression {
-    /// Its name in a request.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-        }
-    }
-}
-
 impl Scan {
-    /// Checks `request`; what it leaves open is taken from `data_set`.
+    /// Checks `request` and takes the defaults of its fields from `data_set`.
     ///
     /// # Errors
-    /// [`Error::UnknownTable`], [`Error::ModelMismatch`], or [`Error::Misuse`] naming the key, its value and what is
-    /// allowed.
-    pub fn resolve(data_set: &DataSet, request: &ScanRequest, naming: Naming) -> Result<(Self, Partitions)> {
+    /// Returns [`Error::UnknownTable`] if there is no such table, [`Error::ModelMismatch`] if the request is for
+    /// another model, and [`Error::Misuse`] if the value of a key is not allowed. The message names the key, its value
+    /// and what is allowed.
+    pub fn resolve(data_set: &DataSet, request: &ScanRequest, kind: RequestKind) -> Result<(Self, Partitions)> {
         let table = Table::from_name(&request.table)?;
         let fingerprint = data_set.model().fingerprint();
         if !request.fingerprint.is_empty() && request.fingerprint != fingerprint {
@@ -85,15 +44,17 @@ impl Scan {
         let compressions = [Compression::None, Compression::Lz4, Compression::Zstd];
         let compression = one_of("compression", request.compression.as_deref(), compressions, Compression::name)?;
         let airport = request.airport.as_ref().map(|airport| airport_columns(table, &columns, airport)).transpose()?;
-        let partitions = partitions(table, request.partitions, naming)?;
-        // Comes last: it takes milliseconds in the largest windows, and nothing is computed for a refusal.
-        let (rows_per_customer, block) = blocks::sizes(data_set.model(), table, &days);
+        let partitions = partitions(table, request.partitions, kind)?;
+        // This step takes milliseconds for the largest windows, so it follows all checks.
+        let (rows_per_customer, block) = block_size(data_set.model(), table, &days);
         let scan =
             Self { table, ids, days, columns, strings, compression, airport, rows_per_customer, block, data_set };
         Ok((scan, partitions))
     }
 
-    /// The request for just these rows, whole in itself: any server of the same model gives the same answer to it.
+    /// Returns the request for the rows of this scan, with every field set.
+    ///
+    /// Every server of the same model answers it with the same rows.
     pub fn to_request(&self) -> ScanRequest {
         let dated = |day: Day| self.table.date_column().map(|_| date_of(day).to_string());
         let with_customers = |id: u64| self.table.has_customers().then_some(id);
@@ -119,21 +80,21 @@ impl Scan {
 
 fn ids(data_set: &DataSet, table: Table, request: &ScanRequest) -> Result<Range<u64>> {
     if !table.has_customers() {
-        refuse_for(table, "first_id", request.first_id.as_ref(), "it has no customers")?;
-        refuse_for(table, "last_id", request.last_id.as_ref(), "it has no customers")?;
+        refuse_for(table, "first_id", request.first_id.as_ref(), "has no customers")?;
+        refuse_for(table, "last_id", request.last_id.as_ref(), "has no customers")?;
         return Ok(data_set.ids(table));
     }
     let customers = data_set.customers();
     let last = request.last_id.unwrap_or(customers);
     if last > customers {
         return Err(Error::Misuse(format!(
-            "`last_id` is {last}; it must be a whole number from 0 to {customers}, the size of the data set"
+            "`last_id` is {last}; it must be a whole number from 0 to {customers}, the number of customers"
         )));
     }
     let first = request.first_id.unwrap_or(1);
     if !(1..=last + 1).contains(&first) {
         return Err(Error::Misuse(format!(
-            "`first_id` is {first}; it must be a whole number from 1 to {}: up to `last_id`, or one more for no rows",
+            "`first_id` is {first}; it must be a whole number from 1 to {}, which is `last_id` + 1 and gives no rows",
             last + 1
         )));
     }
@@ -142,8 +103,8 @@ fn ids(data_set: &DataSet, table: Table, request: &ScanRequest) -> Result<Range<
 
 fn days(table: Table, request: &ScanRequest, window: Range<Day>) -> Result<Range<Day>> {
     if table.date_column().is_none() {
-        refuse_for(table, "from", request.from.as_ref(), "it has no dates")?;
-        refuse_for(table, "to", request.to.as_ref(), "it has no dates")?;
+        refuse_for(table, "from", request.from.as_ref(), "has no dates")?;
+        refuse_for(table, "to", request.to.as_ref(), "has no dates")?;
         return Ok(window);
     }
     let to = date("to", request.to.as_deref(), window.end - 1, window.start - 1..=window.end - 1)?;
@@ -153,7 +114,7 @@ fn days(table: Table, request: &ScanRequest, window: Range<Day>) -> Result<Range
 
 fn date(key: &str, text: Option<&str>, default: Day, allowed: std::ops::RangeInclusive<Day>) -> Result<Day> {
     let Some(text) = text else { return Ok(default) };
-    // chrono also takes "2024-1-5" and "+2024-01-05".
+    // chrono also accepts "2024-1-5" and "+2024-01-05".
     let day = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(day_of) } else { None };
     day.filter(|day| allowed.contains(day)).ok_or_else(|| {
         Error::Misuse(format!(
@@ -176,7 +137,7 @@ fn columns(table: Table, names: &[String]) -> Result<Vec<usize>> {
             None => {
                 let all: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
                 return Err(Error::Misuse(format!(
-                    "`columns` names {name:?}; allowed are the columns of {}, each once: {}",
+                    "`columns` has {name:?}; it must list columns of {}, each at most once: {}",
                     table.name(),
                     all.join(", ")
                 )));
@@ -186,14 +147,14 @@ fn columns(table: Table, names: &[String]) -> Result<Vec<usize>> {
     Ok(indices)
 }
 
-/// The columns of the scan that will be read.
+/// Returns the columns that the client reads.
 fn airport_columns(table: Table, columns: &[usize], airport: &AirportScan) -> Result<ColumnSet> {
     let index = |name: &String| columns.iter().copied().find(|&index| table.columns()[index].name == name);
     let read = airport.columns.iter().map(|name| {
         let names: Vec<&str> = columns.iter().map(|&index| table.columns()[index].name).collect();
         index(name).ok_or_else(|| {
             Error::Misuse(format!(
-                "`airport.columns` names {name:?}; allowed are the columns of the scan: {}",
+                "`airport.columns` has {name:?}; it must list columns of the scan: {}",
                 names.join(", ")
             ))
         })
@@ -201,11 +162,12 @@ fn airport_columns(table: Table, columns: &[usize], airport: &AirportScan) -> Re
     read.collect()
 }
 
-fn partitions(table: Table, count: Option<u64>, naming: Naming) -> Result<Partitions> {
+fn partitions(table: Table, count: Option<u64>, kind: RequestKind) -> Result<Partitions> {
     let Some(count) = count else { return Ok(Partitions::BySize) };
-    if naming == Naming::Ticket {
+    if kind == RequestKind::Ticket {
         return Err(Error::Misuse(format!(
-            "`partitions` is {count}; a ticket is one stream: ask GetFlightInfo for partitions, then read its tickets"
+            "`partitions` is {count}, but a ticket is a single stream; call GetFlightInfo with `partitions` and read the \
+             tickets that it returns"
         )));
     }
     let most = if table.has_customers() { Partitions::MAX } else { 1 };
@@ -230,11 +192,12 @@ fn one_of<T: Copy + Default, const N: usize>(
     })
 }
 
+/// Refuses a value of a key that `table` doesn't support.
 fn refuse_for<T: std::fmt::Debug>(table: Table, key: &str, value: Option<&T>, why: &str) -> Result<()> {
     match value {
         None => Ok(()),
         Some(value) => {
-            Err(Error::Misuse(format!("`{key}` is {value:?}, but {} takes no `{key}`: {why}", table.name())))
+            Err(Error::Misuse(format!("`{key}` is {value:?}, but {} {why}; leave `{key}` out", table.name())))
         }
     }
 }
@@ -250,20 +213,20 @@ mod tests {
         DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 100_000).unwrap()
     }
 
-    fn resolve(text: &str, naming: Naming) -> Result<(Scan, Partitions)> {
-        Scan::resolve(&data_set(), &ScanRequest::from_text(text)?, naming)
+    fn resolve(text: &str, kind: RequestKind) -> Result<(Scan, Partitions)> {
+        Scan::resolve(&data_set(), &ScanRequest::from_text(text)?, kind)
     }
 
     fn ticket(text: &str) -> Scan {
-        resolve(text, Naming::Ticket).unwrap().0
+        resolve(text, RequestKind::Ticket).unwrap().0
     }
 
     fn refusal(text: &str) -> String {
-        resolve(text, Naming::Ticket).unwrap_err().to_string()
+        resolve(text, RequestKind::Ticket).unwrap_err().to_string()
     }
 
     #[test]
-    fn defaults_are_the_data_sets() {
+    fn defaults_come_from_the_data_set() {
         let scan = ticket("usage_daily");
         assert_eq!((scan.ids(), scan.days()), (1..100_001, 19_539..20_089));
         assert_eq!(scan.columns().count(), 5);
@@ -271,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_narrow_the_scan() {
+    fn keys_restrict_the_scan() {
         let scan =
             ticket("billing?customers=50&first_id=3&last_id=9&from=2024-01-01&to=2024-01-31&columns=amount,bill_date");
         assert_eq!((scan.ids(), scan.days()), (3..10, 19_723..19_754));
@@ -280,18 +243,18 @@ mod tests {
     }
 
     #[test]
-    fn what_resolves_comes_back_from_its_own_request() {
+    fn the_request_of_a_scan_resolves_to_the_same_scan() {
         for text in
             ["customers", "support?first_id=5&last_id=4", "retention_curves?columns=day", "billing?to=2023-06-30"]
         {
             let scan = ticket(text);
-            let (again, _) = Scan::resolve(&data_set(), &scan.to_request(), Naming::Ticket).unwrap();
+            let (again, _) = Scan::resolve(&data_set(), &scan.to_request(), RequestKind::Ticket).unwrap();
             assert_eq!(again.to_request(), scan.to_request(), "{text}");
         }
     }
 
     #[test]
-    fn exact_rows_are_known_or_not_given() {
+    fn exact_rows_are_given_only_if_they_are_known() {
         let rows = |text| ticket(text).exact_rows();
         assert_eq!(rows("customers"), Some(100_000));
         assert_eq!(rows("customers?first_id=11&last_id=20"), Some(10));
@@ -302,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_key_value_and_what_is_allowed() {
+    fn error_messages_name_the_key_the_value_and_what_is_allowed() {
         for (text, message) in [
             ("customers?customers=0", "`customers` is 0; it must be a whole number from 1 to 1000000000000"),
             (
@@ -311,15 +274,15 @@ mod tests {
             ),
             (
                 "billing?last_id=100001",
-                "`last_id` is 100001; it must be a whole number from 0 to 100000, the size of the data set",
+                "`last_id` is 100001; it must be a whole number from 0 to 100000, the number of customers",
             ),
             (
                 "billing?first_id=0",
-                "`first_id` is 0; it must be a whole number from 1 to 100001: up to `last_id`, or one more for no rows",
+                "`first_id` is 0; it must be a whole number from 1 to 100001, which is `last_id` + 1 and gives no rows",
             ),
             (
                 "billing?first_id=9&last_id=5",
-                "`first_id` is 9; it must be a whole number from 1 to 6: up to `last_id`, or one more for no rows",
+                "`first_id` is 9; it must be a whole number from 1 to 6, which is `last_id` + 1 and gives no rows",
             ),
             (
                 "support?from=2023-06-30",
@@ -339,21 +302,21 @@ mod tests {
             ),
             (
                 "customers?columns=plan,plan",
-                "`columns` names \"plan\"; allowed are the columns of customers, each once: customer_id, signup_date, plan, region",
+                "`columns` has \"plan\"; it must list columns of customers, each at most once: customer_id, signup_date, plan, region",
             ),
             (
                 "customers?columns=",
-                "`columns` names \"\"; allowed are the columns of customers, each once: customer_id, signup_date, plan, region",
+                "`columns` has \"\"; it must list columns of customers, each at most once: customer_id, signup_date, plan, region",
             ),
             ("customers?strings=view", "`strings` is \"view\"; it must be one of utf8, dictionary"),
             ("customers?compression=gzip", "`compression` is \"gzip\"; it must be one of none, lz4, zstd"),
             (
                 "retention_curves?first_id=1",
-                "`first_id` is 1, but retention_curves takes no `first_id`: it has no customers",
+                "`first_id` is 1, but retention_curves has no customers; leave `first_id` out",
             ),
             (
                 "retention_curves?from=2024-01-01",
-                "`from` is \"2024-01-01\", but retention_curves takes no `from`: it has no dates",
+                "`from` is \"2024-01-01\", but retention_curves has no dates; leave `from` out",
             ),
             (
                 "customer",
@@ -361,7 +324,7 @@ mod tests {
             ),
             (
                 "customers?partitions=2",
-                "`partitions` is 2; a ticket is one stream: ask GetFlightInfo for partitions, then read its tickets",
+                "`partitions` is 2, but a ticket is a single stream; call GetFlightInfo with `partitions` and read the tickets that it returns",
             ),
         ] {
             assert_eq!(refusal(text), message, "{text}");
@@ -369,20 +332,20 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_for_descriptors() {
-        let of = |text| resolve(text, Naming::Descriptor).map(|(_, partitions)| partitions);
-        assert_eq!(of("billing?partitions=7").unwrap(), Partitions::Count(7));
-        assert_eq!(of("billing").unwrap(), Partitions::BySize);
+    fn descriptors_can_ask_for_partitions() {
+        let partitions = |text| resolve(text, RequestKind::Descriptor).map(|(_, partitions)| partitions);
+        assert_eq!(partitions("billing?partitions=7").unwrap(), Partitions::Count(7));
+        assert_eq!(partitions("billing").unwrap(), Partitions::BySize);
         for bad in ["billing?partitions=0", "billing?partitions=10001", "retention_curves?partitions=2"] {
-            assert!(of(bad).is_err(), "{bad}");
+            assert!(partitions(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn a_ticket_of_another_model_is_refused_naming_both() {
+    fn a_ticket_for_another_model_is_refused_with_both_fingerprints() {
         let mut request = ticket("customers").to_request();
         let own = std::mem::replace(&mut request.fingerprint, "feed".into());
-        let message = Scan::resolve(&data_set(), &request, Naming::Ticket).unwrap_err().to_string();
+        let message = Scan::resolve(&data_set(), &request, RequestKind::Ticket).unwrap_err().to_string();
         assert!(message.contains("feed") && message.contains(&own), "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! `billing`: one row an invoice, for customers on a plan with a price.
+//! `billing`: one row for each invoice of customers on a plan with a price.
 
 use super::profiles::Profiles;
 use super::{Column, ColumnSet, DataSet};
@@ -8,14 +8,14 @@ use crate::random::{Address, Purpose, uniform};
 use multiversion::multiversion;
 use std::ops::Range;
 
-/// Invoices drawn together: two an address.
+/// The number of invoices drawn together. An address has the words of two invoices.
 const GROUP: usize = 2 * LANES;
 
-/// The invoices of one customer, as they follow each other.
-struct Run {
+/// The invoices of one customer, which follow each other.
+struct CustomerInvoices {
     customer: u64,
     price: i128,
-    /// The number of the first invoice, which counts from 1 within the customer.
+    /// The number of the first of these invoices, counted from 1 for each customer.
     number: i64,
     rows: usize,
 }
@@ -23,37 +23,37 @@ struct Run {
 /// The invoices of a block of customers.
 #[derive(Default)]
 struct Invoices {
-    runs: Vec<Run>,
+    customers: Vec<CustomerInvoices>,
     dates: Vec<Day>,
     status: Vec<u8>,
 }
 
 pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
-    let Invoices { runs, dates, status } = invoices(data_set, ids, &days);
+    let Invoices { customers, dates, status } = invoices(data_set, ids, &days);
     let rows = dates.len();
     let (mut dates, mut status) = (Some(dates), Some(status));
     let column = |index| match index {
         0 => {
             let mut invoice_ids = Vec::with_capacity(rows);
-            for run in &runs {
-                let first = run.customer as i64 * 1_000 + run.number;
-                invoice_ids.extend(first..first + run.rows as i64);
+            for invoices in &customers {
+                let first = invoices.customer as i64 * 1_000 + invoices.number;
+                invoice_ids.extend(first..first + invoices.rows as i64);
             }
             Column::Int64(invoice_ids)
         }
-        1 => Column::Int64(repeated(&runs, rows, |run| run.customer as i64)),
+        1 => Column::Int64(repeated(&customers, rows, |invoices| invoices.customer as i64)),
         2 => Column::Date(dates.take().unwrap_or_default()),
-        3 => Column::Money(repeated(&runs, rows, |run| run.price)),
+        3 => Column::Money(repeated(&customers, rows, |invoices| invoices.price)),
         _ => Column::Text(status.take().unwrap_or_default()),
     };
     columns.indices().map(column).collect()
 }
 
-/// The value of each run, once a row.
-fn repeated<T: Copy>(runs: &[Run], rows: usize, value: impl Fn(&Run) -> T) -> Vec<T> {
+/// Returns a column with the customer's value for each invoice.
+fn repeated<T: Copy>(customers: &[CustomerInvoices], rows: usize, value: impl Fn(&CustomerInvoices) -> T) -> Vec<T> {
     let mut values = Vec::with_capacity(rows);
-    for run in runs {
-        values.resize(values.len() + run.rows, value(run));
+    for invoices in customers {
+        values.resize(values.len() + invoices.rows, value(invoices));
     }
     values
 }
@@ -68,7 +68,7 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
     let billing = &data_set.model().parameters().billing;
     let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
     let jitters = 2 * jitter as u32 + 1;
-    let status_law = laws.status.drawer();
+    let status_table = laws.status.sampler();
     let profiles = Profiles::of(data_set, ids.clone());
 
     let mut found = Invoices::default();
@@ -76,7 +76,7 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
     for ((customer, plan), signup) in ids.zip(profiles.plan).zip(profiles.signup) {
         let price = laws.plans[usize::from(plan)].price_cents;
         let signup = window.first + signup as Day;
-        // Invoice n falls within `jitter` of signup + interval x n: only those that can reach the asked days are drawn.
+        // Invoice n is at most `jitter` days from signup + interval x n. Only invoices that can be in `days` are drawn.
         let nearest = (days.start - jitter - signup).max(interval).div_euclid(interval);
         let furthest = (days.end - 1 + jitter - signup).div_euclid(interval);
         if price == 0 || furthest < nearest {
@@ -103,11 +103,11 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
                 dates[2 * lane + 1] = earliest + interval + uniform(words[2][lane], jitters) as Day;
             }
             for lane in 0..LANES {
-                status[2 * lane] = status_law.index(words[1][lane]) as u8;
-                status[2 * lane + 1] = status_law.index(words[3][lane]) as u8;
+                status[2 * lane] = status_table.index(words[1][lane]) as u8;
+                status[2 * lane + 1] = status_table.index(words[3][lane]) as u8;
             }
         }
-        // Dates rise with n, so those asked for follow each other.
+        // Dates ascend with n, so the invoices in `days` are contiguous.
         let (mut from, mut to) = ((nearest - first) as usize, (furthest - first) as usize + 1);
         while from < to && dates[from] < days.start {
             from += 1;
@@ -119,7 +119,7 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
             found.dates.extend_from_slice(&dates[from..to]);
             found.status.extend_from_slice(&status[from..to]);
             let number = i64::from(first) + from as i64;
-            found.runs.push(Run { customer, price, number, rows: to - from });
+            found.customers.push(CustomerInvoices { customer, price, number, rows: to - from });
         }
     }
     found.dates.shrink_to_fit();

@@ -1,20 +1,21 @@
-//! Between which values each column lies, known without drawing one.
+//! The least and the largest value of each column, computed from the model alone.
 
 use super::laws::minutes_limits;
 use super::{Column, DataSet, Kind, Table};
 use crate::model::MAX_ITEMS_PER_CUSTOMER;
 
-/// What the values of a column keep to, in every part of the table.
+/// The bounds of a column's values. They hold in every part of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bounds {
-    /// Two values that all others lie between: the least first. Text by its bytes.
+    /// A column of two values: the lower and the upper bound. Text is compared by its bytes.
     pub ends: Column,
-    /// How many different values there are at most, about.
+    /// The approximate number of distinct values, at most.
     pub distinct: u64,
 }
 
 impl DataSet {
-    /// The bounds of the column of `table` with this index. They hold for every row; rows need not reach them.
+    /// Returns the bounds of the column of `table` with this index. Every row is within them, but rows need not reach
+    /// them.
     pub fn bounds(&self, table: Table, column: usize) -> Bounds {
         let column = table.columns()[column];
         let parameters = self.model().parameters();
@@ -26,7 +27,7 @@ impl DataSet {
         let plans = &self.laws().plans;
         match (column.kind, column.name) {
             (Kind::Int64, "customer_id") => int64(whole(1, customers)),
-            // A customer's items are numbered from 1, behind a thousandfold id.
+            // Ids of invoices and support tickets: customer_id x 1000 + n, with n from 1.
             (Kind::Int64, _) => int64(whole(1_001, customers * 1_000 + i64::from(MAX_ITEMS_PER_CUSTOMER))),
             (Kind::Int32, "day") => int32(whole(0, i64::from(window.days) - 1)),
             (Kind::Int32, "sessions") => {

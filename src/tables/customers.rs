@@ -1,7 +1,8 @@
-//! `customers`: one row a customer.
+//! `customers`: one row for each customer.
 
+use super::column::retain_days;
 use super::profiles::Profiles;
-use super::{Column, ColumnSet, DataSet, retain_days};
+use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
 use std::mem::take;
 use std::ops::Range;
@@ -16,6 +17,6 @@ pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, column
         2 => Column::Text(take(&mut plan)),
         _ => Column::Text(take(&mut region)),
     };
-    let made = columns.indices().map(column).collect();
-    if days == window.range() { made } else { retain_days(made, &dates, &days) }
+    let selected = columns.indices().map(column).collect();
+    if days == window.range() { selected } else { retain_days(selected, &dates, &days) }
 }

@@ -1,32 +1,33 @@
-//! How many rows a table has by the model's laws, in closed form: nothing is generated to know it.
+//! The expected number of rows of a table, in closed form. Nothing is generated to compute it.
 
 use super::laws::{active_probability, mean_tickets};
 use super::{DataSet, Table};
 use crate::model::{Day, Model, Plan};
 use std::ops::Range;
 
-/// The distribution of a number of rows.
+/// The mean and the standard deviation of a number of rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expected {
-    /// Its mean.
+    /// The mean.
     pub rows: f64,
-    /// Its standard deviation; 0 where the number is certain.
+    /// The standard deviation, or 0 if the number is certain.
     pub sd: f64,
 }
 
-/// The number of rows of a customer whom nothing is known of, whose date lies in a range of days.
+/// The distribution of the number of rows that a random customer has in a range of days.
 #[derive(Debug, Clone, Copy)]
 pub struct RowsPerCustomer {
     mean: f64,
     variance: f64,
-    /// Covariance of the rows of two customers: they share the days' loss rates.
+    /// The covariance between two customers, who share the loss rate of each day.
     covariance: f64,
 }
 
 impl RowsPerCustomer {
-    /// Of `table`, for `days`. What counts as a customer of `retention_curves` is a plan.
+    /// Returns the distribution for `table` and the rows whose date is in `days`. For `retention_curves`, a customer is
+    /// a plan.
     ///
-    /// Takes 20 µs for the default window, 5 ms for one of ten years, whatever the number of plans.
+    /// This takes 20 µs for the default window and 5 ms for ten years, and depends little on the number of plans.
     pub fn new(model: &Model, table: Table, days: &Range<Day>) -> Self {
         let window = model.window();
         if table == Table::RetentionCurves {
@@ -35,7 +36,7 @@ impl RowsPerCustomer {
         let days = days.start.max(window.first) - window.first..days.end.min(window.range().end) - window.first;
         let signup_share = 1.0 / f64::from(window.days);
         let (mut mean, mut squares, mut within) = (0.0, 0.0, 0.0);
-        for (plan_share, rows_of_plan) in PlanRows::kinds(model, table) {
+        for (plan_share, rows_of_plan) in PlanRows::groups(model, table) {
             for signup in 0..window.days as Day {
                 let (rows, variance) = rows_of_plan.given_signup(model, signup, &days);
                 let share = plan_share * signup_share;
@@ -48,7 +49,7 @@ impl RowsPerCustomer {
         Self { mean, variance: (within + squares - mean * mean).max(0.0), covariance }
     }
 
-    /// The number of rows of so many customers.
+    /// Returns the number of rows of the given number of customers.
     pub fn of(&self, customers: u64) -> Expected {
         let count = customers as f64;
         let variance = count * self.variance + count * (count - 1.0) * self.covariance;
@@ -57,7 +58,7 @@ impl RowsPerCustomer {
 }
 
 impl DataSet {
-    /// The number of rows of `table`, in closed form.
+    /// Returns the expected number of rows of `table`, in closed form.
     pub fn expected_rows(&self, table: Table) -> Expected {
         let ids = self.ids(table);
         RowsPerCustomer::new(self.model(), table, &self.model().window().range()).of(ids.end - ids.start)
@@ -67,19 +68,21 @@ impl DataSet {
 /// The rows of a customer whose plan is known.
 enum PlanRows {
     Customers,
-    /// Sums over ages below each of the probability q of a row, and of q (1 - q).
+    /// Entry `a` of `mean` is the sum of q, the probability of a row, over all ages below `a`. Entry `a` of `variance`
+    /// is the sum of q (1 - q).
     Usage {
         mean: Vec<f64>,
         variance: Vec<f64>,
     },
-    /// On a plan with a price.
+    /// For plans with a price.
     Billing,
     Support,
 }
 
 impl PlanRows {
-    /// The plans that differ in this table, with the share of customers on each; those without rows are left out.
-    fn kinds(model: &Model, table: Table) -> Vec<(f64, Self)> {
+    /// Returns the groups of plans whose customers have the same distribution of rows in `table`, with the share of
+    /// customers in each group. Plans without rows are left out.
+    fn groups(model: &Model, table: Table) -> Vec<(f64, Self)> {
         let plans = model.parameters().plans.values();
         match table {
             Table::Customers | Table::RetentionCurves => vec![(1.0, Self::Customers)],
@@ -105,7 +108,8 @@ impl PlanRows {
         Self::Usage { mean, variance }
     }
 
-    /// Mean and variance for a customer who signed up on day `signup`; days are counted from the window's first.
+    /// Returns mean and variance for a customer who signed up on day `signup`. Days are counted from the window's first
+    /// day.
     fn given_signup(&self, model: &Model, signup: Day, days: &Range<Day>) -> (f64, f64) {
         let window_days = model.window().days as Day;
         match self {
@@ -126,8 +130,9 @@ impl PlanRows {
     }
 }
 
-/// Mean and variance of the number of invoices of a customer on a plan with a price who signed up on day `signup`, of
-/// those whose date lies in `days`; both are counted from the window's first day.
+/// Returns mean and variance of the number of invoices that a customer on a plan with a price has in `days`.
+///
+/// The customer signed up on day `signup`. Days are counted from the window's first day.
 pub fn invoices_given_signup(model: &Model, signup: Day, days: &Range<Day>) -> (f64, f64) {
     let billing = &model.parameters().billing;
     let (interval, jitter) = (billing.interval_days as Day, billing.jitter_days as Day);
@@ -146,7 +151,7 @@ fn mean_loss(model: &Model) -> f64 {
     (logs.loss_min + logs.loss_max) / 2.0
 }
 
-/// The sum over days of (share of customers active)^2 x the variance of the day's loss rate, which is uniform.
+/// Returns the sum over `days` of (share of active customers)^2 x (variance of the loss rate). Loss rates are uniform.
 fn loss_covariance(model: &Model, days: &Range<Day>) -> f64 {
     let parameters = model.parameters();
     let spread = parameters.logs.loss_max - parameters.logs.loss_min;
@@ -169,10 +174,10 @@ mod tests {
     use crate::tables::Laws;
     use std::sync::Arc;
 
-    /// The figures of the data contract. Its 7,700 for usage_daily leaves out that all customers share the days'
-    /// loss rates, which adds 3,836 in quadrature.
+    /// The standard deviation of `usage_daily` is the quadratic sum of two parts: 7,632 from independent customers, and
+    /// 3,836 from the loss rates that all customers share.
     #[test]
-    fn default_sizes_are_those_of_the_contract() {
+    fn the_default_data_set_has_the_documented_sizes() {
         let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
         let data_set = DataSet::new(laws, 42, 100_000).unwrap();
         for (table, rows, sd, rounding) in [
@@ -190,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn months_sum_to_the_whole() {
+    fn rows_of_consecutive_months_sum_to_those_of_the_window() {
         let model = Model::saas_v1().unwrap();
         let window = model.window();
         for table in [Table::Customers, Table::UsageDaily, Table::UsageTruth, Table::Billing, Table::Support] {

@@ -1,13 +1,13 @@
-//! The rows of one table for any customers and dates: what scans are made of.
+//! The generator of a table's rows.
 
 use super::usage::{ActiveDays, UsageDays};
-use super::{Column, ColumnMut, ColumnSet, DataSet, Table, billing, customers, retention, support, usage};
+use super::{Column, ColumnMut, ColumnSet, DataSet, Table, billing, customers, retention_curves, support, usage};
 use crate::model::Day;
 use std::ops::Range;
 
-/// Makes the rows of a table, for dates and columns chosen once and any customers.
+/// Generates rows of one table, for fixed dates and columns and for any customers.
 ///
-/// Shared by threads; keeps nothing between calls.
+/// It keeps no state between calls, so threads can share it.
 #[derive(Debug)]
 pub struct Generator {
     data_set: DataSet,
@@ -18,7 +18,8 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator of `table`, for the `days` of its date column (days outside the window have no rows) and `columns`.
+    /// Returns a generator of `columns` of `table`, for the rows whose date is in `days`. Days outside of the window
+    /// have no rows.
     pub fn new(data_set: DataSet, table: Table, days: Range<Day>, columns: ColumnSet) -> Self {
         let window = data_set.model().window().range();
         let days = days.start.max(window.start)..days.end.min(window.end);
@@ -30,59 +31,68 @@ impl Generator {
         Self { data_set, table, days, columns, usage_days }
     }
 
-    /// The table whose rows it makes.
+    /// Returns the table.
     pub fn table(&self) -> Table {
         self.table
     }
 
-    /// The data set whose rows it makes.
+    /// Returns the data set.
     pub fn data_set(&self) -> &DataSet {
         &self.data_set
     }
 
-    /// The wanted columns, in the table's order, of the customers with ids in `ids`: all of one length, which is the
-    /// number of rows. Of `retention_curves`, which has no customers, the ids are those of the plans, from 1.
+    /// Returns the columns of the customers with the given ids, in the table's order.
     ///
-    /// Ids of customers outside the data set give the rows that a larger one would have there; scans never ask for
-    /// them, nor for plans that are not there.
+    /// The length of every column is the number of rows. For `retention_curves`, which has no customers, the ids are
+    /// the numbers of the plans, starting with 1.
+    ///
+    /// An id outside of the data set gives the rows that the customer would have in a larger data set. Scans never ask
+    /// for one, or for a plan that doesn't exist.
     pub fn rows(&self, ids: Range<u64>) -> Vec<Column> {
         let (data_set, days, columns) = (&self.data_set, self.days.clone(), self.columns);
         match self.table {
-            Table::UsageDaily | Table::UsageTruth => self.find(ids).map(Found::into_columns).unwrap_or_default(),
+            Table::UsageDaily | Table::UsageTruth => {
+                self.deferred_rows(ids).map(DeferredRows::into_columns).unwrap_or_default()
+            }
             Table::Billing => billing::rows(data_set, ids, days, columns),
             Table::Support => support::rows(data_set, ids, days, columns),
-            Table::RetentionCurves => retention::rows(data_set, ids, columns),
+            Table::RetentionCurves => retention_curves::rows(data_set, ids, columns),
             Table::Customers => customers::rows(data_set, ids, days, columns),
         }
     }
 
-    /// The rows that [`Self::rows`] makes of the same `ids`, whose columns can be made anywhere. `None` where the table
-    /// is not one of usage: the others' rows and columns are made as one.
-    pub fn find(&self, ids: Range<u64>) -> Option<Found<'_>> {
-        let active = usage::find(&self.data_set, self.usage_days.as_ref()?, ids);
-        Some(Found { generator: self, active })
+    /// Returns the same rows as [`Self::rows`], with their columns not computed yet. The caller can then choose the
+    /// memory of the columns.
+    ///
+    /// Returns `None` unless the table is `usage_daily` or `usage_truth`. Other tables compute rows and columns
+    /// together.
+    pub fn deferred_rows(&self, ids: Range<u64>) -> Option<DeferredRows<'_>> {
+        let active = usage::active_days(&self.data_set, self.usage_days.as_ref()?, ids);
+        Some(DeferredRows { generator: self, active })
     }
 }
 
-/// Rows that are found, and whose columns are yet to be made.
-pub struct Found<'a> {
+/// Rows whose number is known, but whose columns are not computed yet.
+pub struct DeferredRows<'a> {
     generator: &'a Generator,
     active: ActiveDays,
 }
 
-impl Found<'_> {
-    /// How many they are.
+impl DeferredRows<'_> {
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.active.rows
     }
 
-    /// Their wanted columns, in the table's order.
+    /// Computes the columns, in the table's order.
     pub fn into_columns(self) -> Vec<Column> {
         usage::columns(&self.generator.data_set, self.active, self.generator.columns)
     }
 
-    /// Makes their wanted columns where `columns` are, in the table's order. `None` where those are not as many, or of
-    /// other kinds or lengths; then what they hold has no meaning.
+    /// Computes the columns in the memory of `columns`, in the table's order.
+    ///
+    /// Returns `None` if the number, the types or the lengths of `columns` differ from those of the rows. Their content
+    /// has no meaning then.
     pub fn write<'a>(&self, columns: impl IntoIterator<Item = ColumnMut<'a>>) -> Option<()> {
         usage::write(&self.generator.data_set, &self.active, self.generator.columns, columns)
     }
@@ -96,16 +106,16 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn columns_are_written_only_where_they_fit() {
+    fn columns_of_another_number_type_or_length_are_refused() {
         let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 100).unwrap();
         let days = data_set.model().window().range();
         let generator = Generator::new(data_set, Table::UsageDaily, days, ColumnSet::from_iter([0, 1, 3]));
         let expected = generator.rows(1..101);
-        let found = generator.find(1..101).unwrap();
-        let rows = found.rows();
+        let deferred = generator.deferred_rows(1..101).unwrap();
+        let rows = deferred.rows();
         let (mut ids, mut dates, mut minutes) = (vec![-1; rows + 1], vec![-1; rows + 1], vec![-1; rows + 1]);
         let mut write = |lengths: [usize; 3]| {
-            found.write([
+            deferred.write([
                 ColumnMut::Int64(&mut ids[..lengths[0]]),
                 ColumnMut::Date(&mut dates[..lengths[1]]),
                 ColumnMut::Int32(&mut minutes[..lengths[2]]),
@@ -119,17 +129,17 @@ mod tests {
             }
         }
         assert_eq!(write([rows; 3]), Some(()));
-        // Others, fewer, more.
+        // Another type, too few columns, too many columns.
         let (mut other, mut another) = (vec![0; rows], vec![0; rows]);
-        assert_eq!(found.write([ColumnMut::Date(&mut other)]), None);
-        assert_eq!(found.write([ColumnMut::Int64(&mut ids[..rows]), ColumnMut::Date(&mut other)]), None);
+        assert_eq!(deferred.write([ColumnMut::Date(&mut other)]), None);
+        assert_eq!(deferred.write([ColumnMut::Int64(&mut ids[..rows]), ColumnMut::Date(&mut other)]), None);
         let all = [
             ColumnMut::Int64(&mut ids[..rows]),
             ColumnMut::Date(&mut dates[..rows]),
             ColumnMut::Int32(&mut minutes[..rows]),
         ];
         let more = [ColumnMut::Int32(&mut another)];
-        assert_eq!(found.write(all.into_iter().chain(more)), None);
+        assert_eq!(deferred.write(all.into_iter().chain(more)), None);
         for column in [&mut dates, &mut minutes] {
             column.truncate(rows);
         }

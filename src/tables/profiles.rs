@@ -1,4 +1,4 @@
-//! What every table needs of a customer: signup day, plan, region.
+//! The profile of a customer, which every table needs: signup day, plan and region.
 
 use super::DataSet;
 use crate::random::philox::LANES;
@@ -6,10 +6,10 @@ use crate::random::{Address, Purpose, uniform};
 use multiversion::multiversion;
 use std::ops::Range;
 
-/// The profiles of a run of customers, by column.
+/// The profiles of consecutive customers, by column.
 #[derive(Debug, Default)]
 pub(super) struct Profiles {
-    /// Days from the window's first day.
+    /// The signup day, counted from the window's first day.
     pub signup: Vec<u32>,
     /// Index into the model's plans.
     pub plan: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Profiles {
 }
 
 impl Profiles {
-    /// The profiles of the customers with ids in `ids`.
+    /// Returns the profiles of the customers with the given ids.
     pub fn of(data_set: &DataSet, ids: Range<u64>) -> Self {
         profiles(data_set, ids)
     }
@@ -30,9 +30,9 @@ impl Profiles {
 ))]
 fn profiles(data_set: &DataSet, ids: Range<u64>) -> Profiles {
     let days = data_set.model().window().days;
-    let (plans, regions) = (data_set.laws().plan.drawer(), data_set.laws().region.drawer());
+    let (plans, regions) = (data_set.laws().plan.sampler(), data_set.laws().region.sampler());
     let count = (ids.end - ids.start) as usize;
-    // Made by whole lanes, and cut.
+    // Whole lanes are computed, then truncated.
     let whole_lanes = count.next_multiple_of(LANES);
     let (mut signup, mut plan, mut region) = (vec![0; whole_lanes], vec![0; whole_lanes], vec![0; whole_lanes]);
     let lanes = signup.chunks_exact_mut(LANES).zip(plan.chunks_exact_mut(LANES)).zip(region.chunks_exact_mut(LANES));

@@ -1,4 +1,4 @@
-//! What tables and columns there are. `data/README.md` says the same to people.
+//! The tables and their columns. `data/README.md` describes them for users.
 
 use crate::error::{Error, Result};
 use crate::model::Parameters;
@@ -6,56 +6,56 @@ use crate::model::Parameters;
 /// A table of the data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
-    /// Who signed up, when, on which plan, where.
+    /// Customers with signup date, plan and region.
     Customers,
-    /// What active customers did each day, as far as the logs survived.
+    /// The daily usage of active customers. Some of its logs are lost.
     UsageDaily,
     /// Invoices.
     Billing,
     /// Support tickets.
     Support,
-    /// The probability of being active, by plan and age: the truth behind `usage_daily`.
+    /// The probability of activity by plan and age: the true retention behind `usage_daily`.
     RetentionCurves,
-    /// `usage_daily` with no log lost, and which logs were.
+    /// `usage_daily` with the lost logs, and a column that marks them.
     UsageTruth,
 }
 
-/// What kind of values a column holds.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// 64-bit whole numbers.
     Int64,
     /// 32-bit whole numbers.
     Int32,
-    /// Days.
+    /// Dates, as days since 1970-01-01.
     Date,
-    /// One of few names.
+    /// Names from a list.
     Text(Names),
     /// Amounts with two decimals.
     Money,
-    /// 64-bit floating point.
+    /// 64-bit floating-point numbers.
     Float64,
-    /// True or false.
+    /// Truth values.
     Boolean,
 }
 
-/// The lists of names that text columns take their values from.
+/// The list of names that a text column takes its values from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Names {
     /// The plans.
     Plan,
     /// The regions.
     Region,
-    /// How invoices are settled.
+    /// The payment statuses of invoices.
     Status,
-    /// What tickets are about.
+    /// The categories of support tickets.
     Category,
-    /// How urgent tickets are.
+    /// The priorities of support tickets.
     Priority,
 }
 
 impl Names {
-    /// The names, in the model's order.
+    /// Returns the names, in the model's order.
     pub fn of(self, parameters: &Parameters) -> Vec<&str> {
         let shares = match self {
             Self::Plan => return parameters.plans.keys().map(String::as_str).collect(),
@@ -68,14 +68,14 @@ impl Names {
     }
 }
 
-/// A column: its name, kind and law.
+/// A column: its name, type and law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnSpec {
-    /// Its name in every format.
+    /// The name in every format.
     pub name: &'static str,
-    /// The kind of its values.
+    /// The type of the values.
     pub kind: Kind,
-    /// What its values are and how they are drawn, for `saasgen describe`.
+    /// The meaning and the distribution of the values, for `saasgen describe`.
     pub law: &'static str,
 }
 
@@ -88,20 +88,20 @@ const USAGE_TRUTH: [ColumnSpec; 6] = [
     column(
         "date",
         Kind::Date,
-        "signup_date .. last day; active at age a with probability active_share x exp(-a / decay_days)",
+        "from signup_date to the last day; active at age a with probability active_share x exp(-a / decay_days)",
     ),
-    column("sessions", Kind::Int32, "Poisson with the plan's mean; 0 occurs"),
-    column("usage_minutes", Kind::Int32, "Normal with the plan's mean, whole minutes, clamped"),
+    column("sessions", Kind::Int32, "Poisson with the plan's mean; can be 0"),
+    column("usage_minutes", Kind::Int32, "Normal with the plan's mean, rounded to whole minutes and clamped"),
     column("feature_events", Kind::Int32, "Poisson(events_per_session x sessions)"),
-    column("logged", Kind::Boolean, "false where the day's log was lost and usage_daily lacks the row"),
+    column("logged", Kind::Boolean, "false if the log was lost, so that usage_daily has no such row"),
 ];
 
 impl Table {
-    /// Every table.
+    /// All tables.
     pub const ALL: [Self; 6] =
         [Self::Customers, Self::UsageDaily, Self::Billing, Self::Support, Self::RetentionCurves, Self::UsageTruth];
 
-    /// Its name in every format.
+    /// Returns the name of the table in every format.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Customers => "customers",
@@ -113,10 +113,10 @@ impl Table {
         }
     }
 
-    /// The table with this name.
+    /// Returns the table with this name.
     ///
     /// # Errors
-    /// [`Error::UnknownTable`], which lists the tables there are.
+    /// Returns [`Error::UnknownTable`] with the names of all tables if there is no table with this name.
     pub fn from_name(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|table| table.name() == name).ok_or_else(|| Error::UnknownTable {
             table: name.chars().take(100).collect(),
@@ -124,30 +124,36 @@ impl Table {
         })
     }
 
-    /// What a row is, in one line.
+    /// Returns the meaning of a row in one line.
     pub const fn summary(self) -> &'static str {
         match self {
-            Self::Customers => "one row a customer",
-            Self::UsageDaily => "one row for each day a customer was active and the log survived",
-            Self::Billing => "one row an invoice; paid plans only",
-            Self::Support => "one row a support ticket",
+            Self::Customers => "one row for each customer",
+            Self::UsageDaily => "one row for each day on which a customer was active and the log survived",
+            Self::Billing => "one row for each invoice; only plans with a price",
+            Self::Support => "one row for each support ticket",
             Self::RetentionCurves => {
-                "the truth behind usage_daily: probability of being active, by plan and age in days"
+                "the probability of activity by plan and age in days: the true retention behind usage_daily"
             }
-            Self::UsageTruth => "usage_daily with no log lost; `logged` is false on the rows that usage_daily lacks",
+            Self::UsageTruth => {
+                "usage_daily with the lost logs; `logged` is false on the rows that usage_daily does not have"
+            }
         }
     }
 
-    /// Its columns, in order.
+    /// Returns the columns, in order.
     pub const fn columns(self) -> &'static [ColumnSpec] {
         match self {
             Self::Customers => {
                 const {
                     &[
-                        column("customer_id", Kind::Int64, "1 .. customers, dense"),
-                        column("signup_date", Kind::Date, "uniform over the window's days"),
-                        column("plan", Kind::Text(Names::Plan), "by the plans' shares"),
-                        column("region", Kind::Text(Names::Region), "by the regions' shares, independent of the plan"),
+                        column("customer_id", Kind::Int64, "1 to the number of customers, without gaps"),
+                        column("signup_date", Kind::Date, "uniform over the days of the window"),
+                        column("plan", Kind::Text(Names::Plan), "by the shares of the plans"),
+                        column(
+                            "region",
+                            Kind::Text(Names::Region),
+                            "by the shares of the regions, independent of the plan",
+                        ),
                     ]
                 }
             }
@@ -155,14 +161,14 @@ impl Table {
             Self::Billing => {
                 const {
                     &[
-                        column("invoice_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … within the customer"),
+                        column("invoice_id", Kind::Int64, "customer_id x 1000 + n, with n = 1, 2, … for each customer"),
                         column("customer_id", Kind::Int64, "a customer on a plan with a price"),
                         column("bill_date", Kind::Date, "signup_date + interval x n + jitter, inside the window"),
                         column("amount", Kind::Money, "the plan's price"),
                         column(
                             "payment_status",
                             Kind::Text(Names::Status),
-                            "by the statuses' shares, each invoice on its own",
+                            "by the shares of the statuses, independent for each invoice",
                         ),
                     ]
                 }
@@ -170,15 +176,19 @@ impl Table {
             Self::Support => {
                 const {
                     &[
-                        column("ticket_id", Kind::Int64, "customer_id x 1000 + n, n = 1, 2, … in date order"),
+                        column(
+                            "ticket_id",
+                            Kind::Int64,
+                            "customer_id x 1000 + n, with n = 1, 2, … by date for each customer",
+                        ),
                         column(
                             "customer_id",
                             Kind::Int64,
-                            "a customer, any plan; Poisson(tickets_per_month x tenure months) tickets",
+                            "a customer on any plan; Poisson(tickets_per_month x months of tenure) tickets",
                         ),
-                        column("ticket_date", Kind::Date, "uniform over signup_date .. last day"),
-                        column("category", Kind::Text(Names::Category), "by the categories' shares"),
-                        column("priority", Kind::Text(Names::Priority), "by the priorities' shares"),
+                        column("ticket_date", Kind::Date, "uniform from signup_date to the last day"),
+                        column("category", Kind::Text(Names::Category), "by the shares of the categories"),
+                        column("priority", Kind::Text(Names::Priority), "by the shares of the priorities"),
                     ]
                 }
             }
@@ -186,7 +196,7 @@ impl Table {
                 const {
                     &[
                         column("plan", Kind::Text(Names::Plan), "every plan"),
-                        column("day", Kind::Int32, "age in days, 0 .. window days - 1"),
+                        column("day", Kind::Int32, "the age in days, from 0 to the days of the window - 1"),
                         column("retention_probability", Kind::Float64, "active_share x exp(-day / decay_days)"),
                     ]
                 }
@@ -195,7 +205,7 @@ impl Table {
         }
     }
 
-    /// The columns that a row is known by and that rows are sorted by, most significant first.
+    /// Returns the columns that identify a row and that rows are sorted by, most significant first.
     pub const fn sort_columns(self) -> &'static [&'static str] {
         match self {
             Self::Customers => &["customer_id"],
@@ -206,41 +216,41 @@ impl Table {
         }
     }
 
-    /// The column that a range of dates selects by.
+    /// Returns the column that a range of dates filters, if the table has one.
     pub fn date_column(self) -> Option<&'static str> {
         self.columns().iter().find(|column| column.kind == Kind::Date).map(|column| column.name)
     }
 
-    /// Whether its rows belong to customers.
+    /// Returns whether rows belong to customers.
     pub const fn has_customers(self) -> bool {
         !matches!(self, Self::RetentionCurves)
     }
 }
 
-/// Some of a table's columns, by their index.
+/// A set of columns of a table, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnSet(u32);
 
 impl ColumnSet {
-    /// Every column of `table`.
+    /// Returns the set of all columns of `table`.
     pub const fn all(table: Table) -> Self {
         Self((1 << table.columns().len()) - 1)
     }
 
-    /// Whether the column with this index is wanted.
+    /// Returns whether the set has the column with this index.
     #[inline]
     pub const fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1
     }
 
-    /// The indices of its columns, in order.
+    /// Returns the indices of the columns, in ascending order.
     pub fn indices(self) -> impl Iterator<Item = usize> {
         (0..u32::BITS as usize).filter(move |&index| self.has(index))
     }
 }
 
 impl FromIterator<usize> for ColumnSet {
-    /// The columns with these indices, each under 32.
+    /// Collects the columns with these indices. Each index is below 32.
     fn from_iter<I: IntoIterator<Item = usize>>(indices: I) -> Self {
         Self(indices.into_iter().fold(0, |set, index| set | 1 << index))
     }

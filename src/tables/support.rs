@@ -1,24 +1,25 @@
-//! `support`: one row a ticket.
+//! `support`: one row for each support ticket.
 
+use super::column::retain_days;
 use super::profiles::Profiles;
-use super::{Column, ColumnSet, DataSet, retain_days};
+use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose, uniform};
 use multiversion::multiversion;
 use std::ops::Range;
 
-/// Customers whose tickets are drawn before the first is sorted: what they give stays in the first cache.
+/// The number of customers whose tickets are drawn before they are sorted. The tickets stay in the L1 cache.
 const CHUNK: usize = 128;
 
-/// The tickets of a block of customers.
+/// The support tickets of a block of customers, by column.
 #[derive(Default)]
 struct Tickets {
-    /// In order: day of the window, place among the customer's draws, category, priority; see [`key`].
+    /// Day, category and priority in one sortable number. See [`key`].
     keys: Vec<u64>,
-    /// The ids of their customers.
+    /// The customers' ids.
     customers: Vec<i64>,
-    /// Their own.
+    /// The tickets' ids.
     ids: Vec<i64>,
 }
 
@@ -35,11 +36,11 @@ pub(super) fn rows(data_set: &DataSet, ids: Range<u64>, days: Range<Day>, column
         3 => Column::Text(keys.iter().map(|&key| (key >> 8) as u8).collect()),
         _ => Column::Text(keys.iter().map(|&key| key as u8).collect()),
     };
-    let made = columns.indices().map(column).collect();
-    if days == window.range() { made } else { retain_days(made, &dates(), &days) }
+    let selected = columns.indices().map(column).collect();
+    if days == window.range() { selected } else { retain_days(selected, &dates(), &days) }
 }
 
-/// Sorts as tickets do: by date, then in the order in which they were drawn.
+/// Returns a number that sorts a customer's tickets by date, and then by the order in which they were drawn.
 #[inline(always)]
 fn key(day: u32, item: u64, category: u32, priority: u32) -> u64 {
     u64::from(day) << 32 | item << 16 | u64::from(category) << 8 | u64::from(priority)
@@ -52,9 +53,9 @@ fn key(day: u32, item: u64, category: u32, priority: u32) -> u64 {
 fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
     let days = data_set.model().window().days;
     let laws = data_set.laws();
-    let (categories, priorities) = (laws.category.drawer(), laws.priority.drawer());
+    let (categories, priorities) = (laws.category.sampler(), laws.priority.sampler());
     let counts = ticket_counts(data_set, ids.clone(), signups);
-    // Made by whole lanes: those beyond a customer's last are written over by the next one's.
+    // Whole lanes are written. The next customer overwrites the entries past the last ticket.
     let rows: usize = counts.iter().map(|&count| count as usize).sum();
     let mut found =
         Tickets { keys: vec![0; rows + LANES], customers: vec![0; rows + LANES], ids: vec![0; rows + LANES] };
@@ -62,9 +63,9 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
     let (mut start, mut end) = (0, 0);
     let chunks = ids.step_by(CHUNK).zip(signups.chunks(CHUNK)).zip(counts.chunks(CHUNK));
     for ((first_customer, signups), counts) in chunks {
-        let rows_of_chunk: usize = counts.iter().map(|&count| count as usize).sum();
+        let chunk_rows: usize = counts.iter().map(|&count| count as usize).sum();
         signup_of_row.clear();
-        signup_of_row.resize(rows_of_chunk + LANES, 0);
+        signup_of_row.resize(chunk_rows + LANES, 0);
         for ((customer, &signup), &count) in (first_customer as i64..).zip(signups).zip(counts) {
             for first_item in (0..count as usize).step_by(LANES) {
                 let rows = end + first_item..end + first_item + LANES;
@@ -76,7 +77,7 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
             }
             end += count as usize;
         }
-        signup_of_row[rows_of_chunk..].fill(0);
+        signup_of_row[chunk_rows..].fill(0);
         unsorted.resize(end - start + LANES, 0);
         words.resize((end - start).div_ceil(LANES), ([0; LANES], [[0; LANES]; 4]));
         for (row, (items, words)) in (start..end).step_by(LANES).zip(&mut words) {
@@ -110,17 +111,18 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
     found
 }
 
-/// Puts each pair of places in order, one pair after the other. Written out, or compilers keep the keys in memory.
-macro_rules! in_order {
+/// Sorts each pair of elements, one pair after the other. The macro unrolls them: in a loop, compilers keep the keys in
+/// memory.
+macro_rules! sort_pairs {
     ($keys:ident: $($low:literal $high:literal),*) => {
         $(($keys[$low], $keys[$high]) = ($keys[$low].min($keys[$high]), $keys[$low].max($keys[$high]));)*
     };
 }
 
-/// Puts the first `count` of `keys` into `sorted` in order. Both go on for at least [`LANES`] more; those of `sorted`
-/// are written over.
+/// Sorts the first `count` elements of `keys` into `sorted`.
 ///
-/// Most customers have few tickets: those are sorted without a branch that depends on the keys.
+/// Both slices have at least [`LANES`] elements. The elements of `sorted` after the first `count` may be overwritten.
+/// Most customers have at most [`LANES`] tickets, which are sorted without a branch that depends on the keys.
 #[inline(always)]
 fn sort(keys: &[u64], sorted: &mut [u64], count: usize) {
     if count > LANES {
@@ -132,12 +134,12 @@ fn sort(keys: &[u64], sorted: &mut [u64], count: usize) {
     for (lane, (own, &key)) in own.iter_mut().zip(&keys[..LANES]).enumerate() {
         *own = if lane < count { key } else { u64::MAX };
     }
-    // K. E. Batcher's odd-even merge sort of eight ("Sorting networks and their applications", AFIPS 1968).
-    in_order!(own: 0 1, 2 3, 4 5, 6 7, 0 2, 1 3, 4 6, 5 7, 1 2, 5 6, 0 4, 1 5, 2 6, 3 7, 2 4, 3 5, 1 2, 3 4, 5 6);
+    // K. E. Batcher's odd-even merge sort for eight elements ("Sorting networks and their applications", AFIPS 1968).
+    sort_pairs!(own: 0 1, 2 3, 4 5, 6 7, 0 2, 1 3, 4 6, 5 7, 1 2, 5 6, 0 4, 1 5, 2 6, 3 7, 2 4, 3 5, 1 2, 3 4, 5 6);
     sorted[..LANES].copy_from_slice(&own);
 }
 
-/// How many tickets each customer has.
+/// Returns the number of tickets of each customer.
 #[inline(always)]
 fn ticket_counts(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Vec<u32> {
     let laws = data_set.laws();

@@ -1,4 +1,4 @@
-"""TLS and tokens, by the ways that clients have for them."""
+"""TLS, tokens and Unix sockets with the clients of pyarrow and grpc."""
 import grpc
 import pyarrow.flight as flight
 import pytest
@@ -12,7 +12,7 @@ NAME, TOKEN = "ann", "a-token-of-ann-0123456789"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """`ca.pem`, and certificates of its own for a server and a client."""
+    """A folder with `ca.pem`, certificates that it signed for a server and a client, and a file of tokens."""
     folder = tmp_path_factory.mktemp("access")
     ca = trustme.CA()
     ca.cert_pem.write_to_path(folder / "ca.pem")
@@ -28,12 +28,13 @@ def folder(tmp_path_factory):
 
 
 def serve(folder, *args):
-    return Server("--customers", str(CUSTOMERS), "--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key", *args)
+    tls = ["--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key"]
+    return Server("--customers", str(CUSTOMERS), *tls, *args)
 
 
 @pytest.fixture(scope="module")
 def guarded(folder):
-    """A server that speaks TLS and asks for tokens."""
+    """A server that requires TLS and tokens."""
     server = serve(folder, "--auth-tokens", folder / "tokens")
     yield server
     server.stop()
@@ -43,7 +44,7 @@ def read(client, options=None):
     return client.do_get(flight.Ticket(b"customers"), options or flight.FlightCallOptions()).read_all().num_rows
 
 
-def test_pyarrow_by_basic_credentials(folder, guarded):
+def test_pyarrow_with_basic_credentials(folder, guarded):
     with flight.connect(guarded.uri, tls_root_certs=(folder / "ca.pem").read_bytes()) as client:
         with pytest.raises(flight.FlightUnauthenticatedError, match="asks for a token"):
             read(client)
@@ -56,7 +57,7 @@ def test_pyarrow_by_basic_credentials(folder, guarded):
         assert read(client, flight.FlightCallOptions(headers=[header])) == CUSTOMERS
 
 
-def test_pyarrow_by_a_bearer_header(folder, guarded):
+def test_pyarrow_with_a_bearer_header(folder, guarded):
     options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {TOKEN}".encode())])
     with flight.connect(guarded.uri, tls_root_certs=(folder / "ca.pem").read_bytes()) as client:
         assert read(client, options) == CUSTOMERS
@@ -70,7 +71,7 @@ def test_health_needs_no_token(folder, guarded):
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_pyarrow_by_mutual_tls(folder):
+def test_pyarrow_with_mutual_tls(folder):
     server = serve(folder, "--tls-client-ca", folder / "ca.pem")
     roots = (folder / "ca.pem").read_bytes()
     chain, key = (folder / "client.pem").read_bytes(), (folder / "client.key").read_bytes()
@@ -82,9 +83,9 @@ def test_pyarrow_by_mutual_tls(folder):
     server.stop()
 
 
-def test_pyarrow_by_a_unix_socket(tmp_path):
+def test_pyarrow_over_a_unix_socket(tmp_path):
     server = Server("--customers", str(CUSTOMERS), listen=f"grpc+unix://{tmp_path}/saasgen.sock")
-    # gRPC's C++ clients name the socket's path as the host, which no HTTP/2 server in Rust takes, unless told otherwise.
+    # By default, gRPC's C++ clients send the path as the host. HTTP/2 servers in Rust refuse a path there.
     with flight.connect(server.uri, generic_options=[("grpc.default_authority", "localhost")]) as client:
         assert read(client) == CUSTOMERS
     server.stop()

@@ -1,4 +1,4 @@
-"""`saasgen pull` against Flight servers that are not saasgen's: refused with exit 1, and nothing is written."""
+"""`saasgen pull` from Flight servers that are not saasgen's, or from a balancer in front of two saasgen servers."""
 import json
 import subprocess
 
@@ -19,6 +19,8 @@ ENDPOINT = [flight.FlightEndpoint(b"t", [])]
 
 
 class Foreign(flight.FlightServerBase):
+    """By default, it answers like a saasgen server with an empty table of customers."""
+
     def __init__(self, description=json.dumps(IDENTITY), schema=SCHEMA, endpoints=ENDPOINT, rows_schema=SCHEMA):
         super().__init__("grpc://127.0.0.1:0")
         self.description, self.schema, self.endpoints, self.rows_schema = description, schema, endpoints, rows_schema
@@ -47,7 +49,7 @@ def pull(server, folder):
     ("columns", {"schema": pa.schema(list(SCHEMA) + [SCHEMA.field(0)])}),
     ("another schema", {"rows_schema": TEXT_IDS}),
 ])
-def test_foreign_answers_are_refused(tmp_path, message, server):
+def test_wrong_answers_are_refused_and_nothing_is_written(tmp_path, message, server):
     with Foreign(**server) as foreign:
         ran = pull(foreign, tmp_path / "out")
     assert ran.returncode == 1 and ran.stdout == "", ran.stderr
@@ -55,13 +57,13 @@ def test_foreign_answers_are_refused(tmp_path, message, server):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_fixture_is_right_otherwise(tmp_path):
+def test_right_answers_are_accepted(tmp_path):
     with Foreign() as foreign:
         assert pull(foreign, tmp_path / "out").returncode == 0
 
 
-class Balanced(flight.FlightServerBase):
-    """What a balancer that shares out calls, not connections, makes of two servers: one describes, the other serves."""
+class Balancer(flight.FlightServerBase):
+    """Balances calls, not connections: one server describes the data set, another one serves it."""
 
     def __init__(self, describing, serving):
         super().__init__("grpc://127.0.0.1:0")
@@ -80,13 +82,13 @@ class Balanced(flight.FlightServerBase):
         return flight.RecordBatchStream(self.serving.do_get(ticket).read_all())
 
 
-def test_a_server_of_another_data_set_serves_the_one_described(tmp_path):
+def test_a_server_with_another_default_data_set_serves_the_described_one(tmp_path):
     describing, serving = Server("--customers", "300"), Server("--customers", "50", "--seed", "7")
-    with Balanced(describing, serving) as balanced:
-        ran = pull(balanced, tmp_path / "balanced")
+    with Balancer(describing, serving) as balancer:
+        ran = pull(balancer, tmp_path / "balanced")
         assert ran.returncode == 0, ran.stderr
-    expected = subprocess.run([SAASGEN, "pull", "--server", describing.uri, "--tables", "customers", "--out", tmp_path / "one"])
-    assert expected.returncode == 0
+    command = [SAASGEN, "pull", "--server", describing.uri, "--tables", "customers", "--out", tmp_path / "one"]
+    subprocess.run(command, check=True)
     for file in "customers.parquet", "manifest.json":
         assert (tmp_path / "balanced" / file).read_bytes() == (tmp_path / "one" / file).read_bytes()
     describing.stop(), serving.stop()
@@ -96,15 +98,15 @@ def test_a_server_of_another_model_is_refused(tmp_path):
     model = tmp_path / "model.toml"
     model.write_text("retention.decay_days = 90.0")
     describing, serving = Server("--customers", "300"), Server("--customers", "300", "--model", str(model))
-    with Balanced(describing, serving) as balanced:
-        ran = pull(balanced, tmp_path / "out")
+    with Balancer(describing, serving) as balancer:
+        ran = pull(balancer, tmp_path / "out")
     assert ran.returncode == 2 and "fingerprint" in ran.stderr, ran.stderr
     assert not (tmp_path / "out").exists()
     describing.stop(), serving.stop()
 
 
-class Breaking(Balanced):
-    """Takes the marks away, and breaks after the first batch."""
+class BreakingBalancer(Balancer):
+    """Removes the resume marks, and breaks each stream after its first batch."""
 
     def do_get(self, context, ticket):
         def batches():
@@ -114,10 +116,10 @@ class Breaking(Balanced):
         return flight.GeneratorStream(SCHEMA, batches())
 
 
-def test_without_marks_nobody_knows_where_to_resume(tmp_path):
+def test_a_stream_without_resume_marks_is_not_resumed(tmp_path):
     server = Server("--customers", "300")
-    with Breaking(server, server) as breaking:
-        ran = pull(breaking, tmp_path / "out")
+    with BreakingBalancer(server, server) as balancer:
+        ran = pull(balancer, tmp_path / "out")
     assert ran.returncode == 1 and "broken on purpose" in ran.stderr and "can't be resumed" in ran.stderr, ran.stderr
     assert not (tmp_path / "out").exists()
     server.stop()

@@ -224,9 +224,9 @@ fn a_server_for_other_machines_needs_tls_and_tokens() {
     };
     let tls = ["--tls-cert", "server.pem", "--tls-key", "server.key"];
     for (args, message) in [
-        (vec![], "--tls-cert and --tls-key, and --auth-tokens"),
-        (vec!["--auth-tokens", "tokens"], "give --tls-cert and --tls-key"),
-        (tls.to_vec(), "give --auth-tokens or --tls-client-ca"),
+        (vec![], "--tls-cert and --tls-key, and --auth-tokens or --tls-client-ca"),
+        (vec!["--auth-tokens", "tokens"], "Add --tls-cert and --tls-key"),
+        (tls.to_vec(), "Add --auth-tokens or --tls-client-ca"),
     ] {
         let ran = start(&args);
         assert!(ran.code == Some(2) && ran.stderr.contains(message), "{args:?}: {}", ran.stderr);

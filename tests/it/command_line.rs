@@ -1,4 +1,4 @@
-//! What the program says to people who ask, err or stop it.
+//! Options, help, refusals and output of the program.
 
 use crate::access::write_credentials;
 use crate::program::{Serve, run_in, saasgen, succeed_in};
@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use tempfile::tempdir;
 
 #[test]
-fn wrong_arguments_are_refused_with_what_is_allowed() {
+fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
     let folder = tempdir().unwrap();
     for (args, parts) in [
         (&["generate", "--customers", "0"][..], &["--customers", "0", "1..=1000000000000"][..]),
@@ -43,7 +43,7 @@ fn wrong_arguments_are_refused_with_what_is_allowed() {
         assert_eq!(ran.stdout, "", "{args:?}");
         assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refusal writes nothing");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refused command has written files");
 }
 
 #[test]
@@ -102,14 +102,15 @@ fn wrong_models_are_refused_before_anything_is_written_or_bound() {
             assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{text}: {}", ran.stderr);
         }
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a refusal writes nothing");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a refused command has written files");
 }
 
 #[test]
-fn models_can_be_changed_in_part() {
+fn a_model_file_may_hold_some_of_the_keys() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("model.toml");
-    let team = "plans.Free.share = 0.3\nplans.Team = { share = 0.1, price = 49, active_share = 0.4, sessions = 9, minutes = 70 }\n";
+    let team = "plans.Free.share = 0.3\n\
+        plans.Team = { share = 0.1, price = 49, active_share = 0.4, sessions = 9, minutes = 70 }\n";
     for text in [
         "",
         "window = { start = 2020-02-01, months = 1 }",
@@ -122,13 +123,13 @@ fn models_can_be_changed_in_part() {
             folder.path(),
             &["generate", "--customers", "50", "--model", "model.toml", "--out", "raw", "--overwrite"],
         );
-        // What describe prints is the model again.
+        // The printed model, given as a model file, gives the same data set.
         let described = succeed_in(folder.path(), &["describe", "--model", "model.toml", "--json"]).stdout;
         let printed = succeed_in(folder.path(), &["describe", "--model", "model.toml"]).stdout;
         let toml = printed.split_once("Model, fingerprint ").unwrap().1.split_once('\n').unwrap().1;
-        fs::write(folder.path().join("again.toml"), toml).unwrap();
+        fs::write(folder.path().join("printed.toml"), toml).unwrap();
         assert_eq!(
-            succeed_in(folder.path(), &["describe", "--model", "again.toml", "--json"]).stdout,
+            succeed_in(folder.path(), &["describe", "--model", "printed.toml", "--json"]).stdout,
             described,
             "{text}"
         );
@@ -136,7 +137,7 @@ fn models_can_be_changed_in_part() {
 }
 
 #[test]
-fn describe_tells_tables_laws_and_expected_rows() {
+fn describe_prints_tables_laws_and_expected_rows() {
     let folder = tempdir().unwrap();
     let all = succeed_in(folder.path(), &["describe"]).stdout;
     for part in [
@@ -159,7 +160,7 @@ fn describe_tells_tables_laws_and_expected_rows() {
 }
 
 #[test]
-fn generate_prints_json_when_asked() {
+fn generate_prints_json() {
     let folder = tempdir().unwrap();
     let ran = succeed_in(folder.path(), &["generate", "--customers", "100", "--json", "--tables", "customers,support"]);
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -170,21 +171,21 @@ fn generate_prints_json_when_asked() {
     assert_eq!(json["tables"].as_object().unwrap().len(), 2);
 }
 
-/// The examples at the end of each help text, run as they stand; servers and their clients run in the README's test.
+/// Runs the examples at the end of each help text, except those of verify: their folders come from other commands.
 #[test]
 fn help_ends_with_examples_that_work() {
     let folder = tempdir().unwrap();
     write_credentials(folder.path());
     for command in ["generate", "serve", "pull", "describe"] {
         let help = succeed_in(folder.path(), &[command, "--help"]).stdout;
-        let (_, examples) = help.split_once("Examples:\n").expect("help ends with examples");
+        let (_, examples) = help.split_once("Examples:\n").expect("examples at the end of the help");
         let examples: Vec<&str> = examples.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         assert!(examples.len() >= 2 && examples.iter().all(|line| line.starts_with(&format!("saasgen {command}"))));
         for example in examples {
             let mut args: Vec<String> = example.split_whitespace().skip(1).map(str::to_string).collect();
             match command {
                 "serve" => {
-                    // The fixed port of an example may be taken: a server of the same words gets one of its own.
+                    // The port of the example may be in use, so the server listens on a free one.
                     if let Some(listen) = args.iter().position(|arg| arg == "--listen") {
                         args.drain(listen..listen + 2);
                     }
@@ -216,28 +217,28 @@ fn help_ends_with_examples_that_work() {
 }
 
 #[test]
-fn serve_prints_its_address_and_stops_when_told() {
+fn serve_prints_its_address_and_stops_at_a_signal() {
     for signal in ["TERM", "INT"] {
         let server = Serve::start(&["--customers", "10"]);
-        let port = server.uri.strip_prefix("grpc://127.0.0.1:").expect("the address is on a line of its own");
+        let port = server.uri.strip_prefix("grpc://127.0.0.1:").expect("an address on a line of its own");
         assert_ne!(port.parse::<u16>().unwrap(), 0);
         assert_eq!(server.stop(signal), Some(0), "{signal}");
     }
 }
 
 #[test]
-fn an_address_in_use_is_a_failure_that_names_it() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+fn an_address_in_use_is_an_error_that_names_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
     let output = saasgen(&["serve", "--listen", &address]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
 }
 
 #[test]
-fn pull_without_a_server_says_how_to_get_one() {
+fn pull_without_a_server_tells_how_to_start_one() {
     let folder = tempdir().unwrap();
-    // Bound and let go: nobody listens there.
+    // The listener is dropped at once, so nobody listens at its address.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ran = run_in(folder.path(), &["pull", "--server", &format!("grpc://{address}")]);
     assert_eq!(ran.code, Some(1));

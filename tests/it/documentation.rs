@@ -12,8 +12,8 @@
 //!
 //! Any other block fails its page.
 
-use crate::clients::venv;
 use crate::program::{Ran, Serve, saasgen};
+use crate::python_clients::venv;
 use saasgen::tables::Table;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The comparison value by value counts the differences and describes the first one.
 
-use crate::given::{Given, twice, with_column, with_numbers, with_text, without};
 use crate::mutants::{assert_fails, verify_edited};
 use crate::support::{data_set, int32, int64, whole};
+use crate::tables_in_memory::{MemoryTable, twice, with_column, with_numbers, with_text, without};
 use crate::verification::verified;
 use arrow::array::{AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::Float64Type;
@@ -58,7 +58,7 @@ fn one_wrong_value_is_found_and_described() {
     let mut values = column.as_primitive::<Float64Type>().values().to_vec();
     values[600] *= 1.001;
     let bent = with_column(&curves, "retention_probability", Arc::new(Float64Array::from(values)));
-    let bent = Given::new(Table::RetentionCurves, bent);
+    let bent = MemoryTable::new(Table::RetentionCurves, bent);
     let rest: Vec<ScanSource> = tables[..4].iter().map(|&table| ScanSource::new(Scan::whole(&small, table))).collect();
     let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&bent as &dyn TableSource]);
     let verification =

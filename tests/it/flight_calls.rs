@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use http::uri::PathAndQuery;
 use prost::Message;
 use saasgen::batches::schema;
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use saasgen::tables::Table;
 use tonic::client::Grpc;
 use tonic::{Code, Status};
@@ -82,7 +82,7 @@ async fn endpoints_in_order_give_the_whole_table() {
         } else {
             ScanRequest::from_text(&descriptor.path[0]).unwrap()
         };
-        let (of_scan, _) = Scan::resolve(&data_set, &request, Naming::Descriptor).unwrap();
+        let (of_scan, _) = Scan::resolve(&data_set, &request, RequestKind::Descriptor).unwrap();
         assert_same_rows(of_scan, batches, &descriptor.to_string());
     }
     server.stop().await;
@@ -172,7 +172,7 @@ async fn writing_exchanging_and_sql_are_refused_with_a_reason() {
     for (refused, part) in [
         (client.do_put(data()).await.err(), "generated, not stored"),
         (client.do_exchange(data()).await.err(), "DoGet"),
-        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "speaks no SQL"),
+        (client.get_flight_info(FlightDescriptor::new_cmd(query.clone())).await.err(), "does not support SQL"),
         (client.do_get(Ticket::new(query)).await.err(), "`customers`"),
     ] {
         let refused = refused.expect("refused");

@@ -1,6 +1,6 @@
-//! The values of saas-v1, pinned: whoever changes them makes a breaking release.
+//! The values of saas-v1 equal those in `tests/golden`. A change of values is a breaking release.
 //!
-//! `UPDATE_GOLDEN=1 cargo test golden` writes the files anew.
+//! `UPDATE_GOLDEN=1 cargo test golden` updates the files.
 
 use crate::support::{data_set, hash, whole};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -18,11 +18,11 @@ fn assert_golden(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(text, golden, "the values of saas-v1 are not those of {}", path.display());
+    assert_eq!(text, golden, "the values of saas-v1 differ from {}", path.display());
 }
 
 #[test]
-fn content_hashes_of_every_table() {
+fn content_hashes_do_not_change() {
     let mut text = String::from("seed table rows content_hash\n");
     for seed in SEEDS {
         for table in Table::ALL {
@@ -34,7 +34,7 @@ fn content_hashes_of_every_table() {
 }
 
 #[test]
-fn first_rows_of_every_table() {
+fn first_rows_do_not_change() {
     let mut text = String::new();
     for table in Table::ALL {
         let rows = whole(&data_set(SEEDS[0], CUSTOMERS), table);
@@ -52,7 +52,7 @@ fn first_rows_of_every_table() {
 }
 
 #[test]
-fn the_fingerprint_of_the_default_model() {
+fn the_fingerprint_of_the_default_model_does_not_change() {
     let data_set = data_set(42, 1);
     assert_golden("fingerprint.txt", &format!("{}\n", data_set.model().fingerprint()));
 }

@@ -1,7 +1,7 @@
-//! The laws of the default model at its default size, against closed forms and exact probabilities from `statrs`.
+//! The default data set follows the laws of its model, compared with closed forms and with `statrs`.
 //!
-//! Seeds are fixed. Single figures are held to 4 standard deviations (6e-5), figures that come by the hundred to 5
-//! (6e-7), chi-square tests to a significance of 1e-6 on either side.
+//! Seeds are fixed. A single figure must be within 4 standard deviations (p = 6e-5), one of hundreds within 5
+//! (p = 6e-7). Chi-square tests have a significance of 1e-6 on each side.
 
 use crate::statistics::{assert_chi_square, assert_p_value, assert_poisson, assert_within, histogram, moments};
 use crate::support::{data_set, dates, int32, int64, text, whole};
@@ -16,7 +16,8 @@ const FIRST_DAY: i32 = 19_539;
 const DAYS: i32 = 550;
 const LAST_DAY: i32 = FIRST_DAY + DAYS - 1;
 
-/// The contract's figures, apart from the program's: name, share, base, lambda, minutes, price, expected usage rows.
+/// The plans of saas-v1, independent of the program: name, share, activity on the signup day, mean sessions, mean usage
+/// minutes, price in hundredths, expected rows of `usage_daily`.
 const PLANS: [(&str, f64, f64, f64, f64, i128, f64); 4] = [
     ("Free", 0.40, 0.22, 2.0, 15.0, 0, 1_045_136.0),
     ("Basic", 0.35, 0.35, 8.0, 60.0, 2_900, 1_454_876.0),
@@ -24,7 +25,7 @@ const PLANS: [(&str, f64, f64, f64, f64, i128, f64); 4] = [
     ("Enterprise", 0.05, 0.70, 60.0, 480.0, 29_900, 415_679.0),
 ];
 
-/// A customer as the others' laws need it.
+/// The properties of a customer that other laws depend on.
 struct Customer {
     signup: i32,
     plan: usize,
@@ -39,14 +40,14 @@ struct Data {
 }
 
 impl Data {
-    fn of(seed: u64) -> Self {
+    fn new(seed: u64) -> Self {
         let data_set = data_set(seed, CUSTOMERS as u64);
         let customer_rows = whole(&data_set, Table::Customers);
         let plans = text(&customer_rows, "plan");
         let customers = dates(&customer_rows, "signup_date")
             .iter()
             .zip(plans)
-            .map(|(&signup, plan)| Customer { signup, plan: PLANS.iter().position(|law| law.0 == plan).unwrap() })
+            .map(|(&signup, plan)| Customer { signup, plan: PLANS.iter().position(|entry| entry.0 == plan).unwrap() })
             .collect();
         Self {
             customers,
@@ -86,7 +87,7 @@ impl Data {
         let regions = [("NA", 0.35), ("EU", 0.30), ("APAC", 0.25), ("LATAM", 0.10)];
         let mut cells = vec![0.0; 16];
         for (customer, region) in self.customers.iter().zip(text(&self.customer_rows, "region")) {
-            cells[customer.plan * 4 + regions.iter().position(|law| law.0 == region).unwrap()] += 1.0;
+            cells[customer.plan * 4 + regions.iter().position(|entry| entry.0 == region).unwrap()] += 1.0;
         }
         let expected: Vec<f64> =
             PLANS.iter().flat_map(|plan| regions.iter().map(|region| plan.1 * region.1 * CUSTOMERS as f64)).collect();
@@ -96,18 +97,18 @@ impl Data {
     fn usage_structure(&self) {
         let (ids, days) = (int64(&self.truth, "customer_id"), dates(&self.truth, "date"));
         let rows = ids.iter().zip(days);
-        assert!(rows.clone().is_sorted_by(|a, b| a < b), "keys are sorted and unique");
+        assert!(rows.clone().is_sorted_by(|a, b| a < b), "keys must be sorted and unique");
         assert!(rows.clone().all(|(&id, day)| (self.customer(id).signup..=LAST_DAY).contains(day)));
         let (sessions, events) = (int32(&self.truth, "sessions"), int32(&self.truth, "feature_events"));
         assert!(sessions.iter().zip(events).all(|(&sessions, &events)| sessions > 0 || events == 0));
         assert!(sessions.iter().zip(events).all(|(&sessions, &events)| sessions >= 0 && events >= 0));
-        let caps = [(2, 28), (6, 114), (18, 342), (48, 912)];
+        let limits = [(2, 28), (6, 114), (18, 342), (48, 912)];
         let mut seen = [(i32::MAX, i32::MIN); 4];
         for (&id, &minutes) in ids.iter().zip(int32(&self.truth, "usage_minutes")) {
             let seen = &mut seen[self.customer(id).plan];
             *seen = (seen.0.min(minutes), seen.1.max(minutes));
         }
-        assert_eq!(seen, caps, "the caps are reached and never passed");
+        assert_eq!(seen, limits, "usage minutes must reach their limits and stay within them");
     }
 
     fn usage_sizes(&self) {
@@ -144,12 +145,12 @@ impl Data {
                 }
             }
             for age in [0, 1, 2, 3, 5, 7, 14, 21, 30, 31, 32, 60, 90, 120, 180, 220, 300, 365, 440, 520] {
-                let is_asked = |customer: &&Customer| customer.plan == index && customer.signup + age <= LAST_DAY;
-                let customers = self.customers.iter().filter(is_asked).count() as f64;
+                let is_observed = |customer: &&Customer| customer.plan == index && customer.signup + age <= LAST_DAY;
+                let customers = self.customers.iter().filter(is_observed).count() as f64;
                 let probability = plan.2 * (-f64::from(age) / 220.0).exp();
                 let sd = (customers * probability * (1.0 - probability)).sqrt();
-                let what = format!("{} active at age {age}", plan.0);
-                assert_within(&what, active[age as usize], customers * probability, sd, 4.0);
+                let name = format!("{} active at age {age}", plan.0);
+                assert_within(&name, active[age as usize], customers * probability, sd, 4.0);
             }
         }
     }
@@ -170,10 +171,10 @@ impl Data {
             let (mut statistic, mut freedom) = (0.0, 0.0);
             for (given, &count) in by_sessions.iter().enumerate().filter(|&(_, &count)| count >= 500.0).skip(1) {
                 let by_events = histogram(own.iter().filter(|row| row.0 == given as i32).map(|row| row.1));
-                let law = Poisson::new(1.5 * given as f64).unwrap();
+                let poisson = Poisson::new(1.5 * given as f64).unwrap();
                 let (mut rest, mut rest_expected) = (count, count);
                 for (value, observed) in by_events.iter().enumerate() {
-                    let expected = count * law.pmf(value as u64);
+                    let expected = count * poisson.pmf(value as u64);
                     if expected >= 10.0 {
                         statistic += (observed - expected).powi(2) / expected;
                         freedom += 1.0;
@@ -196,7 +197,8 @@ impl Data {
                 0.8 / root,
                 4.0,
             );
-            // The sd of a Poisson law's var/mean is about sqrt(2 / n), wider where the mean is small.
+            // The standard deviation of var/mean of a Poisson distribution is about sqrt(2 / n), and larger for small
+            // means.
             let wide = (2.0 + 1.0 / lambda).sqrt() / root;
             assert_within(&format!("var/mean of sessions in {name}"), vx / mx, 1.0, wide, 4.0);
             assert_within(&format!("var/mean of events in {name}"), vy / my, 2.5, 2.5 * wide * 1.5, 4.0);
@@ -209,13 +211,13 @@ impl Data {
             let own = own.filter(|(id, _)| self.customer(**id).plan == index).map(|(_, &minutes)| minutes);
             let observed = histogram(own);
             let total: f64 = observed.iter().sum();
-            let law = Normal::new(mean, 0.3 * mean).unwrap();
+            let normal = Normal::new(mean, 0.3 * mean).unwrap();
             let lowest = observed.iter().position(|&count| count > 0.0).unwrap();
             let highest = observed.len() - 1;
             let expected: Vec<f64> = (0..observed.len())
                 .map(|minutes| {
-                    let from = if minutes <= lowest { 0.0 } else { law.cdf(minutes as f64 - 0.5) };
-                    let to = if minutes == highest { 1.0 } else { law.cdf(minutes as f64 + 0.5) };
+                    let from = if minutes <= lowest { 0.0 } else { normal.cdf(minutes as f64 - 0.5) };
+                    let to = if minutes == highest { 1.0 } else { normal.cdf(minutes as f64 + 0.5) };
                     if minutes < lowest { 0.0 } else { total * (to - from) }
                 })
                 .collect();
@@ -247,10 +249,10 @@ impl Data {
         let mean = rates.iter().sum::<f64>() / n;
         let variance = rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / (n - 1.0);
         let uniform = 0.06_f64.powi(2) / 12.0;
-        assert_within("mean of the days' loss rates", mean, 0.15, (uniform / n).sqrt(), 4.0);
-        // The variance of a sample of a uniform law has the sd sqrt(0.8 / n) of itself.
+        assert_within("mean of the daily loss rates", mean, 0.15, (uniform / n).sqrt(), 4.0);
+        // The relative standard deviation of the sample variance of a uniform distribution is sqrt(0.8 / n).
         assert_within(
-            "variance of the days' loss rates",
+            "variance of the daily loss rates",
             variance,
             uniform + noise / n,
             uniform * (0.8 / n).sqrt(),
@@ -289,7 +291,7 @@ impl Data {
                 }
                 None => assert!((11..=15).contains(&(date - customer.signup))),
             }
-            // Near the window's end only early ones are inside.
+            // Near the end of the window, only early invoices are in it.
             let middle = customer.signup + 13 * number as i32;
             if middle + 2 <= LAST_DAY {
                 jitters[(date - middle + 2) as usize] += 1.0;
@@ -300,7 +302,7 @@ impl Data {
         let n = ids.len() as f64;
         let shares = [0.75, 0.15, 0.10];
         assert_chi_square("statuses", &by_status, &shares.map(|share| share * n), 1);
-        // Whatever an invoice's status, the next one's follows the shares.
+        // The status of an invoice is independent of the status before it.
         let expected: Vec<f64> =
             pairs.chunks(3).flat_map(|row| shares.map(|share| row.iter().sum::<f64>() * share)).collect();
         assert_chi_square("statuses, given the one before", &pairs, &expected, 3);
@@ -308,7 +310,10 @@ impl Data {
         assert_chi_square("jitter", &jitters, &even, 1);
         let paid = self.customers.iter().filter(|customer| customer.plan > 0 && customer.signup + 15 <= LAST_DAY);
         let billed: std::collections::HashSet<i64> = ids.iter().copied().collect();
-        assert!(billed.len() >= paid.count(), "every paid customer of 15 days has an invoice");
+        assert!(
+            billed.len() >= paid.count(),
+            "every customer on a plan with a price must have an invoice after 15 days"
+        );
     }
 
     fn tickets(&self) {
@@ -323,7 +328,7 @@ impl Data {
         for (row, (&id, &day)) in ids.iter().zip(days).enumerate() {
             number = if before.0 == id { number + 1 } else { 1 };
             assert_eq!(ticket_ids[row], id * 1_000 + number);
-            assert!(before.0 < id || before.1 <= day, "tickets are numbered by date");
+            assert!(before.0 < id || before.1 <= day, "tickets must be numbered by date");
             before = (id, day);
             let signup = self.customer(id).signup;
             assert!((signup..=LAST_DAY).contains(&day));
@@ -335,10 +340,10 @@ impl Data {
             }
         }
         let busiest = by_day.values().copied().fold(0.0, f64::max) / ids.len() as f64;
-        assert!(busiest <= 0.006, "one day holds {busiest} of all tickets");
+        assert!(busiest <= 0.006, "one day has {busiest} of all tickets");
         let even = [tenths.iter().sum::<f64>() / 10.0; 10];
         assert_chi_square("tickets over tenure", &tenths, &even, 1);
-        // Poisson given tenure: squared deviations over the mean sum to the number of customers.
+        // Counts are Poisson given the tenure, so (count - mean)^2 / mean sums to the number of customers.
         let (mut dispersion, mut variance) = (0.0, 0.0);
         for (count, customer) in counts.iter().zip(&self.customers) {
             let mean = 0.42 * (f64::from(LAST_DAY - customer.signup) / 30.0).clamp(1.0, 18.0);
@@ -362,22 +367,21 @@ impl Data {
 
 #[test]
 fn the_default_data_set_follows_its_laws() {
-    Data::of(42).check();
+    Data::new(42).check();
 }
 
 #[test]
-fn a_second_seed_follows_the_laws() {
-    Data::of(7).check();
+fn a_data_set_with_another_seed_follows_its_laws() {
+    Data::new(7).check();
 }
 
 #[test]
-fn a_third_seed_follows_the_laws() {
-    Data::of((1 << 63) + 9).check();
+fn a_data_set_with_a_seed_of_64_bits_follows_its_laws() {
+    Data::new((1 << 63) + 9).check();
 }
 
-/// The retention curves are the law itself.
 #[test]
-fn retention_curves_are_the_closed_form() {
+fn retention_curves_equal_their_closed_form() {
     let curves = whole(&data_set(42, 1), Table::RetentionCurves);
     let probabilities = curves.column_by_name("retention_probability").unwrap();
     let probabilities = probabilities.as_primitive::<arrow::datatypes::Float64Type>().values();
@@ -385,7 +389,7 @@ fn retention_curves_are_the_closed_form() {
     let expected = PLANS.iter().flat_map(|plan| (0..DAYS).map(move |day| (plan.0.to_string(), day)));
     assert!(rows.clone().eq(expected));
     for ((plan, day), probability) in rows.zip(probabilities) {
-        let base = PLANS.iter().find(|law| law.0 == plan).unwrap().2;
+        let base = PLANS.iter().find(|entry| entry.0 == plan).unwrap().2;
         assert!((probability - base * (-f64::from(day) / 220.0).exp()).abs() < 1e-15);
     }
 }

@@ -1,39 +1,38 @@
-//! The contract of saasgen, held against it as a library, as a program and as a server.
+//! Integration tests of the library, the program and the server.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test tells of a failure")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod access;
 mod bad_input;
-mod bounds;
-mod clients;
+mod column_bounds;
 mod command_line;
+mod corrupt_server;
 mod do_get;
 mod documentation;
 mod exactness;
+mod fault_proxy;
 mod file_system_faults;
 mod file_tree;
 mod fixture;
 mod flight_calls;
-mod given;
 mod golden;
 mod idle_memory;
 mod killed_runs;
-mod knobs;
 mod laws;
 mod layers;
-mod liars;
 mod limits;
 mod memory_budget;
 mod mutants;
 mod output_folder;
 mod output_parts;
+mod parameters_are_independent;
 mod parquet_encoding;
 mod parquet_output;
 mod parquet_page_limits;
 mod program;
-mod proxy;
-mod quality;
+mod python_clients;
 mod random;
+mod randomness;
 mod reference;
 mod replicas;
 mod resuming;
@@ -41,6 +40,7 @@ mod splits;
 mod statistics;
 mod stopping;
 mod support;
+mod tables_in_memory;
 mod telemetry;
 mod third_party;
 mod verification;

@@ -1,7 +1,9 @@
 //! Wrong models and corrupt data sets. Each must fail the check that is meant to find it.
 
-use crate::given::{Given, by_parity, twice, with_column, with_dates, with_ids, with_numbers, with_text, without};
 use crate::support::{data_set, data_set_of, dates, int32, int64, text, whole};
+use crate::tables_in_memory::{
+    MemoryTable, by_parity, twice, with_column, with_dates, with_ids, with_numbers, with_text, without,
+};
 use crate::verification::verified;
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, UInt32Array};
 use arrow::compute::{sort_to_indices, take_record_batch};
@@ -25,7 +27,7 @@ pub fn verify_edited(
     edited: Vec<(Table, RecordBatch)>,
     claim: Option<Claim>,
 ) -> Verification {
-    let edited: Vec<Given> = edited.into_iter().map(|(table, rows)| Given::new(table, rows)).collect();
+    let edited: Vec<MemoryTable> = edited.into_iter().map(|(table, rows)| MemoryTable::new(table, rows)).collect();
     let rest = tables.iter().filter(|&&table| edited.iter().all(|given| given.table() != table));
     let rest: Vec<ScanSource> = rest.map(|&table| ScanSource::new(Scan::whole(data_set, table))).collect();
     let edited = edited.iter().map(|given| given as &dyn TableSource);
@@ -189,7 +191,7 @@ fn rows_out_of_order_fail_if_the_source_declares_an_order() {
     // If files don't state an order, the check is not run. Here each row group is sorted, but row groups are out of
     // order.
     let (first, second) = (usage.slice(0, 5_000), usage.slice(5_000, usage.num_rows() - 5_000));
-    let usage = Given::of_row_groups(Table::UsageDaily, vec![second, first]);
+    let usage = MemoryTable::with_row_groups(Table::UsageDaily, vec![second, first]);
     let customers = ScanSource::new(Scan::whole(&small, Table::Customers));
     let verification = verified(&small, &[&customers, &usage], None, ERROR_RATE).unwrap();
     let order = verification.check(Table::UsageDaily, "rows in order").unwrap();

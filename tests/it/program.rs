@@ -1,18 +1,18 @@
-//! The program as its users run it.
+//! Runs the program as a process.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// The program, to be run with `args`.
+/// Returns a command that runs the program with `args`.
 pub fn saasgen(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saasgen"));
     command.args(args).stdin(Stdio::null());
     command
 }
 
-/// What a finished run left.
+/// The result of a finished run.
 pub struct Ran {
     pub code: Option<i32>,
     pub stdout: String,
@@ -34,7 +34,7 @@ pub fn run_in(folder: &Path, args: &[&str]) -> Ran {
     saasgen(args).current_dir(folder).output().unwrap().into()
 }
 
-/// Runs the program in `folder` from a shell that has run `before` there.
+/// Runs the shell command `before` in `folder`, such as a `ulimit`, and then the program in the same shell.
 pub fn run_after(before: &str, folder: &Path, args: &[&str]) -> Ran {
     let script = format!("{before} && exec \"$0\" \"$@\"");
     let mut shell = Command::new("sh");
@@ -42,34 +42,34 @@ pub fn run_after(before: &str, folder: &Path, args: &[&str]) -> Ran {
     shell.current_dir(folder).stdin(Stdio::null()).output().unwrap().into()
 }
 
-/// Runs the program in `folder`; it must succeed.
+/// Runs the program in `folder` and asserts that it succeeds.
 pub fn succeed_in(folder: &Path, args: &[&str]) -> Ran {
     let ran = run_in(folder, args);
     assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stderr);
     ran
 }
 
-/// Starts the program in `folder` with its output captured.
+/// Starts the program in `folder` and captures its output.
 pub fn start_in(folder: &Path, args: &[&str]) -> Child {
     saasgen(args).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Sends a signal by its name, such as `INT`.
+/// Sends a signal to `child` by its name, such as `INT`.
 pub fn send_signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
-/// Waits until `is_so`; what another process brings about can only be looked for.
-pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+/// Polls `condition`, which depends on another process, until it holds. Panics after 60 s.
+pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not come about");
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited 60 s for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// The files of a folder with their contents, by name; nothing where there is no folder.
+/// Returns the names and contents of the files in a folder, sorted by name. The list is empty if there is no folder.
 pub fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries
@@ -82,33 +82,35 @@ pub fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The names of the files of a folder.
+/// Returns the names of the files in a folder, sorted.
 pub fn names(folder: &Path) -> Vec<String> {
     contents(folder).into_iter().map(|(name, _)| name).collect()
 }
 
-/// A server on a port of its own, stopped when dropped.
+/// A running server, killed when dropped.
 pub struct Serve {
     child: Child,
     stdout: BufReader<ChildStdout>,
     stderr: BufReader<ChildStderr>,
-    /// What was read of its log so far.
+    /// The lines of the log that were read so far.
     log: String,
     pub uri: String,
 }
 
 impl Serve {
+    /// Starts a server on a free port.
     pub fn start(args: &[&str]) -> Self {
         Self::start_at("127.0.0.1:0", args)
     }
 
+    /// Starts a server that listens on `address`.
     pub fn start_at(address: &str, args: &[&str]) -> Self {
         let mut command = saasgen(&["serve", "--listen", address]);
         command.args(args).env_remove("RUST_LOG");
         Self::of(command)
     }
 
-    /// The server that `command` starts.
+    /// Starts a server with `command`.
     pub fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -118,7 +120,7 @@ impl Serve {
         Self { child, stdout, stderr, log: String::new(), uri: uri.trim_end().to_string() }
     }
 
-    /// Waits for a line of the log that has `part` in it.
+    /// Waits for a line of the log that contains `part`, and returns it.
     pub fn wait_for(&mut self, part: &str) -> String {
         loop {
             let mut line = String::new();
@@ -131,19 +133,19 @@ impl Serve {
         }
     }
 
-    /// Sends a signal.
+    /// Sends a signal by its name.
     pub fn signal(&self, name: &str) {
         send_signal(&self.child, name);
     }
 
-    /// The memory that it holds, in MiB.
+    /// Returns the resident memory in MiB.
     pub fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
         kib.unwrap().trim().parse::<f64>().unwrap() / 1024.0
     }
 
-    /// Waits for the end; with the whole log, and what was printed behind the address.
+    /// Waits for the end. The result has the whole log, and the output after the address.
     pub fn ended(mut self) -> Ran {
         let mut stdout = String::new();
         self.stderr.read_to_string(&mut self.log).unwrap();
@@ -152,7 +154,7 @@ impl Serve {
         Ran { code, stdout, stderr: std::mem::take(&mut self.log) }
     }
 
-    /// Sends a signal and waits for the end.
+    /// Sends a signal, waits for the end and returns the exit code.
     pub fn stop(mut self, signal: &str) -> Option<i32> {
         send_signal(&self.child, signal);
         self.child.wait().unwrap().code()

@@ -1,14 +1,13 @@
-//! The data contract written out once more, plainly: row by row, one draw at a time, from the model's figures.
+//! A plain second implementation of the model: row by row, one draw at a time.
 //!
-//! What the fast generators make is compared with this, value by value.
+//! The tests compare every value of the fast generators with it.
 
-use crate::support::data_set_of;
-use crate::support::{data_set, whole};
+use crate::support::{data_set, data_set_of, whole};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 use saasgen::model::{Model, Shares};
-use saasgen::random::{Address, Alias, Purpose, laws, threshold, uniform};
+use saasgen::random::{Address, AliasTable, Purpose, distributions, threshold, uniform};
 use saasgen::tables::{DataSet, Table};
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ struct Customer {
     region: usize,
 }
 
-/// Date, sessions, minutes, events, and whether the log survived.
+/// Date, sessions, usage minutes, feature events, and whether the log survived.
 type UsageRow = (i32, i32, i32, i32, bool);
 
 impl Reference<'_> {
@@ -39,32 +38,35 @@ impl Reference<'_> {
         Customer {
             id,
             signup: self.model.window().first + uniform(signup, self.model.window().days) as i32,
-            plan: Alias::new(0, &plan_shares).value(plan) as usize,
+            plan: AliasTable::new(0, &plan_shares).value(plan) as usize,
             region: pick(&parameters.regions, region),
         }
     }
 
-    /// Of eight to an address and 64 to a group: 32 of the first two words, lane by lane, then 32 of the others.
-    fn draw_of_16(&self, customer: u64, age: u32, purpose: Purpose) -> u32 {
+    /// Returns the draw of 16 bits at an age.
+    ///
+    /// An address has eight draws and a group of 64 ages has eight addresses. The first 32 ages use words 0 and 1 of
+    /// the addresses in order, the other 32 ages words 2 and 3.
+    fn draw_of_16_bits(&self, customer: u64, age: u32, purpose: Purpose) -> u32 {
         let (group, half, within) = (age / 64, age / 32 % 2, age % 32);
         let words = self.words(customer, group * 8 + within / 4, purpose);
         words[(half * 2 + within % 4 / 2) as usize] >> (within % 2 * 16) & 0xFFFF
     }
 
-    /// The active days, in order.
+    /// Returns the active days, in order.
     fn usage(&self, customer: &Customer) -> Vec<UsageRow> {
         let parameters = self.model.parameters();
         let plan = &parameters.plans[customer.plan];
         let reach = parameters.usage.minutes_sd * parameters.usage.minutes_clamp * plan.minutes;
         let (lowest, highest) = ((plan.minutes - reach - 1e-9).ceil(), (plan.minutes + reach + 1e-9).floor());
         let sd = plan.minutes * parameters.usage.minutes_sd;
-        let sessions_law = laws::poisson(plan.sessions);
-        let minutes_law = laws::rounded_normal(plan.minutes, sd, lowest as i32, highest as i32);
+        let sessions_table = distributions::poisson(plan.sessions);
+        let minutes_table = distributions::rounded_normal(plan.minutes, sd, lowest as i32, highest as i32);
         let mut rows = Vec::new();
         for date in customer.signup..=self.model.window().last() {
             let age = (date - customer.signup) as u32;
-            let word = self.draw_of_16(customer.id, age, Purpose::Activity) << 16
-                | self.draw_of_16(customer.id, age, Purpose::ActivityTie);
+            let word = self.draw_of_16_bits(customer.id, age, Purpose::Activity) << 16
+                | self.draw_of_16_bits(customer.id, age, Purpose::ActivityTie);
             let active = plan.active_share * libm::exp(-f64::from(age) / parameters.retention.decay_days);
             let [loss_word, ..] = self.words(0, date as u32, Purpose::LossRate);
             let spread = parameters.logs.loss_max - parameters.logs.loss_min;
@@ -75,14 +77,14 @@ impl Reference<'_> {
             }
             let logged = u64::from(word) < (u64::from(threshold(active)) * kept) >> 31;
             let [sessions, minutes, events, _] = self.words(customer.id, age, Purpose::UsageValues);
-            let sessions = sessions_law.value(sessions);
-            let events_law = laws::poisson(parameters.usage.events_per_session * f64::from(sessions));
-            rows.push((date, sessions, minutes_law.value(minutes), events_law.value(events), logged));
+            let sessions = sessions_table.value(sessions);
+            let events_table = distributions::poisson(parameters.usage.events_per_session * f64::from(sessions));
+            rows.push((date, sessions, minutes_table.value(minutes), events_table.value(events), logged));
         }
         rows
     }
 
-    /// Date, price in hundredths and status of each invoice.
+    /// Returns date, price in hundredths and status of each invoice.
     fn invoices(&self, customer: &Customer) -> Vec<(i32, i128, usize)> {
         let parameters = self.model.parameters();
         let price = parameters.plans[customer.plan].price_cents();
@@ -99,13 +101,13 @@ impl Reference<'_> {
         rows
     }
 
-    /// Date, category and priority of each ticket, sorted by date.
+    /// Returns date, category and priority of each support ticket, sorted by date.
     fn tickets(&self, customer: &Customer) -> Vec<(i32, usize, usize)> {
         let support = &self.model.parameters().support;
         let tenure = self.model.window().last() - customer.signup;
         let months = (f64::from(tenure) / support.days_per_month).clamp(support.months_min, support.months_max);
         let [count, ..] = self.words(customer.id, 0, Purpose::TicketCount);
-        let count = laws::poisson(support.tickets_per_month * months).value(count);
+        let count = distributions::poisson(support.tickets_per_month * months).value(count);
         let mut rows: Vec<_> = (0..count as u32)
             .map(|item| {
                 let [date, category, priority, _] = self.words(customer.id, item, Purpose::Ticket);
@@ -119,14 +121,15 @@ impl Reference<'_> {
 }
 
 fn pick(shares: &Shares, word: u32) -> usize {
-    Alias::new(0, &shares.values().copied().collect::<Vec<_>>()).value(word) as usize
+    AliasTable::new(0, &shares.values().copied().collect::<Vec<_>>()).value(word) as usize
 }
 
 fn named(names: &Shares, index: usize) -> &str {
     names.get_index(index).unwrap().0
 }
 
-/// The customers' rows, with the id of each (customer x 1000 + its number among the customer's) and its customer.
+/// Returns the ids, the customers and the values of all rows. An id is customer x 1000 + the number of the row for the
+/// customer.
 fn numbered<T>(customers: &[Customer], rows_of: impl Fn(&Customer) -> Vec<T>) -> (Vec<i64>, Vec<i64>, Vec<T>) {
     let (mut ids, mut owners, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     for customer in customers {
@@ -140,10 +143,10 @@ fn numbered<T>(customers: &[Customer], rows_of: impl Fn(&Customer) -> Vec<T>) ->
 }
 
 fn assert_rows(data_set: &DataSet, table: Table, columns: Vec<ArrayRef>) {
-    let made = whole(data_set, table);
-    let expected = RecordBatch::try_new(made.schema(), columns).unwrap();
+    let generated = whole(data_set, table);
+    let expected = RecordBatch::try_new(generated.schema(), columns).unwrap();
     assert!(expected.num_rows() > 0);
-    assert_eq!(made, expected, "{}", table.name());
+    assert_eq!(generated, expected, "{}", table.name());
 }
 
 fn compare(data_set: &DataSet) {
@@ -216,14 +219,14 @@ fn compare(data_set: &DataSet) {
 }
 
 #[test]
-fn the_default_model_is_made_as_the_contract_says() {
+fn the_default_model_equals_the_reference() {
     compare(&data_set(42, 400));
     compare(&data_set(u64::MAX, 60));
 }
 
-/// Windows of one month and of ten years, plans that are always active or never, prices of nothing.
+/// Windows of one month and of ten years, plans with activity on every day or on none, and prices of 0.
 #[test]
-fn extreme_models_are_made_as_the_contract_says() {
+fn extreme_models_equal_the_reference() {
     compare(&data_set_of("window = { start = 2024-02-01, months = 1 }", 1, 150));
     compare(&data_set_of("window = { start = 1970-01-01, months = 120 }", 1, 25));
     compare(&data_set_of("plans = { Free = { share = 0.0 }, Pro = { share = 0.6 } }", 1, 100));

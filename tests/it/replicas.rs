@@ -1,6 +1,6 @@
-//! Endpoints that are read elsewhere than where they were asked for, and several at a time.
+//! Endpoints list replicas, and `pull` reads them from several replicas at the same time.
 
-use crate::program::{contents, run_in, succeed_in};
+use crate::program::{Ran, contents, run_in, succeed_in};
 use crate::support::{data_set, data_set_of};
 use arrow_flight::FlightDescriptor;
 use arrow_flight::flight_service_client::FlightServiceClient;
@@ -25,20 +25,20 @@ fn location(address: SocketAddr) -> Location {
     format!("grpc://{address}").parse().unwrap()
 }
 
-/// A server within the test, so that what it did can be seen.
+/// A server in the process of the test, which can look at its activity.
 struct Replica {
     address: SocketAddr,
     activity: Arc<Activity>,
-    /// Stops it when dropped.
+    /// Stops the server when dropped.
     _stop: oneshot::Sender<()>,
 }
 
 impl Replica {
     async fn start(replicas: Vec<Location>) -> Self {
-        Self::of(data_set(42, CUSTOMERS), replicas).await
+        Self::start_with(data_set(42, CUSTOMERS), replicas).await
     }
 
-    async fn of(data_set: DataSet, replicas: Vec<Location>) -> Self {
+    async fn start_with(data_set: DataSet, replicas: Vec<Location>) -> Self {
         let server = Server::bind("127.0.0.1:0", data_set).await.unwrap().with_replicas(replicas);
         let (address, activity) = (server.local_addr().unwrap(), server.activity());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -49,22 +49,18 @@ impl Replica {
     }
 }
 
-/// Passes connections on to servers in turn, as a balancer does, and counts them.
-struct Proxy {
+/// A TCP load balancer: directs each connection to the next of its servers, and counts the connections.
+struct Balancer {
     address: SocketAddr,
-    taken: Arc<AtomicUsize>,
+    accepted: Arc<AtomicUsize>,
 }
 
-impl Proxy {
-    fn to(server: SocketAddr) -> Self {
-        Self::between(vec![server])
-    }
-
-    fn between(servers: Vec<SocketAddr>) -> Self {
+impl Balancer {
+    fn start(servers: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let taken = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&taken);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
         thread::spawn(move || {
             for (client, server) in listener.incoming().zip(servers.iter().cycle()) {
                 let (client, server) = (client.unwrap(), TcpStream::connect(server).unwrap());
@@ -75,7 +71,7 @@ impl Proxy {
                 }
             }
         });
-        Self { address, taken }
+        Self { address, accepted }
     }
 }
 
@@ -90,17 +86,16 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
     }
 }
 
-/// An address that refuses connections as long as the socket lives: bound, so that nobody else gets it, but not
-/// listening.
-fn nobody() -> (TcpSocket, SocketAddr) {
+/// Returns an address that refuses connections, and the socket that reserves it: bound, but not listening.
+fn refusing_address() -> (TcpSocket, SocketAddr) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
 }
 
-/// An address where connections are taken and broken off at the first word.
-fn breaking_off() -> SocketAddr {
+/// Returns an address that accepts connections and closes each after its first byte.
+fn closing_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -111,8 +106,8 @@ fn breaking_off() -> SocketAddr {
     address
 }
 
-/// Pulls without much patience.
-async fn pull(folder: &Path, server: SocketAddr, threads: &str) -> crate::program::Ran {
+/// Pulls with a single retry.
+async fn pull(folder: &Path, server: SocketAddr, threads: &str) -> Ran {
     let (folder, uri, threads) = (folder.to_path_buf(), format!("grpc://{server}"), threads.to_string());
     let pull = move || {
         run_in(
@@ -137,7 +132,7 @@ async fn pull(folder: &Path, server: SocketAddr, threads: &str) -> crate::progra
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_endpoint_lists_the_replicas_each_beginning_with_another() {
+async fn every_endpoint_lists_all_replicas_and_starts_with_another() {
     let replicas: Vec<Location> =
         ["grpc://a:8815", "grpc://b:8815", "grpc://c:1"].map(|uri| uri.parse().unwrap()).into();
     let server = Replica::start(replicas).await;
@@ -159,54 +154,55 @@ async fn every_endpoint_lists_the_replicas_each_beginning_with_another() {
 async fn pull_reads_all_replicas_over_several_connections_and_writes_the_same_bytes() {
     let folder = tempdir().unwrap();
     let replicas = [Replica::start(Vec::new()).await, Replica::start(Vec::new()).await];
-    let proxies = [Proxy::to(replicas[0].address), Proxy::to(replicas[1].address)];
-    // Asked first, and no replica itself; of its replicas one is not there, and one takes calls but breaks off.
-    let (_socket, gone) = nobody();
-    let listed = [gone, breaking_off(), proxies[0].address, proxies[1].address];
+    let balancers = [Balancer::start(vec![replicas[0].address]), Balancer::start(vec![replicas[1].address])];
+    // The pull connects to `front`, which is no replica itself. It lists one address that refuses connections, one that
+    // closes them, and two replicas.
+    let (_socket, refusing) = refusing_address();
+    let listed = [refusing, closing_address(), balancers[0].address, balancers[1].address];
     let front = Replica::start(listed.map(location).into()).await;
-    let alone = Replica::start(Vec::new()).await;
-    let ran = pull(folder.path(), alone.address, "1").await;
+    let single = Replica::start(Vec::new()).await;
+    let ran = pull(folder.path(), single.address, "1").await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let expected = contents(&folder.path().join("pulled"));
 
     let ran = pull(folder.path(), front.address, "4").await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(contents(&folder.path().join("pulled")) == expected);
-    assert_eq!(front.activity.blocks(), 0, "it only says where");
+    assert_eq!(front.activity.blocks(), 0, "no endpoint lists it");
     assert!(replicas.iter().all(|replica| replica.activity.blocks() > 20));
-    // 32 endpoints, four at a time: connections are kept, and never more than there are readers.
-    let taken = proxies.each_ref().map(|proxy| proxy.taken.load(Ordering::SeqCst));
-    assert!(taken.iter().all(|taken| (1..=4).contains(taken)) && taken.iter().sum::<usize>() > 2, "{taken:?}");
+    // Four readers read 32 endpoints: connections are reused, and there are never more of them than readers.
+    let accepted = balancers.each_ref().map(|balancer| balancer.accepted.load(Ordering::SeqCst));
+    assert!(accepted.iter().all(|count| (1..=4).contains(count)) && accepted.iter().sum::<usize>() > 2, "{accepted:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_nobody_serves_is_an_error_and_nothing_is_written() {
+async fn an_endpoint_without_a_server_is_an_error_and_nothing_is_written() {
     let folder = tempdir().unwrap();
-    let (_socket, gone) = nobody();
-    let front = Replica::start(vec![location(gone), location(gone)]).await;
+    let (_socket, refusing) = refusing_address();
+    let front = Replica::start(vec![location(refusing), location(refusing)]).await;
     let ran = pull(folder.path(), front.address, "2").await;
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("no server answers at grpc://127.0.0.1:"), "{}", ran.stderr);
     assert!(!folder.path().join("pulled").exists());
 }
 
-/// What a balancer puts behind one address is not always alike.
+/// A balancer can direct the connections of one pull to different servers.
 #[tokio::test(flavor = "multi_thread")]
 async fn data_sets_are_never_mixed() {
     let folder = tempdir().unwrap();
-    let asked = Replica::start(Vec::new()).await;
-    let ran = pull(folder.path(), asked.address, "1").await;
+    let first = Replica::start(Vec::new()).await;
+    let ran = pull(folder.path(), first.address, "1").await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let expected = contents(&folder.path().join("pulled"));
-    // Another seed and size: the request names those that were described.
-    let other = Replica::of(data_set(7, 50), Vec::new()).await;
-    let ran = pull(folder.path(), Proxy::between(vec![asked.address, other.address]).address, "3").await;
+    // The other server has another seed and size by default, but requests name those of the first.
+    let other = Replica::start_with(data_set(7, 50), Vec::new()).await;
+    let ran = pull(folder.path(), Balancer::start(vec![first.address, other.address]).address, "3").await;
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(contents(&folder.path().join("pulled")) == expected);
-    assert!(other.activity.blocks() > 0, "the other one was read, too");
-    // Another model is refused, and what was there stays.
-    let third = Replica::of(data_set_of("plans.Pro.price = 100.0", 42, CUSTOMERS), Vec::new()).await;
-    let ran = pull(folder.path(), Proxy::between(vec![asked.address, third.address]).address, "3").await;
+    assert!(other.activity.blocks() > 0, "the other server was not read");
+    // A server of another model refuses the requests, and the folder stays as it was.
+    let third = Replica::start_with(data_set_of("plans.Pro.price = 100.0", 42, CUSTOMERS), Vec::new()).await;
+    let ran = pull(folder.path(), Balancer::start(vec![first.address, third.address]).address, "3").await;
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("fingerprint"), "{}", ran.stderr);
     assert!(contents(&folder.path().join("pulled")) == expected);
@@ -220,7 +216,7 @@ async fn an_answer_with_many_endpoints_and_replicas_stays_under_4_mib() {
     let mut client = FlightServiceClient::new(endpoint.connect().await.unwrap());
     for (partitions, least) in [(10_000, 1), (1_000, 15), (20, 60)] {
         let command = FlightDescriptor::new_cmd(format!("usage_daily?customers=1000000000000&partitions={partitions}"));
-        // tonic takes no more than 4 MiB.
+        // The call fails if the answer has more than 4 MiB, tonic's limit.
         let info = client.get_flight_info(command).await.unwrap().into_inner();
         assert_eq!(info.endpoint.len(), partitions);
         assert!(info.endpoint.iter().all(|endpoint| endpoint.location.len() >= least), "{partitions}");
@@ -233,8 +229,8 @@ async fn an_answer_with_many_endpoints_and_replicas_stays_under_4_mib() {
 fn replicas_that_no_client_can_reach_are_refused() {
     let folder = tempdir().unwrap();
     for (uri, part) in [
-        ("grpc://0.0.0.0:8815", "no address that a client can connect to"),
-        ("grpc://[::]:8815", "no address that a client can connect to"),
+        ("grpc://0.0.0.0:8815", "clients can't connect to this address"),
+        ("grpc://[::]:8815", "clients can't connect to this address"),
         ("grpc://a:8815,grpc://0.0.0.0:1", "grpc://0.0.0.0:1"),
         ("a:8815", "grpc://host:port"),
         ("grpc://a", "grpc://host:port"),

@@ -1,4 +1,4 @@
-//! Every split, order, range, projection, thread and size of a data set gives the same rows.
+//! The rows of a data set are the same for every split, order, range, projection, number of threads and size.
 
 use crate::support::{concat, data_set, dates, hash, int64, rows, scan, whole};
 use arrow::array::{BooleanArray, RecordBatch};
@@ -22,13 +22,13 @@ fn test_rng(number: u32) -> AddressRng {
     AddressRng::new(0x7e57, Address { customer: 0, item: number, purpose: Purpose::Profile })
 }
 
-/// A number below `bound`.
+/// Returns a random number below `bound`.
 fn below(rng: &mut AddressRng, bound: u64) -> u64 {
     rng.next_u64() % bound
 }
 
 #[test]
-fn customers_one_by_one_are_the_whole() {
+fn single_customers_give_the_rows_of_the_whole() {
     for table in tables() {
         let data_set = data_set(42, 200);
         let batches = Batches::new(Scan::whole(&data_set, table));
@@ -38,7 +38,7 @@ fn customers_one_by_one_are_the_whole() {
 }
 
 #[test]
-fn two_hundred_random_splits_are_the_whole() {
+fn random_splits_give_the_rows_of_the_whole() {
     for table in tables() {
         let data_set = data_set(42, CUSTOMERS);
         let whole = whole(&data_set, table);
@@ -55,15 +55,15 @@ fn two_hundred_random_splits_are_the_whole() {
     }
 }
 
-/// Splits inside blocks, at their edges and one beside them, on a data set of several blocks.
+/// Splits within blocks, at their edges, and one customer before and after the edges.
 #[test]
-fn splits_in_and_beside_block_edges_are_the_whole() {
+fn splits_near_the_edges_of_blocks_give_the_rows_of_the_whole() {
     for table in tables() {
         let data_set = data_set(7, 70_000);
-        let of_scan = Scan::whole(&data_set, table);
-        let edge = of_scan.blocks().next().unwrap().end;
+        let scan_of_all = Scan::whole(&data_set, table);
+        let edge = scan_of_all.blocks().next().unwrap().end;
         let ids = edge - 50..edge + 50;
-        let batches = Batches::new(of_scan);
+        let batches = Batches::new(scan_of_all);
         let parts = |cuts: &[u64]| -> RecordBatch {
             let parts = cuts.windows(2).flat_map(|cut| batches.of_ids(cut[0]..cut[1])).map(|batch| batch.unwrap());
             concat(&batches, parts)
@@ -72,22 +72,22 @@ fn splits_in_and_beside_block_edges_are_the_whole() {
         for cut in [edge - 1, edge, edge + 1, edge - 49, edge + 49] {
             assert_eq!(parts(&[ids.start, cut, ids.end]), once, "{} cut at {cut}", table.name());
         }
-        // A batch never reaches over an edge.
+        // A batch never contains an edge.
         let starts: Vec<_> = batches.scan().for_ids(ids.clone()).blocks().collect();
         assert_eq!(starts, [ids.start..edge, edge..ids.end]);
     }
 }
 
 #[test]
-fn partitions_of_any_number_are_the_whole() {
+fn any_number_of_partitions_gives_the_rows_of_the_whole() {
     for table in tables() {
         let data_set = data_set(42, 300);
         let whole = whole(&data_set, table);
-        let of_scan = Scan::whole(&data_set, table);
+        let scan_of_all = Scan::whole(&data_set, table);
         for count in [1, 2, 3, 7, 64, 300, 500] {
-            let partitions = of_scan.partitions(Partitions::Count(count));
+            let partitions = scan_of_all.partitions(Partitions::Count(count));
             assert_eq!(partitions.len() as u64, count);
-            let batches = Batches::new(of_scan.clone());
+            let batches = Batches::new(scan_of_all.clone());
             let parts = partitions.into_iter().flat_map(|ids| batches.of_ids(ids)).map(|batch| batch.unwrap());
             assert_eq!(concat(&batches, parts), whole, "{} in {count}", table.name());
         }
@@ -95,7 +95,7 @@ fn partitions_of_any_number_are_the_whole() {
 }
 
 #[test]
-fn any_date_range_is_the_whole_filtered() {
+fn a_range_of_dates_gives_the_rows_of_the_whole_with_these_dates() {
     for table in tables() {
         let data_set = data_set(42, CUSTOMERS);
         let whole = whole(&data_set, table);
@@ -125,7 +125,7 @@ fn any_date_range_is_the_whole_filtered() {
 }
 
 #[test]
-fn any_columns_in_any_order_are_those_of_the_whole() {
+fn any_columns_in_any_order_have_the_values_of_the_whole() {
     for table in Table::ALL {
         let data_set = data_set(42, 150);
         let whole = whole(&data_set, table);
@@ -143,11 +143,11 @@ fn any_columns_in_any_order_are_those_of_the_whole() {
 }
 
 #[test]
-fn columns_dates_and_customers_together() {
+fn columns_dates_and_customers_can_be_restricted_together() {
     let data_set = data_set(42, CUSTOMERS);
     let text =
         "usage_daily?columns=feature_events,date,customer_id&first_id=100&last_id=600&from=2024-02-01&to=2024-03-15";
-    let narrowed = rows(scan(&data_set, text));
+    let restricted = rows(scan(&data_set, text));
     let whole = whole(&data_set, Table::UsageDaily);
     let keep: BooleanArray = int64(&whole, "customer_id")
         .iter()
@@ -155,17 +155,17 @@ fn columns_dates_and_customers_together() {
         .map(|(id, day)| Some((100..=600).contains(id) && (19_754..=19_797).contains(day)))
         .collect();
     let filtered = filter_record_batch(&whole.project(&[4, 1, 0]).unwrap(), &keep).unwrap();
-    assert_eq!(narrowed, filtered);
-    assert!(narrowed.num_rows() > 500);
+    assert_eq!(restricted, filtered);
+    assert!(restricted.num_rows() > 500);
 }
 
 #[test]
-fn blocks_in_any_order_on_any_threads_are_the_same() {
+fn blocks_are_the_same_in_any_order_and_on_any_thread() {
     for table in tables() {
         let data_set = data_set(42, 20_000);
-        let of_scan = Scan::whole(&data_set, table);
+        let scan_of_all = Scan::whole(&data_set, table);
         let mut blocks: Vec<_> = (1..=20_000).step_by(512).map(|id: u64| id..(id + 512).min(20_001)).collect();
-        let batches = Batches::new(of_scan);
+        let batches = Batches::new(scan_of_all);
         let in_order = concat(&batches, blocks.iter().map(|ids| batches.batch(ids.clone()).unwrap()));
         let mut rng = test_rng(2_000);
         for i in (1..blocks.len()).rev() {
@@ -173,48 +173,48 @@ fn blocks_in_any_order_on_any_threads_are_the_same() {
         }
         for threads in [1, 8] {
             let next = AtomicUsize::new(0);
-            let made = Mutex::new(Vec::new());
+            let generated = Mutex::new(Vec::new());
             thread::scope(|scope| {
                 for _ in 0..threads {
                     scope.spawn(|| {
                         while let Some(ids) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
                             let batch = batches.batch(ids.clone()).unwrap();
-                            made.lock().unwrap().push((ids.start, batch));
+                            generated.lock().unwrap().push((ids.start, batch));
                         }
                     });
                 }
             });
-            let mut made = made.into_inner().unwrap();
-            made.sort_by_key(|&(start, _)| start);
-            let sorted = concat(&batches, made.into_iter().map(|(_, batch)| batch));
+            let mut generated = generated.into_inner().unwrap();
+            generated.sort_by_key(|&(start, _)| start);
+            let sorted = concat(&batches, generated.into_iter().map(|(_, batch)| batch));
             assert_eq!(sorted, in_order, "{} on {threads} threads", table.name());
         }
     }
 }
 
 #[test]
-fn a_customer_is_the_same_at_every_size() {
+fn a_customer_is_the_same_in_data_sets_of_every_size() {
     for table in tables() {
         for id in [1, 7, 512, 1_000] {
-            let of_size = |customers| {
+            let rows_in = |customers| {
                 let data_set = data_set(42, customers);
                 rows(scan(&data_set, &format!("{}?first_id={id}&last_id={id}", table.name())))
             };
-            assert_eq!(of_size(id), of_size(1_000), "{} of {id}", table.name());
-            assert_eq!(of_size(id), of_size(1_000_000_000_000), "{} of {id}", table.name());
+            assert_eq!(rows_in(id), rows_in(1_000), "{} of {id}", table.name());
+            assert_eq!(rows_in(id), rows_in(1_000_000_000_000), "{} of {id}", table.name());
         }
     }
 }
 
 #[test]
-fn the_last_customers_of_the_largest_data_set_are_there() {
+fn the_largest_data_set_has_its_last_customers() {
     let data_set = data_set(42, 1_000_000_000_000);
     for table in tables() {
         let last = rows(scan(&data_set, &format!("{}?first_id=999999999001", table.name())));
         let ids = int64(&last, "customer_id");
         assert!(ids.iter().all(|id| (999_999_999_001..=1_000_000_000_000).contains(id)));
         assert!(ids.len() > 500 && ids.contains(&1_000_000_000_000), "{}", table.name());
-        // Ids above 2^32 reach the draws whole: no customer repeats one whose id has the same low bits.
+        // All 64 bits of an id affect the draws: customers whose ids have the same low bits differ.
         let low = 999_999_999_001_u64 & 0xFFFF_FFFF;
         let other = rows(scan(&data_set, &format!("{}?first_id={low}&last_id={}", table.name(), low + 999)));
         assert_ne!(hash(&last), hash(&other));
@@ -222,9 +222,9 @@ fn the_last_customers_of_the_largest_data_set_are_there() {
     }
 }
 
-/// Batches stay small on the wire, and no buffer is larger than what it holds.
+/// Batches keep to the limit of a message, and their buffers have no spare capacity.
 #[test]
-fn batches_are_small_and_right_sized() {
+fn batches_have_the_target_size_and_no_spare_capacity() {
     let data_set = data_set(42, 100_000);
     for table in Table::ALL {
         for more in ["", "&strings=dictionary", "&customers=1000000000000&first_id=999999900000"] {
@@ -238,7 +238,7 @@ fn batches_are_small_and_right_sized() {
                 let buffers: Vec<_> =
                     batch.columns().iter().flat_map(|column| column.to_data().buffers().to_vec()).collect();
                 for buffer in &buffers {
-                    // Rows are made 32 at a time at most, of 4 bytes each, and bit masks filled up to 64 bytes.
+                    // Kernels push at most 32 values of 4 bytes at once, and bit masks are padded to 64 bytes.
                     assert!(buffer.capacity() <= buffer.len().next_multiple_of(64) + 128, "{}", table.name());
                 }
                 largest = largest.max(buffers.iter().map(|buffer| buffer.len()).sum::<usize>());
@@ -250,9 +250,9 @@ fn batches_are_small_and_right_sized() {
     }
 }
 
-/// The largest model there can be: 100 plans with long names over ten years.
+/// The largest valid model: 100 plans with long names, over ten years.
 #[test]
-fn batches_of_the_largest_model_are_small() {
+fn batches_of_the_largest_model_have_the_target_size() {
     let plans: String = (0..96)
         .map(|plan| {
             let name = format!("{plan:064}");
@@ -279,7 +279,7 @@ fn batches_of_the_largest_model_are_small() {
 }
 
 #[test]
-fn the_content_hash_minds_values_and_nothing_else() {
+fn the_content_hash_depends_only_on_values() {
     let data_set = data_set(42, CUSTOMERS);
     for table in Table::ALL {
         let whole = whole(&data_set, table);
@@ -290,7 +290,7 @@ fn the_content_hash_minds_values_and_nothing_else() {
             part.update(&whole.slice(start, 777.min(whole.num_rows() - start))).unwrap();
             in_parts.merge(&part);
         }
-        // Slices from the end of the table on, each 777 rows: the first is what the step left over.
+        // The slices start every 777 rows, from the last row backwards. The rows before the first slice are left.
         let covered = in_parts.rows() as usize;
         in_parts.update(&whole.slice(0, whole.num_rows() - covered)).unwrap();
         assert_eq!(in_parts.to_string(), expected, "{}", table.name());

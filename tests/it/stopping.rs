@@ -118,7 +118,7 @@ async fn a_second_signal_ends_the_server_at_once() {
         server.signal(second);
         let ran = soon(tokio::task::spawn_blocking(move || server.ended())).await.unwrap();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
-        assert!(ran.stderr.contains("told to stop twice: streams are cut off streams=1"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("second signal to stop: running streams are cut off streams=1"), "{}", ran.stderr);
         assert!(ran.stderr.contains("outcome=stopped"), "{}", ran.stderr);
     }
 }
@@ -156,6 +156,6 @@ fn systemd_is_notified_of_start_reload_and_stop() {
     let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
     command.env("NOTIFY_SOCKET", &path);
     let mut server = Serve::of(command);
-    assert!(server.wait_for("systemd can't be told").contains("WARN"));
+    assert!(server.wait_for("could not notify systemd").contains("WARN"));
     assert_eq!(server.stop("TERM"), Some(0));
 }

@@ -1,75 +1,75 @@
-//! What the tests share: data sets, rows, and ways to compare them.
+//! Helpers of many tests: data sets, rows and comparisons.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Int8Type, Int32Type, Int64Type};
 use saasgen::batches::{Batches, ContentHash};
 use saasgen::model::Model;
-use saasgen::scan::{Naming, Scan, ScanRequest};
+use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use saasgen::tables::{DataSet, Laws, Table};
 use std::sync::{Arc, OnceLock};
 
-/// The default model's laws, built once.
+/// Returns the laws of the default model, which are built once.
 pub fn laws() -> Arc<Laws> {
     static LAWS: OnceLock<Arc<Laws>> = OnceLock::new();
     Arc::clone(LAWS.get_or_init(|| Arc::new(Laws::new(Model::saas_v1().unwrap()))))
 }
 
-/// A data set of the default model.
+/// Returns a data set of the default model.
 pub fn data_set(seed: u64, customers: u64) -> DataSet {
     DataSet::new(laws(), seed, customers).unwrap()
 }
 
-/// A data set of the default model with `overlay` laid over it.
+/// Returns a data set of the default model with the keys in `overlay` replaced.
 pub fn data_set_of(overlay: &str, seed: u64, customers: u64) -> DataSet {
     DataSet::new(Arc::new(Laws::new(Model::from_overlay(overlay).unwrap())), seed, customers).unwrap()
 }
 
-/// The scan that `text` names.
+/// Returns the scan for the ticket `text`.
 pub fn scan(data_set: &DataSet, text: &str) -> Scan {
-    Scan::resolve(data_set, &ScanRequest::from_text(text).unwrap(), Naming::Ticket).unwrap().0
+    Scan::resolve(data_set, &ScanRequest::from_text(text).unwrap(), RequestKind::Ticket).unwrap().0
 }
 
-/// All rows of a scan, as one batch.
+/// Returns all rows of a scan as one batch.
 pub fn rows(scan: Scan) -> RecordBatch {
     let batches = Batches::new(scan);
     concat(&batches, batches.iter().map(|batch| batch.unwrap()))
 }
 
-/// The batches of a scan, as one.
+/// Concatenates batches of a scan.
 pub fn concat(batches: &Batches, parts: impl IntoIterator<Item = RecordBatch>) -> RecordBatch {
     let parts: Vec<_> = parts.into_iter().collect();
     concat_batches(&batches.schema(), &parts).unwrap()
 }
 
-/// All rows of a table.
+/// Returns all rows of a table as one batch.
 pub fn whole(data_set: &DataSet, table: Table) -> RecordBatch {
     rows(Scan::whole(data_set, table))
 }
 
-/// The hash of a batch's values.
+/// Returns the content hash of a batch.
 pub fn hash(batch: &RecordBatch) -> String {
     let mut hash = ContentHash::new();
     hash.update(batch).unwrap();
     hash.to_string()
 }
 
-/// A column of 64-bit numbers.
+/// Returns a column of 64-bit numbers.
 pub fn int64<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i64] {
     batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().values()
 }
 
-/// A column of 32-bit numbers.
+/// Returns a column of 32-bit numbers.
 pub fn int32<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i32] {
     batch.column_by_name(name).unwrap().as_primitive::<Int32Type>().values()
 }
 
-/// A column of dates.
+/// Returns a column of dates.
 pub fn dates<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i32] {
     batch.column_by_name(name).unwrap().as_primitive::<Date32Type>().values()
 }
 
-/// A column of text, of either encoding.
+/// Returns a column of text in either encoding.
 pub fn text(batch: &RecordBatch, name: &str) -> Vec<String> {
     let column = batch.column_by_name(name).unwrap();
     match column.as_dictionary_opt::<Int8Type>() {

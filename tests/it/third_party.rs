@@ -1,9 +1,9 @@
-//! The list of the crates in the program is that of its Cargo.lock, and each may be used under Apache-2.0's terms.
+//! `THIRD_PARTY.md` lists the crates of `Cargo.lock`, and the licence of each permits its use in this program.
 
 use std::path::Path;
 use std::process::Command;
 
-/// Licences that ask for no more than their texts to be kept; none of them reaches the program's own code.
+/// Licences that only require their text to be kept. None of them applies to the code of this program.
 const ALLOWED: [&str; 10] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -17,7 +17,7 @@ const ALLOWED: [&str; 10] = [
     "Zlib",
 ];
 
-/// Whether one of the choices of an SPDX expression is of allowed licences alone. `/` is an older way to write OR.
+/// Returns whether an SPDX expression permits a choice with allowed licences only. `/` is an older form of OR.
 fn is_allowed(expression: &str) -> bool {
     let is_known = |licence: &str| ALLOWED.contains(&licence.trim_matches(|c: char| c == '(' || c == ')' || c == ' '));
     expression.replace('/', " OR ").split(" AND ").all(|part| part.split(" OR ").any(is_known))
@@ -28,15 +28,15 @@ fn listed() -> String {
 }
 
 #[test]
-fn third_party_is_current() {
-    let made = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/third_party")).output().unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let made = String::from_utf8(made.stdout).unwrap();
-    assert_eq!(made, listed(), "renew it: .ci/third_party > THIRD_PARTY.md");
+fn the_list_is_current() {
+    let output = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/third_party")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let current = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(current, listed(), "update it with .ci/third_party > THIRD_PARTY.md");
 }
 
 #[test]
-fn licences_are_allowed() {
+fn every_licence_is_allowed() {
     let text = listed();
     let rows: Vec<Vec<&str>> = text
         .lines()
@@ -50,7 +50,7 @@ fn licences_are_allowed() {
 }
 
 #[test]
-fn what_no_choice_allows_is_found() {
+fn expressions_without_an_allowed_choice_are_refused() {
     for allowed in ["MIT", "MIT/GPL-3.0", "(GPL-3.0 OR MIT) AND ISC", "Apache-2.0 WITH LLVM-exception OR X"] {
         assert!(is_allowed(allowed), "{allowed}");
     }

@@ -1,7 +1,7 @@
 //! Correct data sets hold: `verify` rejects them at the stated rate, whatever the seed.
 
-use crate::given::{Given, with_ids};
 use crate::support::{data_set, whole};
+use crate::tables_in_memory::{MemoryTable, with_ids};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Schema;
@@ -198,14 +198,14 @@ fn verdicts_do_not_depend_on_splits_order_or_threads() {
 }
 
 /// Returns the rows of a table in a pseudo-random order, in `row_groups` row groups.
-fn shuffled(data_set: &DataSet, table: Table, row_groups: usize) -> Given {
+fn shuffled(data_set: &DataSet, table: Table, row_groups: usize) -> MemoryTable {
     let rows = whole(data_set, table);
     let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
     order.sort_by_key(|row| row.wrapping_mul(0x9E37_79B1));
     let groups = order.chunks(order.len().div_ceil(row_groups));
     let taken =
         groups.map(|rows_of_group| take_record_batch(&rows, &UInt32Array::from(rows_of_group.to_vec())).unwrap());
-    Given::of_row_groups(table, taken.collect())
+    MemoryTable::with_row_groups(table, taken.collect())
 }
 
 /// Rows of unknown customers are found in row groups before and after all others.
@@ -222,7 +222,7 @@ fn rows_of_unknown_customers_in_separate_row_groups_are_found() {
     let own = with_ids(&support, "customer_id", |_| ());
     // In the order of customers and out of it. Out of order, row groups are chosen by the ids that they state.
     for groups in [vec![before.clone(), own.clone(), after.clone()], vec![after, own, before]] {
-        let support = Given::of_row_groups(Table::Support, groups);
+        let support = MemoryTable::with_row_groups(Table::Support, groups);
         let rest = [Table::Customers, Table::UsageDaily, Table::Billing];
         let rest = rest.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
         let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&support as &dyn TableSource]);

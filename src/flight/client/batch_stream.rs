@@ -2,7 +2,7 @@
 
 use super::connections::Connection;
 use super::failure::Failure;
-use crate::batches::unless_damaged;
+use crate::batches::catch_decoder_panic;
 use crate::error::Error;
 use crate::scan::BatchMark;
 use arrow::array::RecordBatch;
@@ -74,7 +74,7 @@ impl BatchStream {
             let message = message.transpose().map_err(|error| Failure::from_stream(server, &error))?;
             // This also covers the end of the stream: a stream without rows has a schema, too.
             if self.decoder.schema() != Some(schema) {
-                let message = format!("{server} sent rows of another schema than was announced");
+                let message = format!("{server} sent rows of another schema than it announced");
                 return Err(Failure::Refused(Error::Remote(message)));
             }
             let Some(message) = message else { return Ok(None) };
@@ -89,7 +89,8 @@ impl BatchStream {
 /// Returns the next message. The decoder must not be used again after a damaged message.
 async fn next_message(decoder: &mut FlightDataDecoder) -> Option<Result<DecodedFlightData, FlightError>> {
     let damaged = || Err(FlightError::DecodeError("a message is damaged".into()));
-    poll_fn(|cx| unless_damaged(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged())))).await
+    poll_fn(|cx| catch_decoder_panic(|| decoder.poll_next_unpin(cx)).unwrap_or_else(|| Poll::Ready(Some(damaged()))))
+        .await
 }
 
 fn stalled(connection: &Connection, stall_timeout: Duration) -> Failure {
@@ -137,6 +138,6 @@ mod tests {
             let error = decode(damaged).await.err();
             panics += usize::from(error.is_some_and(|error| error.to_string().contains("a message is damaged")));
         }
-        assert!(panics > 0, "the decoder checks headers now: remove `unless_damaged`");
+        assert!(panics > 0, "the decoder checks headers now: remove `catch_decoder_panic`");
     }
 }

@@ -51,7 +51,7 @@ impl BlockAssembler {
             [] => return Ok(()),
             [whole] => whole.clone(),
             [first, ..] => concat_batches(first.schema_ref(), &self.parts)
-                .map_err(|error| Error::Internal(format!("putting a block together: {error}")))?,
+                .map_err(|error| Error::Internal(format!("joining the parts of a block: {error}")))?,
         };
         self.parts.clear();
         self.blocks.push_back(block);

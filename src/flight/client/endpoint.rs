@@ -25,7 +25,11 @@ impl Endpoint {
             locations.push(server.clone());
         }
         if locations.is_empty() {
-            return Err(format!("locations that are none of grpc://host:port: {:?}", endpoint.location));
+            return Err(format!(
+                "an endpoint with the locations {:?}; one must be grpc://host:port, grpc+tls://host:port or \
+                 grpc+unix:///path",
+                endpoint.location
+            ));
         }
         Ok(Self { ticket, locations })
     }

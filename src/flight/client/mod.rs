@@ -20,7 +20,7 @@ pub use table::FlightTable;
 pub use table_source::FlightSource;
 
 use super::location::Location;
-use crate::batches::{schema_of, unless_damaged};
+use crate::batches::{catch_decoder_panic, schema_of};
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
@@ -94,7 +94,10 @@ impl Client {
         let results: Vec<arrow_flight::Result> = self.call(policy, ask).await?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
-            Error::Remote(format!("{} is no saasgen server: it does not describe a data set ({error})", self.server))
+            Error::Remote(format!(
+                "{} is not a saasgen server: it does not describe a data set ({error}); name one with --server",
+                self.server
+            ))
         })
     }
 
@@ -102,23 +105,23 @@ impl Client {
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if the server refuses the request, and [`Error::Remote`] if the server fails or its
-    /// answer is not one to this request.
+    /// answer does not fit the request.
     pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
         let table = Table::from_name(&request.table)?;
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
         let info = self.call(self.policy, ask).await?.into_inner();
-        let wrong = |what: &str| Error::Remote(format!("{} answers for {} with {what}", self.server, table.name()));
+        let wrong = |sent: &str| Error::Remote(format!("{}, asked for {}, sent {sent}", self.server, table.name()));
         let endpoints = info.endpoint.iter().map(|endpoint| Endpoint::new(endpoint, &self.server));
-        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_, _>>().map_err(|what| wrong(&what))?;
+        let endpoints: Vec<Endpoint> = endpoints.collect::<Result<_, _>>().map_err(|fault| wrong(&fault))?;
         if endpoints.is_empty() {
             return Err(wrong("no endpoint"));
         }
-        let schema = unless_damaged(|| info.try_decode_schema()).ok_or_else(|| wrong("a schema that is damaged"))?;
+        let schema = catch_decoder_panic(|| info.try_decode_schema()).ok_or_else(|| wrong("a damaged schema"))?;
         let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
         let expected = expected_schema(table, request);
         if schema != *expected {
-            return Err(wrong(&format!("columns {schema} where {expected} was asked for")));
+            return Err(wrong(&format!("the columns {schema} instead of {expected}")));
         }
         Ok(FlightTable::new(Arc::clone(&self.connections), self.policy, table, expected, endpoints))
     }
@@ -134,7 +137,7 @@ impl Client {
             let error = match self.call_once(&call).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Broken(error)) => error,
-                // A server is busy with streams only, so a busy answer to another call is no reason to wait.
+                // Only streams wait for a busy server.
                 Err(failure) => return Err(failure.into_error()),
             };
             match retries.next_wait() {
@@ -146,10 +149,13 @@ impl Client {
 
     async fn call_once<T>(&self, call: impl AsyncFn(&mut Connection) -> Result<T, Status>) -> Result<T, Failure> {
         let mut flight = self.connections.take(&self.server).await?;
-        let failure = match timeout(ANSWER_TIMEOUT.min(self.policy.stall_timeout), call(&mut flight)).await {
+        let limit = ANSWER_TIMEOUT.min(self.policy.stall_timeout);
+        let failure = match timeout(limit, call(&mut flight)).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(status)) => Failure::from_status(&self.server, &status),
-            Err(_) => Failure::Broken(Error::Remote(format!("{} takes calls, but answers none", self.server))),
+            Err(_) => {
+                Failure::Broken(Error::Remote(format!("{} did not answer within {} s", self.server, limit.as_secs())))
+            }
         };
         if matches!(failure, Failure::Broken(_)) {
             flight.discard();

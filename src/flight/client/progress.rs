@@ -29,26 +29,28 @@ impl Progress {
         self.rows > 0 && self.ids.as_ref().is_some_and(|ids| self.next_id >= ids.end)
     }
 
-    /// Adds a batch of `rows` rows that covers the customers from `*stream_next_id` to before `next_id`, and advances
-    /// `*stream_next_id`, the position of the batch's stream. Returns whether the batch is new; if not, an earlier
-    /// stream has sent it.
+    /// Adds a batch of `rows` rows that covers the customers `*stream_next_id..next_id`, and sets `*stream_next_id`,
+    /// the position of its stream, to `next_id`. Returns `false` if an earlier stream has sent the batch.
     ///
     /// # Errors
     /// Returns a description of the fault if the marks of the stream do not ascend, pass the end of the endpoint, or
     /// cut the batches at other customers than an earlier stream did.
     pub fn add(&mut self, stream_next_id: &mut u64, next_id: u64, rows: usize) -> Result<bool, String> {
         if next_id <= *stream_next_id {
-            return Err(format!("marks a batch with customer {next_id} to resume at, after one with {stream_next_id}"));
+            return Err(format!("sent the resume mark {next_id} after {stream_next_id}; resume marks must rise"));
         }
         if let Some(ids) = self.ids.as_ref().filter(|ids| next_id > ids.end) {
-            return Err(format!("marks a batch with customer {next_id} to resume at, where {} ends it", ids.end));
+            return Err(format!("sent the resume mark {next_id}, which is past the endpoint's end at {}", ids.end));
         }
         let first_id = std::mem::replace(stream_next_id, next_id);
         if next_id <= self.next_id {
             return Ok(false);
         }
         if first_id < self.next_id {
-            return Err(format!("cuts its batches elsewhere than before, at {first_id} and {next_id}"));
+            return Err(format!(
+                "cut a batch at {first_id} and {next_id}, but an earlier stream cut one at {}",
+                self.next_id
+            ));
         }
         self.next_id = next_id;
         self.rows += rows as u64;
@@ -112,6 +114,6 @@ mod tests {
         assert_eq!((progress.rows, progress.is_complete()), (15, false));
         assert_eq!(progress.to_string(), "15 rows");
         // The first half of this batch was received before.
-        assert!(progress.add(&mut 4, 9, 5).unwrap_err().contains("elsewhere"));
+        assert!(progress.add(&mut 4, 9, 5).unwrap_err().contains("but an earlier stream cut one at 6"));
     }
 }

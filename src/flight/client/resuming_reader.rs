@@ -1,9 +1,9 @@
 //! Reads one endpoint over as many streams as it takes.
 //!
-//! The mark of each batch names the customer to resume at. When a stream breaks, the reader asks for the endpoint's rows
-//! from that customer on, at another server if there is one. Every server cuts blocks at the same customers, and parts
-//! of blocks are joined again, so a break does not change the batches. A table without customers can't be requested in
-//! part: its stream starts again, and the reader skips the batches that it has.
+//! The mark of each batch names the customer to resume at. When a stream breaks, the reader requests the remaining
+//! rows from that customer on, at another server if there is one. Every server cuts blocks at the same customers, and
+//! parts of blocks are joined again, so a break does not change the batches. A table without customers can't be
+//! requested in part: its stream starts again, and the reader skips the batches that it has.
 
 use super::batch_stream::{BatchStream, MarkedBatch};
 use super::block_assembler::BlockAssembler;
@@ -120,8 +120,8 @@ impl ResumingReader {
             let first_id = stream.next_id;
             let added = self.progress.add(&mut stream.next_id, next_id, marked.batch.num_rows());
             let added = added.and_then(|is_new| check_ids(&marked.batch, first_id..next_id).map(|()| is_new));
-            let is_new = added.map_err(|what| {
-                Failure::Refused(Error::Remote(format!("{}: {} {what}", self.name, stream.connection.location())))
+            let is_new = added.map_err(|fault| {
+                Failure::Refused(Error::Remote(format!("{}: {} {fault}", self.name, stream.connection.location())))
             })?;
             if is_new {
                 self.connections.health.record_batch(stream.connection.location());
@@ -146,8 +146,8 @@ impl ResumingReader {
         };
         let (ticket, first_id) = match &self.request {
             Some(request) => {
-                let rest = ScanRequest { first_id: Some(self.progress.next_id()), ..request.clone() };
-                (Ticket::new(rest.encode_to_vec()), self.progress.next_id())
+                let remaining = ScanRequest { first_id: Some(self.progress.next_id()), ..request.clone() };
+                (Ticket::new(remaining.encode_to_vec()), self.progress.next_id())
             }
             None => (self.endpoint.ticket.clone(), 0),
         };
@@ -171,7 +171,8 @@ impl ResumingReader {
     async fn prepare_retry(&mut self, failure: Failure) -> Result<()> {
         if self.is_unmarked {
             return Err(Error::Remote(format!(
-                "{}: {}. It can't be resumed: batches came without the marks that a saasgen server sends with them",
+                "{}: {}. The stream can't be resumed, because its batches came without the resume marks of a saasgen \
+                 server",
                 self.name,
                 failure.into_error()
             )));
@@ -198,8 +199,8 @@ impl ResumingReader {
 
     fn gave_up(&self, last: &Error) -> Error {
         Error::Remote(format!(
-            "{name}: gave up after {tries} tries in a row without a batch, having read {progress}; the last error: \
-             {last}. Begin again when a server is back; `pull --retries` and `--stall-timeout` set how long it is tried",
+            "{name}: gave up after {tries} tries in a row without a batch, having read {progress}. The last error: \
+             {last}. Start again once a server answers, or raise --retries or --stall-timeout",
             name = self.name,
             tries = self.retries.failures(),
             progress = self.progress,
@@ -217,7 +218,7 @@ fn check_ids(batch: &RecordBatch, ids: Range<u64>) -> Result<(), String> {
     let is_in = |id: i64| u64::try_from(id).is_ok_and(|id| ids.contains(&id));
     match ends {
         Some((&first, &last)) if !is_in(first) || !is_in(last) => Err(format!(
-            "has the customers {first} to {last} in a batch that is marked as {} to {}",
+            "sent the customers {first} to {last} in a batch that is marked as {} to {}",
             ids.start,
             ids.end - 1
         )),

@@ -4,7 +4,7 @@ use super::checked_row_group::CheckedRowGroup;
 use super::footer::{CUSTOMER_ID, customer_ids_in_statistics, declares_order, has_signed_customer_ids, read_footer};
 use super::page_size_limit::PageSizeLimit;
 use super::unreadable_file::unreadable_file;
-use crate::batches::{TableSource, unless_damaged};
+use crate::batches::{TableSource, catch_decoder_panic};
 use crate::error::{Error, Result};
 use crate::tables::Table;
 use arrow::array::{AsArray, RecordBatch};
@@ -131,7 +131,7 @@ impl ParquetTable {
         let path = path.clone();
         Ok(std::iter::from_fn(move || {
             let mut next = reader.take()?;
-            let Some(batch) = unless_damaged(|| next.next()) else {
+            let Some(batch) = catch_decoder_panic(|| next.next()) else {
                 return Some(Err(unreadable_file(&path, "a page can't be decoded")));
             };
             reader = Some(next);

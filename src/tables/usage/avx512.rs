@@ -1,88 +1,82 @@
-//! The columns of usage by AVX-512: 32 rows at a time in halves of 16 bits, tables held in registers.
+//! The usage kernels with AVX-512: 32 rows at a time as 16-bit halves, with look-up tables in registers.
 //!
-//! [`super::values`] and [`super::activity`] are the reference: the values are the same.
+//! They give the same values as the plain code in [`super::values`] and [`super::activity`].
 //!
 //! ```text
-//!     words       8 rows at a time from Philox            u32 by row, a column each
-//!     halves      H = upper 16 bits, L = lower            two registers of 32 rows: of each 32 bits,
-//!                                                         the lower half is row i, the upper row 16 + i
-//!     own         H >> (16 - bits)                        the slot
-//!     rest        (H:L << bits) >> 16                     what is compared with its limit
-//!     value       own where rest < limit, else other      where they tie, the whole word decides
+//!     words       from Philox, 8 rows at a time           one u32 for each row and column
+//!     halves      upper and lower 16 bits of the words    two registers of 32 rows: in each 32 bits, the
+//!                                                         lower half is row i, the upper half row 16 + i
+//!     own         upper >> (16 - bits)                    the slot
+//!     remainder   (upper:lower << bits) >> 16             compared with the slot's limit
+//!     value       own if remainder < limit,               if remainder = limit, the alias table decides
+//!                 else the alternative                    with the whole word
 //! ```
 
-use super::activity::{ActiveDays, GROUP, Run};
-use super::narrow::{CHUNK, NarrowLaw, NarrowLaws, SLOTS};
+use super::active_days::{ActiveDays, CustomerRows};
+use super::output_column::OutputColumn;
 use crate::random::philox::{LANES, RoundKeys};
-use crate::random::{Alias, Purpose, avx512};
+use crate::random::{AliasTable, Purpose, avx512};
 use crate::tables::DataSet;
-use crate::tables::laws::PlanLaws;
-use crate::tables::room::Room;
+use crate::tables::laws::packed::{CHUNK, PackedTable, PackedTables, SLOTS};
+use crate::tables::laws::{AGES_PER_GROUP, PlanLaws};
 use bytemuck::must_cast;
 use std::arch::x86_64::*;
 
-/// Rows of 16 bits in a register.
+/// The number of 16-bit rows in a register.
 const ROWS: usize = 32;
 
-/// Rows that are worked on together, about: what is kept of them between two steps stays in the first cache.
-const ROWS_AT_A_TIME: usize = 1_024;
+/// The approximate number of rows in a batch. Their words stay in the L1 cache between two steps.
+const BATCH_ROWS: usize = 1_024;
 
-/// Of 32 rows: what a law gave, and in which of them that isn't settled.
+/// The values of 32 rows.
 struct Drawn {
     values: __m512i,
+    /// A bit for each row whose value the upper 16 bits don't decide.
     ties: u32,
 }
 
-/// What makes the columns, and where they go.
-struct Maker<'a, R> {
+/// The state of a run over all rows.
+struct Kernel<'a, C> {
     data_set: &'a DataSet,
-    narrow: &'a NarrowLaws,
-    /// The words of the rows that are worked on, by column.
+    packed: &'a PackedTables,
+    /// The random words of the current batch, by column.
     words: [Vec<u32>; 3],
-    /// Of the rows that are worked on; behind the last, more of no meaning.
+    /// The sessions of the current batch. Entries after its last row have no meaning.
     sessions: Vec<u32>,
-    /// Those that are wanted.
-    columns: &'a mut [Option<R>; 3],
+    /// The columns that are asked for.
+    columns: &'a mut [Option<C>; 3],
 }
 
-/// Puts sessions, minutes and events of all rows, as far as they are wanted.
+/// Computes sessions, minutes and events of all rows, for the columns that are asked for.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi1,bmi2,popcnt,lzcnt")]
-pub(super) fn values<R: Room<i32>>(
+pub(super) fn values<C: OutputColumn<i32>>(
     data_set: &DataSet,
-    narrow: &NarrowLaws,
+    packed: &PackedTables,
     active: &ActiveDays,
-    wanted: &mut [Option<R>; 3],
+    columns: &mut [Option<C>; 3],
 ) {
-    let most_rows = ROWS_AT_A_TIME + data_set.model().window().days as usize + ROWS;
-    let mut maker = Maker {
-        data_set,
-        narrow,
-        words: [(); 3].map(|()| vec![0; most_rows]),
-        sessions: vec![0; most_rows],
-        columns: wanted,
-    };
-    let (mut runs, mut made) = (&active.runs[..], 0);
-    while !runs.is_empty() {
+    let most_rows = BATCH_ROWS + data_set.model().window().days as usize + ROWS;
+    let mut kernel =
+        Kernel { data_set, packed, words: [(); 3].map(|()| vec![0; most_rows]), sessions: vec![0; most_rows], columns };
+    let (mut customers, mut done) = (&active.customers[..], 0);
+    while !customers.is_empty() {
         let (mut count, mut rows) = (0, 0);
-        while count < runs.len() && rows < ROWS_AT_A_TIME {
-            maker.mix(
-                runs[count].customer,
-                &active.ages[made + rows..][..runs[count].rows.next_multiple_of(LANES)],
-                rows,
-            );
-            (count, rows) = (count + 1, rows + runs[count].rows);
+        while count < customers.len() && rows < BATCH_ROWS {
+            let next = &customers[count];
+            kernel.mix(next.id, &active.ages[done + rows..][..next.rows.next_multiple_of(LANES)], rows);
+            (count, rows) = (count + 1, rows + next.rows);
         }
-        maker.draw_by_plan(&runs[..count], made);
-        maker.draw_by_sessions(rows);
-        (runs, made) = (&runs[count..], made + rows);
-        for column in maker.columns.iter_mut().flatten() {
-            column.cut(made);
+        kernel.draw_by_plan(&customers[..count], done);
+        kernel.draw_by_sessions(rows);
+        (customers, done) = (&customers[count..], done + rows);
+        for column in kernel.columns.iter_mut().flatten() {
+            column.truncate_rows(done);
         }
     }
 }
 
-impl<R: Room<i32>> Maker<'_, R> {
-    /// Mixes the words of `customer` at `ages`, by whole lanes, for the rows from `row` on.
+impl<C: OutputColumn<i32>> Kernel<'_, C> {
+    /// Computes the random words of `customer` at `ages`, for the rows from `row` on. `ages` has whole lanes.
     #[target_feature(enable = "avx512f")]
     #[inline]
     fn mix(&mut self, customer: u64, ages: &[u16], row: usize) {
@@ -101,38 +95,38 @@ impl<R: Room<i32>> Maker<'_, R> {
         }
     }
 
-    /// Sessions and minutes of `runs`, whose rows begin at `made` of the columns.
+    /// Computes sessions and minutes of `customers`, whose rows start at `done` in the columns.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
-    fn draw_by_plan(&mut self, runs: &[Run], made: usize) {
+    fn draw_by_plan(&mut self, customers: &[CustomerRows], done: usize) {
         let [all_sessions, all_minutes, _] = &mut *self.columns;
         let mut first = 0;
-        for runs in runs.chunk_by(|run, next| run.plan == next.plan) {
-            let (plan, mut rows) = (usize::from(runs[0].plan), 0);
-            for run in runs {
-                rows += run.rows;
+        for customers in customers.chunk_by(|customer, next| customer.plan == next.plan) {
+            let (plan, mut rows) = (usize::from(customers[0].plan), 0);
+            for customer in customers {
+                rows += customer.rows;
             }
             let PlanLaws { sessions, minutes, .. } = &self.data_set.laws().plans[plan];
             for row in (first..first + rows).step_by(ROWS) {
                 let words = rows_from(&self.words[0], row);
-                let drawn = self.narrow.sessions[plan].draw(&self.narrow.slots, words).settled(words, |_| sessions);
+                let drawn = self.packed.sessions[plan].draw(&self.packed.slots, words).settled(words, |_| sessions);
                 let drawn = by_row(drawn);
                 self.sessions[row..row + ROWS].copy_from_slice(&drawn);
                 append(all_sessions, drawn);
                 if all_minutes.is_some() {
                     let words = rows_from(&self.words[1], row);
-                    let drawn = self.narrow.minutes[plan].draw(&self.narrow.slots, words).settled(words, |_| minutes);
+                    let drawn = self.packed.minutes[plan].draw(&self.packed.slots, words).settled(words, |_| minutes);
                     append(all_minutes, by_row(drawn));
                 }
             }
             first += rows;
             for column in [&mut *all_sessions, all_minutes].into_iter().flatten() {
-                column.cut(made + first);
+                column.truncate_rows(done + first);
             }
         }
     }
 
-    /// Events of so many rows, if they are wanted, by the sessions that are there.
+    /// Computes the events of the first `rows` rows from their sessions, if events are asked for.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw_by_sessions(&mut self, rows: usize) {
@@ -143,8 +137,9 @@ impl<R: Room<i32>> Maker<'_, R> {
         let laws = &self.data_set.laws().feature_events;
         for row in (0..rows).step_by(ROWS) {
             let (words, sessions) = (rows_from(&self.words[2], row), rows_from(&self.sessions, row));
-            let (_, of_rows) = halves(sessions);
-            let drawn = self.narrow.draw_events(of_rows, words).settled(words, |row| &laws[sessions[row] as usize]);
+            let (_, sessions_in_halves) = halves(sessions);
+            let drawn =
+                self.packed.draw_events(sessions_in_halves, words).settled(words, |row| &laws[sessions[row] as usize]);
             append(events, by_row(drawn));
         }
     }
@@ -155,30 +150,30 @@ fn rows_from<T>(column: &[T], row: usize) -> &[T; ROWS] {
     &column[row..].as_chunks().0[0]
 }
 
-impl NarrowLaw {
+impl PackedTable {
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw(&self, slots: &[u32; SLOTS], words: &[u32; ROWS]) -> Drawn {
-        let (own, rest) = own_and_rest(words, _mm512_set1_epi16(self.bits as i16));
-        let (limits, others) = match &self.chunks[..] {
+        let (own, remainder) = split_words(words, _mm512_set1_epi16(self.bits as i16));
+        let (limits, alternatives) = match &self.chunks[..] {
             [] => load(slots, _mm512_add_epi16(own, _mm512_set1_epi16(self.base as i16))),
             chunks => {
-                let (mut limits, mut others) = (look_up(&chunks[0][0], own), look_up(&chunks[0][1], own));
+                let (mut limits, mut alternatives) = (look_up(&chunks[0][0], own), look_up(&chunks[0][1], own));
                 let chunk_of_own = _mm512_srli_epi16::<6>(own);
                 for (number, chunk) in chunks.iter().enumerate().skip(1) {
                     let here = _mm512_cmpeq_epi16_mask(chunk_of_own, _mm512_set1_epi16(number as i16));
                     limits = _mm512_mask_blend_epi16(here, limits, look_up(&chunk[0], own));
-                    others = _mm512_mask_blend_epi16(here, others, look_up(&chunk[1], own));
+                    alternatives = _mm512_mask_blend_epi16(here, alternatives, look_up(&chunk[1], own));
                 }
-                (limits, others)
+                (limits, alternatives)
             }
         };
-        choose(own, rest, limits, others).plus(_mm512_set1_epi16(self.first as i16))
+        choose(own, remainder, limits, alternatives).plus(_mm512_set1_epi16(self.first as i16))
     }
 }
 
-impl NarrowLaws {
-    /// Events of rows with these sessions.
+impl PackedTables {
+    /// Draws the events of rows with these sessions.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
     #[inline]
     fn draw_events(&self, sessions: __m512i, words: &[u32; ROWS]) -> Drawn {
@@ -192,24 +187,24 @@ impl NarrowLaws {
             base = _mm512_mask_blend_epi16(here, base, look_up(&laws.base[number], sessions));
             first = _mm512_mask_blend_epi16(here, first, look_up(&laws.first[number], sessions));
         }
-        let (own, rest) = own_and_rest(words, bits);
-        let (limits, others) = load(&self.slots, _mm512_add_epi16(own, base));
-        choose(own, rest, limits, others).plus(first)
+        let (own, remainder) = split_words(words, bits);
+        let (limits, alternatives) = load(&self.slots, _mm512_add_epi16(own, base));
+        choose(own, remainder, limits, alternatives).plus(first)
     }
 }
 
 impl Drawn {
-    /// Each as much more.
+    /// Adds `first` to the values.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
     fn plus(self, first: __m512i) -> Self {
         Self { values: _mm512_add_epi16(self.values, first), ..self }
     }
 
-    /// With ties settled by the whole word, by the law of each.
+    /// Returns the values. For ties, it samples the alias table of the row with the whole word.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
-    fn settled<'a>(self, words: &[u32; ROWS], law: impl Fn(usize) -> &'a Alias) -> __m512i {
+    fn settled<'a>(self, words: &[u32; ROWS], table: impl Fn(usize) -> &'a AliasTable) -> __m512i {
         if self.ties == 0 {
             return self.values;
         }
@@ -217,32 +212,35 @@ impl Drawn {
         for (place, value) in values.iter_mut().enumerate() {
             if self.ties >> place & 1 == 1 {
                 let row = place / 2 + place % 2 * (ROWS / 2);
-                // Narrow laws have no value that 16 bits don't hold.
-                *value = law(row).value(words[row]) as u16;
+                // Packed tables have only values that fit 16 bits.
+                *value = table(row).value(words[row]) as u16;
             }
         }
         must_cast(values)
     }
 }
 
-/// The slot of each word, which its first `bits` number, and the 16 bits behind them.
+/// Splits each word into the index of its slot, which is the first `bits` bits, and the 16 bits after it.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
 #[inline]
-fn own_and_rest(words: &[u32; ROWS], bits: __m512i) -> (__m512i, __m512i) {
+fn split_words(words: &[u32; ROWS], bits: __m512i) -> (__m512i, __m512i) {
     let (upper, lower) = halves(words);
     let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
     (own, _mm512_shldv_epi16(upper, lower, bits))
 }
 
-/// Own where the rest is below the limit, else the other.
+/// Returns `own` where the remainder is below the limit, otherwise the alternative.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn choose(own: __m512i, rest: __m512i, limits: __m512i, others: __m512i) -> Drawn {
-    let below = _mm512_cmplt_epu16_mask(rest, limits);
-    Drawn { values: _mm512_mask_blend_epi16(below, others, own), ties: _mm512_cmpeq_epi16_mask(rest, limits) }
+fn choose(own: __m512i, remainder: __m512i, limits: __m512i, alternatives: __m512i) -> Drawn {
+    let below = _mm512_cmplt_epu16_mask(remainder, limits);
+    Drawn {
+        values: _mm512_mask_blend_epi16(below, alternatives, own),
+        ties: _mm512_cmpeq_epi16_mask(remainder, limits),
+    }
 }
 
-/// The upper and the lower 16 bits of 32 words.
+/// Splits 32 words into their upper and their lower 16 bits.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
 fn halves(words: &[u32; ROWS]) -> (__m512i, __m512i) {
@@ -254,47 +252,49 @@ fn halves(words: &[u32; ROWS]) -> (__m512i, __m512i) {
     )
 }
 
-/// Values in 16 bits, as [`halves`] lays them out, by row.
+/// Returns 16-bit values in the order of the rows. The input has the layout of [`halves`].
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn by_row(values: __m512i) -> [u32; ROWS] {
     must_cast([_mm512_and_si512(values, _mm512_set1_epi32(0xFFFF)), _mm512_srli_epi32::<16>(values)])
 }
 
-/// The entries at the lowest 6 bits of `places`.
+/// Returns the entries whose index is in the lowest 6 bits of `indices`.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn look_up(entries: &[u16; CHUNK], places: __m512i) -> __m512i {
+fn look_up(entries: &[u16; CHUNK], indices: __m512i) -> __m512i {
     let [a, b]: [__m512i; 2] = must_cast(*entries);
-    _mm512_permutex2var_epi16(a, places, b)
+    _mm512_permutex2var_epi16(a, indices, b)
 }
 
-/// The slots at `places`: limits, others. By scalar loads: events take 1.0 ns a row so, and 1.3 with gathers (AMD EPYC
-/// 9004). Inlined, it left its callers too few registers, and some runs took a third longer.
+/// Returns the limits and alternatives of the slots at `indices`.
+///
+/// Scalar loads take 1.0 ns a row for events, gathers 1.3 ns (AMD EPYC 9004). If the function is inlined, too few
+/// registers are left to its callers, and some of them take a third longer.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline(never)]
-fn load(slots: &[u32; SLOTS], places: __m512i) -> (__m512i, __m512i) {
-    let places = by_row(places);
-    let mut found = [0; ROWS];
-    for (found, place) in found.iter_mut().zip(places) {
-        *found = slots[(place & 0xFFFF) as usize];
+fn load(slots: &[u32; SLOTS], indices: __m512i) -> (__m512i, __m512i) {
+    let indices = by_row(indices);
+    let mut loaded = [0; ROWS];
+    for (slot, index) in loaded.iter_mut().zip(indices) {
+        *slot = slots[(index & 0xFFFF) as usize];
     }
-    halves(&found)
+    halves(&loaded)
 }
 
-/// Adds 32 rows to `column`, if it is wanted.
+/// Appends 32 rows to `column`, if it is asked for.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn append(column: &mut Option<impl Room<i32>>, values: [u32; ROWS]) {
+fn append(column: &mut Option<impl OutputColumn<i32>>, values: [u32; ROWS]) {
     if let Some(column) = column {
-        column.put(&must_cast::<_, [i32; ROWS]>(values));
+        column.push(&must_cast::<_, [i32; ROWS]>(values));
     }
 }
 
-/// The draws of a customer's group of ages, as [`super::activity`] lays them out.
+/// Returns the draws of a customer's group of ages. See [`super::activity::draws`].
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; GROUP] {
+pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; AGES_PER_GROUP] {
     const UPPER_HALVES: u16 = 0xAAAA;
     const LANE_NUMBERS: [u64; LANES] = [0, 1, 2, 3, 4, 5, 6, 7];
     let items = _mm512_add_epi64(_mm512_set1_epi64((group * LANES) as i64), must_cast(LANE_NUMBERS));
@@ -305,10 +305,14 @@ pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; GROU
     ])
 }
 
-/// As [`super::activity::below`].
+/// See [`super::activity::below`].
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-pub(super) fn below(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u16; GROUP]) -> (u64, bool) {
+pub(super) fn below(
+    draws: &[u16; AGES_PER_GROUP],
+    thresholds: &[u16; AGES_PER_GROUP],
+    shares: &[u16; AGES_PER_GROUP],
+) -> (u64, bool) {
     let [draws, thresholds, shares]: [[__m512i; 2]; 3] =
         [must_cast(*draws), must_cast(*thresholds), must_cast(*shares)];
     let (mut bits, mut ties) = ([0; 2], 0);
@@ -320,14 +324,14 @@ pub(super) fn below(draws: &[u16; GROUP], thresholds: &[u16; GROUP], shares: &[u
     (u64::from(bits[0]) | u64::from(bits[1]) << 32, ties != 0)
 }
 
-/// As [`super::activity::add_ages`].
+/// See [`super::activity::add_ages`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 #[inline]
 pub(super) fn add_ages(ages: &mut Vec<u16>, first_age: u16, bits: u64) {
-    const PLACES: [u16; GROUP] = {
-        let mut places = [0; GROUP];
+    const PLACES: [u16; AGES_PER_GROUP] = {
+        let mut places = [0; AGES_PER_GROUP];
         let mut age = 0;
-        while age < GROUP {
+        while age < AGES_PER_GROUP {
             places[age] = age as u16;
             age += 1;
         }

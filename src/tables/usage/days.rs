@@ -1,31 +1,34 @@
-//! The calendar days of a scan, and the share of logs that survived each.
+//! The calendar days of a scan, and the share of logs that survived on each.
 
-use super::GROUP;
 use crate::model::Day;
 use crate::random::{Address, ONE, Purpose};
 use crate::tables::DataSet;
+use crate::tables::laws::AGES_PER_GROUP;
 use std::ops::Range;
 
-/// The fixed-point 1 of the share of logs that survive a day.
+/// The share 1 in fixed point.
 pub(super) const WHOLE: u64 = 1 << 31;
 
-/// What a scan needs to know of the days: which are asked for, and the share of logs that survived each.
+/// The days that a scan asks for, with the share of logs that survived on each.
 #[derive(Debug)]
 pub(in crate::tables) struct UsageDays {
-    /// Asked for, counted from the window's first day.
+    /// The days, counted from the window's first day.
     pub(super) asked: Range<u32>,
-    /// What survived of each day.
+    /// The share of logs that survived.
     pub(super) surviving: Shares,
-    /// As `surviving` with no log lost; only for the truth.
+    /// The share of logs if none were lost. Only `usage_truth` has it.
     pub(super) existing: Option<Shares>,
 }
 
-/// By day from the window's first: how much of [`WHOLE`] there is. Days not asked for have none, nor has a group of
-/// days beyond the window, so that a group of ages never runs off the end.
+/// A share for each day, counted from the window's first day.
+///
+/// The share is 0 on days that are not asked for. [`AGES_PER_GROUP`] more zeros follow the window, so a group of ages
+/// never reaches past the end.
 #[derive(Debug)]
 pub(super) struct Shares {
+    /// The share times [`WHOLE`].
     pub exact: Vec<u32>,
-    /// The 16 bits from 1/2 on, cut off: at most 2^-16 less than the share.
+    /// The share times 2^16, rounded down: at most 2^-16 below the share.
     pub upper: Vec<u16>,
 }
 
@@ -36,7 +39,7 @@ impl Shares {
 }
 
 impl UsageDays {
-    /// The rows whose logs survived.
+    /// Returns the days for `usage_daily`, which has the rows whose log survived.
     pub fn logged(data_set: &DataSet, days: &Range<Day>) -> Self {
         let window = data_set.model().window();
         let asked =
@@ -45,19 +48,19 @@ impl UsageDays {
         Self { surviving: shares(data_set, &asked, surviving), asked, existing: None }
     }
 
-    /// All rows, with which of them survived.
+    /// Returns the days for `usage_truth`, which has all rows and whether their log survived.
     pub fn truth(data_set: &DataSet, days: &Range<Day>) -> Self {
         let logged = Self::logged(data_set, days);
         Self { existing: Some(shares(data_set, &logged.asked, |_| WHOLE as u32)), ..logged }
     }
 }
 
-fn shares(data_set: &DataSet, asked: &Range<u32>, of_day: impl Fn(u32) -> u32) -> Shares {
-    let days = data_set.model().window().days + GROUP as u32;
-    Shares::new((0..days).map(|day| if asked.contains(&day) { of_day(day) } else { 0 }).collect())
+fn shares(data_set: &DataSet, asked: &Range<u32>, share_of_day: impl Fn(u32) -> u32) -> Shares {
+    let days = data_set.model().window().days + AGES_PER_GROUP as u32;
+    Shares::new((0..days).map(|day| if asked.contains(&day) { share_of_day(day) } else { 0 }).collect())
 }
 
-/// The share of `day`'s logs that survive, of [`WHOLE`].
+/// Returns the share of logs of `day` that survive, times [`WHOLE`].
 fn surviving_share(data_set: &DataSet, day: Day) -> u32 {
     let logs = &data_set.model().parameters().logs;
     let address = Address { customer: 0, item: day as u32, purpose: Purpose::LossRate };

@@ -1,90 +1,91 @@
-//! `usage_daily` and `usage_truth`: what customers did on the days they were active.
+//! `usage_daily` and `usage_truth`: what customers did on their active days.
 
+mod active_days;
 mod activity;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod days;
-mod narrow;
-mod one_day;
+mod output_column;
+mod single_day;
 mod values;
 
-pub(super) use activity::{ActiveDays, GROUP};
+pub(super) use active_days::ActiveDays;
 pub(super) use days::UsageDays;
-pub(super) use narrow::NarrowLaws;
 
-use super::room::{Room, Slots};
 use super::{Column, ColumnMut, ColumnSet, DataSet};
 use crate::model::Day;
 use crate::random::philox::LANES;
-use activity::active_days;
 use multiversion::multiversion;
+use output_column::{OutputColumn, OutputSlice};
 use std::ops::Range;
 
-/// The active days of the customers in `ids`.
-pub(super) fn find(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
+/// Returns the active days of the customers in `ids`.
+pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
     if days.asked.len() == 1 && days.existing.is_none() {
-        one_day::active_customers(data_set, days, ids)
+        single_day::active_customers(data_set, days, ids)
     } else {
-        active_days(data_set, days, ids)
+        activity::active_days(data_set, days, ids)
     }
 }
 
-/// The wanted columns of what is `active`, in the table's order.
+/// Returns the `wanted` columns of the rows of `active`, in the table's order.
 pub(super) fn columns(data_set: &DataSet, active: ActiveDays, wanted: ColumnSet) -> Vec<Column> {
-    /// For values that are put so many at a time.
-    fn room<T>(active: &ActiveDays, is_wanted: bool, lanes: usize) -> Option<Vec<T>> {
-        is_wanted.then(|| Vec::with_capacity(active.rows + lanes))
+    /// `pushed` is how many values are pushed at once.
+    fn vector<T>(active: &ActiveDays, is_wanted: bool, pushed: usize) -> Option<Vec<T>> {
+        is_wanted.then(|| Vec::with_capacity(active.rows + pushed))
     }
-    let mut rooms = Rooms {
-        customer_ids: room(&active, wanted.has(0), LANES),
-        dates: room(&active, wanted.has(1), LANES),
-        values: [2, 3, 4].map(|index| room(&active, wanted.has(index), values::MOST_LANES)),
+    let mut outputs = OutputColumns {
+        customer_ids: vector(&active, wanted.has(0), LANES),
+        dates: vector(&active, wanted.has(1), LANES),
+        values: [2, 3, 4].map(|index| vector(&active, wanted.has(index), values::MAX_PUSHED)),
     };
-    rooms.fill(data_set, &active);
-    let values = rooms.values.into_iter().flatten().map(Column::Int32);
+    outputs.fill(data_set, &active);
+    let values = outputs.values.into_iter().flatten().map(Column::Int32);
     let logged = wanted.has(5).then_some(Column::Boolean(active.logged));
-    let first = rooms.customer_ids.map(Column::Int64).into_iter().chain(rooms.dates.map(Column::Date));
+    let first = outputs.customer_ids.map(Column::Int64).into_iter().chain(outputs.dates.map(Column::Date));
     first.chain(values).chain(logged).collect()
 }
 
-/// Makes the `wanted` columns of what is `active` where `columns` are. `None` where those are others, or of other
-/// lengths.
+/// Writes the `wanted` columns of the rows of `active` to `columns`, in the table's order.
+///
+/// Returns `None` if the columns have another number, other types or other lengths.
 pub(super) fn write<'a>(
     data_set: &DataSet,
     active: &ActiveDays,
     wanted: ColumnSet,
     columns: impl IntoIterator<Item = ColumnMut<'a>>,
 ) -> Option<()> {
-    let mut rooms = Rooms { customer_ids: None, dates: None, values: [None, None, None] };
+    let mut outputs = OutputColumns { customer_ids: None, dates: None, values: [None, None, None] };
     let mut columns = columns.into_iter();
     for index in wanted.indices() {
         match (index, columns.next()?) {
-            (0, ColumnMut::Int64(slots)) => rooms.customer_ids = Some(Slots::new(slots)),
-            (1, ColumnMut::Date(slots)) => rooms.dates = Some(Slots::new(slots)),
-            (2..=4, ColumnMut::Int32(slots)) => rooms.values[index - 2] = Some(Slots::new(slots)),
+            (0, ColumnMut::Int64(slice)) => outputs.customer_ids = Some(OutputSlice::new(slice)),
+            (1, ColumnMut::Date(slice)) => outputs.dates = Some(OutputSlice::new(slice)),
+            (2..=4, ColumnMut::Int32(slice)) => outputs.values[index - 2] = Some(OutputSlice::new(slice)),
             _ => return None,
         }
     }
-    rooms.fill(data_set, active);
-    let is_full = rooms.customer_ids.is_none_or(|slots| slots.are_full())
-        && rooms.dates.into_iter().chain(rooms.values.into_iter().flatten()).all(|slots| slots.are_full());
+    outputs.fill(data_set, active);
+    let is_full = outputs.customer_ids.is_none_or(|slice| slice.is_full())
+        && outputs.dates.into_iter().chain(outputs.values.into_iter().flatten()).all(|slice| slice.is_full());
     (is_full && columns.next().is_none()).then_some(())
 }
 
-/// Where the wanted columns go: customers' ids, dates, then sessions, minutes and events.
-struct Rooms<I, R> {
+/// The destinations of the columns that are asked for.
+struct OutputColumns<I, C> {
     customer_ids: Option<I>,
-    dates: Option<R>,
-    values: [Option<R>; 3],
+    dates: Option<C>,
+    /// Sessions, usage minutes and feature events.
+    values: [Option<C>; 3],
 }
 
-impl<I: Room<i64>, R: Room<i32>> Rooms<I, R> {
+impl<I: OutputColumn<i64>, C: OutputColumn<i32>> OutputColumns<I, C> {
     fn fill(&mut self, data_set: &DataSet, active: &ActiveDays) {
-        if let Some(room) = &mut self.customer_ids {
-            customer_ids(active, room);
+        if let Some(column) = &mut self.customer_ids {
+            customer_ids(active, column);
         }
-        if let Some(room) = &mut self.dates {
-            dates(active, data_set.model().window().first, room);
+        if let Some(column) = &mut self.dates {
+            dates(active, data_set.model().window().first, column);
         }
         if self.values.iter().any(Option::is_some) {
             values::values(data_set, active, &mut self.values);
@@ -96,14 +97,14 @@ impl<I: Room<i64>, R: Room<i32>> Rooms<I, R> {
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
-fn customer_ids<R: Room<i64>>(active: &ActiveDays, ids: &mut R) {
+fn customer_ids<C: OutputColumn<i64>>(active: &ActiveDays, ids: &mut C) {
     let mut end = 0;
-    for run in &active.runs {
-        end += run.rows;
-        for _ in (0..run.rows).step_by(LANES) {
-            ids.put(&[run.customer as i64; LANES]);
+    for customer in &active.customers {
+        end += customer.rows;
+        for _ in (0..customer.rows).step_by(LANES) {
+            ids.push(&[customer.id as i64; LANES]);
         }
-        ids.cut(end);
+        ids.truncate_rows(end);
     }
 }
 
@@ -111,18 +112,18 @@ fn customer_ids<R: Room<i64>>(active: &ActiveDays, ids: &mut R) {
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
-fn dates<R: Room<i32>>(active: &ActiveDays, first_day: Day, dates: &mut R) {
+fn dates<C: OutputColumn<i32>>(active: &ActiveDays, first_day: Day, dates: &mut C) {
     let mut end = 0;
-    for run in &active.runs {
+    for customer in &active.customers {
         let start = end;
-        end += run.rows;
+        end += customer.rows;
         for from in (start..end).step_by(LANES) {
-            let mut lanes = [first_day + run.signup as Day; LANES];
+            let mut lanes = [first_day + customer.signup as Day; LANES];
             for (date, &age) in lanes.iter_mut().zip(&active.ages[from..from + LANES]) {
                 *date += Day::from(age);
             }
-            dates.put(&lanes);
+            dates.push(&lanes);
         }
-        dates.cut(end);
+        dates.truncate_rows(end);
     }
 }

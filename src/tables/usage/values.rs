@@ -1,80 +1,82 @@
 //! Sessions, usage minutes and feature events of active days.
 
-use super::activity::ActiveDays;
+use super::active_days::ActiveDays;
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
+use super::output_column::OutputColumn;
 use crate::random::philox::LANES;
 use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
-use crate::tables::room::Room;
 use multiversion::{multiversion, target::match_target};
 
-/// The most values that are put into a column at a time.
-pub(super) const MOST_LANES: usize = 4 * LANES;
+/// The most values that are pushed to a column at once.
+pub(super) const MAX_PUSHED: usize = 4 * LANES;
 
-/// Puts sessions, usage minutes and feature events, as far as they are wanted.
+/// Computes sessions, usage minutes and feature events, for the columns that are asked for.
 ///
-/// Where there is AVX-512 with VBMI2, its own kernel makes them: 3.2 ns a row (one core of an AMD EPYC 9004), and 4.3
-/// by the plain one.
+/// If the processor has AVX-512 with VBMI2, the kernel in [`avx512`] takes 3.2 ns a row on one core of an AMD EPYC
+/// 9004. The plain one takes 4.3 ns.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
     "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
 ))]
-pub(super) fn values<R: Room<i32>>(data_set: &DataSet, active: &ActiveDays, wanted: &mut [Option<R>; 3]) {
+pub(super) fn values<C: OutputColumn<i32>>(data_set: &DataSet, active: &ActiveDays, columns: &mut [Option<C>; 3]) {
     match_target! {
-        "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => match &data_set.laws().narrow {
-            Some(narrow) => avx512::values(data_set, narrow, active, wanted),
-            None => plain_values(data_set, active, wanted),
+        "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" => match &data_set.laws().packed {
+            Some(packed) => avx512::values(data_set, packed, active, columns),
+            None => plain_values(data_set, active, columns),
         },
-        _ => plain_values(data_set, active, wanted),
+        _ => plain_values(data_set, active, columns),
     }
 }
 
-/// All words of a customer are mixed before the first is looked up, so that the processor mixes several rows' at a time.
+/// Computes the values without AVX-512.
+///
+/// All random words of a customer are computed before the first look-up, so the processor computes several at once.
 #[inline(always)]
-fn plain_values<R: Room<i32>>(data_set: &DataSet, active: &ActiveDays, wanted: &mut [Option<R>; 3]) {
+fn plain_values<C: OutputColumn<i32>>(data_set: &DataSet, active: &ActiveDays, columns: &mut [Option<C>; 3]) {
     let laws = data_set.laws();
-    let [sessions, minutes, events] = wanted;
-    let most_rows = data_set.model().window().days as usize;
-    let mut words = vec![[[0; LANES]; 4]; most_rows.div_ceil(LANES)];
+    let [sessions, minutes, events] = columns;
+    let max_rows = data_set.model().window().days as usize;
+    let mut words = vec![[[0; LANES]; 4]; max_rows.div_ceil(LANES)];
     let mut start = 0;
-    for run in &active.runs {
-        let rows = (start..start + run.rows).step_by(LANES);
+    for customer in &active.customers {
+        let rows = (start..start + customer.rows).step_by(LANES);
         for (from, words) in rows.clone().zip(&mut words) {
             let mut items = [0; LANES];
             for (item, &age) in items.iter_mut().zip(&active.ages[from..from + LANES]) {
                 *item = u64::from(age);
             }
-            *words = Address::words_of_lanes(data_set.round_keys(), [run.customer; LANES], items, Purpose::UsageValues);
+            *words = Address::words_of_lanes(data_set.round_keys(), [customer.id; LANES], items, Purpose::UsageValues);
         }
-        let plan = &laws.plans[usize::from(run.plan)];
-        let (sessions_law, minutes_law) = (plan.sessions.drawer(), plan.minutes.drawer());
+        let plan = &laws.plans[usize::from(customer.plan)];
+        let (sessions_table, minutes_table) = (plan.sessions.sampler(), plan.minutes.sampler());
         for (_, [sessions_words, minutes_words, events_words, _]) in rows.zip(&words) {
-            let (mut drawn, mut others) = ([0; LANES], [0; LANES]);
+            let (mut drawn, mut other_values) = ([0; LANES], [0; LANES]);
             for (value, &word) in drawn.iter_mut().zip(sessions_words) {
-                *value = sessions_law.value(word);
+                *value = sessions_table.value(word);
             }
             if let Some(sessions) = sessions {
-                sessions.put(&drawn);
+                sessions.push(&drawn);
             }
             if let Some(minutes) = minutes {
-                for (value, &word) in others.iter_mut().zip(minutes_words) {
-                    *value = minutes_law.value(word);
+                for (value, &word) in other_values.iter_mut().zip(minutes_words) {
+                    *value = minutes_table.value(word);
                 }
-                minutes.put(&others);
+                minutes.push(&other_values);
             }
             if let Some(events) = events {
-                for (value, (&word, &sessions)) in others.iter_mut().zip(events_words.iter().zip(&drawn)) {
+                for (value, (&word, &sessions)) in other_values.iter_mut().zip(events_words.iter().zip(&drawn)) {
                     *value = laws.feature_events[sessions as usize].value(word);
                 }
-                events.put(&others);
+                events.push(&other_values);
             }
         }
-        start += run.rows;
-        // Rows are made by whole lanes.
+        start += customer.rows;
+        // Whole lanes were pushed, which can be more than the customer's rows.
         for column in [&mut *sessions, minutes, events].into_iter().flatten() {
-            column.cut(start);
+            column.truncate_rows(start);
         }
     }
 }
@@ -88,22 +90,22 @@ mod tests {
     use crate::tables::usage::activity::active_days;
     use std::sync::Arc;
 
-    /// What this machine's vector units give is what plain code gives: of 96,000 rows of the default model with three
-    /// draws each, halves of 16 bits leave four or five open.
+    /// Compares 96,000 rows of the default model, with three draws each. Four or five of the draws are ties.
     #[test]
-    fn every_way_gives_the_same_values() {
+    fn vector_units_and_plain_code_give_the_same_values() {
         let models = [
             ("", true),
-            // Laws of more slots than registers hold, of events beyond one register's, and runs of over a thousand rows.
+            // Tables with more slots than registers hold, more sessions than one register holds, and customers with
+            // over a thousand rows.
             ("[plans.Free]\nsessions = 110.0\n[plans.Pro]\nminutes = 2.0\n[window]\nmonths = 60\n", true),
-            // A law that begins far from zero.
+            // A distribution whose first value is far from zero.
             ("[usage]\nevents_per_session = 10.0\n", true),
-            // More slots than 16 bits number.
+            // More slots than an index of 16 bits reaches.
             ("[plans.Free]\nsessions = 900.0\n", false),
         ];
-        for (overlay, is_narrow) in models {
+        for (overlay, is_packed) in models {
             let laws = Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
-            assert_eq!(laws.narrow.is_some(), is_narrow, "{overlay}");
+            assert_eq!(laws.packed.is_some(), is_packed, "{overlay}");
             let data_set = DataSet::new(laws, 42, 2_000).unwrap();
             let days = UsageDays::truth(&data_set, &data_set.model().window().range());
             for ids in [1..2_001, 7..8, 3..3] {
@@ -113,12 +115,12 @@ mod tests {
                 let mut all = [(); 3].map(|()| Some(Vec::new()));
                 values(&data_set, &active, &mut all);
                 assert!(all == plain, "{overlay}");
-                for wanted in [0, 1, 2] {
+                for column in [0, 1, 2] {
                     let mut one: [Option<Vec<_>>; 3] = [None, None, None];
-                    one[wanted] = Some(Vec::new());
+                    one[column] = Some(Vec::new());
                     values(&data_set, &active, &mut one);
                     let mut expected = [None, None, None];
-                    expected[wanted] = plain[wanted].clone();
+                    expected[column] = plain[column].clone();
                     assert!(one == expected, "{overlay}");
                 }
             }

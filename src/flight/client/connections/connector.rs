@@ -81,7 +81,7 @@ impl Service<http::Uri> for Connector {
     fn call(&mut self, _: http::Uri) -> Self::Future {
         let open = self.clone().open();
         Box::pin(async move {
-            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {CONNECT_TIMEOUT:?}"));
+            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {CONNECT_TIMEOUT:?}"));
             timeout(CONNECT_TIMEOUT, open).await.map_err(|_| late())?
         })
     }

@@ -48,7 +48,9 @@ impl Credentials {
             if let Some(value) = &mut value {
                 value.set_sensitive(true);
             }
-            value.ok_or_else(|| Error::Misuse("the token must be of visible ASCII characters".into()))
+            value.ok_or_else(|| {
+                Error::Misuse("the token must be one or more visible ASCII characters, without spaces".into())
+            })
         };
         Ok(Self { tls, token: token.map(bearer).transpose()? })
     }
@@ -93,7 +95,8 @@ impl Credentials {
     pub(super) fn bearer(&self, location: &Location) -> Result<Bearer> {
         if self.token.is_some() && !location.is_private() {
             return Err(Error::Misuse(format!(
-                "the token is not sent to {location}: everybody on the way could read it; name the server by grpc+tls://"
+                "the token is not sent to {location}, because it would cross the network unencrypted; use a \
+                 grpc+tls:// URI"
             )));
         }
         Ok(Bearer(self.token.clone()))
@@ -105,7 +108,7 @@ fn system_roots() -> Result<RootCertStore> {
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err(Error::Misuse("this system trusts no certificates: name those to trust with --tls-ca".into()));
+        return Err(Error::Misuse("this system has no trusted certificates: name a file of them with --tls-ca".into()));
     }
     Ok(roots)
 }

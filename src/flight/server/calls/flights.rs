@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::flight::location::Location;
 use crate::flight::server::limits::Limits;
 use crate::model::MAX_CUSTOMERS;
-use crate::scan::{Naming, Partitions, Scan, ScanRequest};
+use crate::scan::{Partitions, RequestKind, Scan, ScanRequest};
 use crate::tables::{DataSet, Table};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::IpcWriteOptions;
@@ -36,16 +36,16 @@ impl Flights {
 
     /// Resolves a ticket to a scan.
     pub fn of_ticket(&self, ticket: &Ticket) -> Result<Scan> {
-        Ok(self.scan(&ticket.ticket, Naming::Ticket)?.0)
+        Ok(self.scan(&ticket.ticket, RequestKind::Ticket)?.0)
     }
 
     /// Resolves a descriptor to a scan and its partitions.
     pub fn of_descriptor(&self, descriptor: &FlightDescriptor) -> Result<(Scan, Partitions)> {
         match (descriptor.r#type(), descriptor.path.as_slice()) {
-            (DescriptorType::Cmd, _) => self.scan(&descriptor.cmd, Naming::Descriptor),
+            (DescriptorType::Cmd, _) => self.scan(&descriptor.cmd, RequestKind::Descriptor),
             (DescriptorType::Path, [table]) => {
                 let request = ScanRequest { table: table.clone(), ..ScanRequest::default() };
-                self.resolve(&request, Naming::Descriptor)
+                self.resolve(&request, RequestKind::Descriptor)
             }
             (DescriptorType::Path, path) => Err(Error::Misuse(format!(
                 "the descriptor's path has {} parts; it must have one, the name of a table",
@@ -57,11 +57,11 @@ impl Flights {
         }
     }
 
-    fn scan(&self, request: &[u8], naming: Naming) -> Result<(Scan, Partitions)> {
-        self.resolve(&ScanRequest::from_bytes(request)?, naming)
+    fn scan(&self, request: &[u8], kind: RequestKind) -> Result<(Scan, Partitions)> {
+        self.resolve(&ScanRequest::from_bytes(request)?, kind)
     }
 
-    fn resolve(&self, request: &ScanRequest, naming: Naming) -> Result<(Scan, Partitions)> {
+    fn resolve(&self, request: &ScanRequest, kind: RequestKind) -> Result<(Scan, Partitions)> {
         let customers = request.customers.unwrap_or(0);
         if customers > self.max_customers && customers <= MAX_CUSTOMERS {
             return Err(Error::Limit(format!(
@@ -69,7 +69,7 @@ impl Flights {
                 self.max_customers
             )));
         }
-        Scan::resolve(&self.data_set, request, naming)
+        Scan::resolve(&self.data_set, request, kind)
     }
 
     /// Returns the FlightInfo of a descriptor: its schema and its endpoints.

@@ -88,7 +88,7 @@ impl Encoder {
     /// Generates the columns of `rows` in the message itself. Returns `None` if the stream is compressed, or a column is
     /// not numeric.
     fn in_place(&self, rows: &Rows<'_>, next_id: u64, block_end: u64) -> Result<Option<Message>> {
-        let Rows::Found { batches, found } = rows else { return Ok(None) };
+        let Rows::Deferred { batches, rows: found } = rows else { return Ok(None) };
         if self.is_compressing {
             return Ok(None);
         }
@@ -113,7 +113,7 @@ impl Encoder {
     fn ipc_batch(&self, batch: &RecordBatch, next_id: u64) -> Result<IpcMessage> {
         let mut message = IpcMessage::of(batch, &self.options)?;
         if self.stretched_end == Some(next_id) {
-            stretched_block::stretch(&mut message)?;
+            message.append(stretched_block::zeros())?;
         }
         Ok(message)
     }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::batches::Batches;
     use crate::model::Model;
-    use crate::scan::{BatchMark, Naming, ScanRequest};
+    use crate::scan::{BatchMark, RequestKind, ScanRequest};
     use crate::tables::{DataSet, Laws, Table};
     use arrow::ipc::root_as_message;
     use arrow_flight::FlightData;
@@ -245,7 +245,7 @@ mod tests {
         ];
         let scans = tickets.map(|(ticket, are_in_place)| {
             let request = ScanRequest::from_text(ticket).unwrap();
-            (ticket, Scan::resolve(&data_set, &request, Naming::Ticket).unwrap().0, are_in_place)
+            (ticket, Scan::resolve(&data_set, &request, RequestKind::Ticket).unwrap().0, are_in_place)
         });
         let whole = &scans[0].1;
         let of_airport = |read: fn(usize) -> bool| whole.for_airport(whole.ids(), whole.days(), read);

@@ -1,0 +1,54 @@
+//! The options that select a data set: its size, its seed and its model.
+
+use crate::error::Result;
+use crate::model::{MAX_CUSTOMERS, Model};
+use crate::tables::{DataSet, Laws, Table};
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data set")]
+pub(in crate::cli) struct DataSetArgs {
+    /// Number of customers in the data set, 1 to 10^12
+    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS,
+          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
+    customers: u64,
+
+    /// Seed of the random values, 0 to 2^64-1; another seed gives other customers of the same company
+    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED)]
+    seed: u64,
+
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+impl DataSetArgs {
+    pub fn load(&self) -> Result<DataSet> {
+        DataSet::new(Arc::new(Laws::new(self.model.load()?)), self.seed, self.customers)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ModelArgs {
+    /// TOML file with changes to the model saas-v1 [default: no changes]
+    ///
+    /// The file holds only the keys to change, such as `retention.decay_days = 90.0`. `saasgen describe` prints all
+    /// keys and their values.
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    pub fn load(&self) -> Result<Model> {
+        match &self.model {
+            Some(path) => Model::from_file(path),
+            None => Model::saas_v1(),
+        }
+    }
+}
+
+/// Parses the name of a table.
+pub(in crate::cli) fn table_name(name: &str) -> Result<String, String> {
+    Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,140 @@
+//! The options of subcommands that write Parquet files, and the writing itself.
+
+use super::data_set::table_name;
+use crate::batches::TableSource;
+use crate::cli::progress_bar::RowProgressBar;
+use crate::cli::runtime::threads;
+use crate::cli::stop_signal::StopSignal;
+use crate::cli::write_summary::WriteSummary;
+use crate::error::Result;
+use crate::parquet_files::{Compression, Manifest, OutputFolder, ScanRange, WriteOptions};
+use crate::scan::Part;
+use crate::tables::{Identity, Table};
+use clap::{Args, ValueEnum};
+use indexmap::IndexMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OutputArgs {
+    /// Folder for the Parquet files and manifest.json
+    #[arg(long, value_name = "DIR", default_value = "data/raw")]
+    out: PathBuf,
+
+    /// Tables to write: customers, usage_daily, billing, support, retention_curves, usage_truth
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table_name,
+          default_value = "customers,usage_daily,billing,support")]
+    tables: Vec<String>,
+
+    /// Write only one part of the customers, 1 to PARTS
+    ///
+    /// The files are named like usage_daily/part-00003-of-00016.parquet, and each part has a manifest of its own.
+    /// Parts can be written to one folder, in any order and at the same time. Part 1 of 5 has the same customers as
+    /// parts 1 to 10 of 50.
+    #[arg(long, value_name = "PART", requires = "parts")]
+    part: Option<u64>,
+
+    /// Number of parts into which the customers are split, 1 to 99999
+    #[arg(long, value_name = "PARTS", requires = "part")]
+    parts: Option<u64>,
+
+    /// Compression of the Parquet pages
+    #[arg(long, value_enum, default_value_t = CompressionArg::Snappy)]
+    compression: CompressionArg,
+
+    /// Number of row groups to encode at the same time, 1 to 1024 [default: one per core]
+    ///
+    /// Each takes about 17 MB of memory. The files do not depend on the number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+
+    /// Replace files that no saasgen manifest lists, and remove the tables of another data set
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Print nothing but errors
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum CompressionArg {
+    Snappy,
+    Zstd,
+    Lz4,
+    None,
+}
+
+impl From<CompressionArg> for Compression {
+    fn from(compression: CompressionArg) -> Self {
+        match compression {
+            CompressionArg::Snappy => Self::Snappy,
+            CompressionArg::Zstd => Self::Zstd,
+            CompressionArg::Lz4 => Self::Lz4,
+            CompressionArg::None => Self::None,
+        }
+    }
+}
+
+impl OutputArgs {
+    /// Returns the tables to write, each once and in the order of [`Table::ALL`]. Leaves out tables that `part` does
+    /// not have.
+    pub fn tables(&self, part: Option<Part>) -> Vec<Table> {
+        let is_wanted = |table: &Table| self.tables.iter().any(|name| name == table.name());
+        let has = |table: &Table| part.is_none_or(|part| part.has(*table));
+        Table::ALL.into_iter().filter(is_wanted).filter(has).collect()
+    }
+
+    /// Returns the part to write, or `None` for the whole data set.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`](crate::error::Error::Misuse) if there is no such part.
+    pub fn part(&self) -> Result<Option<Part>> {
+        self.part.zip(self.parts).map(|(part, parts)| Part::new(part, parts)).transpose()
+    }
+
+    /// Checks that `tables` can be written to the folder, before any row is generated.
+    pub fn prepare(
+        &self,
+        identity: Identity,
+        scan: ScanRange,
+        part: Option<Part>,
+        tables: &[Table],
+    ) -> Result<OutputFolder> {
+        let manifest = Manifest { identity, scan, part, tables: IndexMap::new() };
+        OutputFolder::prepare(&self.out, manifest, tables, self.overwrite)
+    }
+
+    /// Writes `sources` and prints a summary with the time since `start`. `rows` is the approximate number of all rows,
+    /// for the progress bar.
+    pub fn write<S: TableSource>(
+        &self,
+        folder: OutputFolder,
+        sources: &[S],
+        rows: f64,
+        stop: &StopSignal,
+        start: Instant,
+    ) -> Result<()> {
+        let bar = RowProgressBar::new(rows, self.quiet);
+        let options = WriteOptions {
+            compression: self.compression.into(),
+            threads: threads(self.threads),
+            stop: stop.flag(),
+            progress: &|rows| bar.add(rows),
+        };
+        let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
+        let manifest = folder.write(&sources, options)?;
+        bar.finish();
+        let tables: Vec<Table> = sources.iter().map(|source| source.table()).collect();
+        let summary = WriteSummary { out: &self.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() };
+        match (self.json, self.quiet) {
+            (true, _) => summary.print_json(),
+            (false, true) => Ok(()),
+            (false, false) => summary.print(),
+        }
+    }
+}
