@@ -31,7 +31,7 @@ const RUN_ELSEWHERE: [(&str, &str); 9] = [
     (".ci/run", "it runs this test"),
     (".ci/fuzz 60", "`.ci/run` runs it"),
     ("UPDATE_GOLDEN=1 cargo test golden", "it changes files of the project"),
-    ("cargo test --release --test it -- --ignored at_length --nocapture", "`.ci/run` runs it"),
+    ("cargo test --test it -- --ignored at_length --nocapture", "`.ci/run` runs it"),
     (
         "attach 'saas' (type airport, location 'grpc://localhost:8815');\n\
          from saas.saasgen.usage_daily where date >= '2024-12-01';",

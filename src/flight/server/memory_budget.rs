@@ -103,17 +103,13 @@ impl BudgetShare {
             return Some(PARTS_OF_BLOCK);
         }
         let share = (free / FREE_TO_SHARE).saturating_sub(held);
-        let pace = self.taken_in_a_moment();
+        let pace = (self.taken * MOMENT.div_duration_f64(MEMORY)) as u64;
         let is_slow = pace <= least;
         match share.min(pace).min(PARTS_OF_BLOCK).checked_ilog2().map(|log| 1 << log) {
             Some(parts) if parts >= least && !(is_slow && held > 0) => Some(parts),
             _ if held == 0 => Some(least),
             _ => None,
         }
-    }
-
-    fn taken_in_a_moment(&self) -> u64 {
-        (self.taken * MOMENT.div_duration_f64(MEMORY)) as u64
     }
 
     /// Notes that the connection has the batch of `grant` and sends it.

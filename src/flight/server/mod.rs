@@ -148,8 +148,11 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<()> {
         let drain = Drain::default();
         let _ends_streams = drain.over().drop_guard();
-        let calls = self.calls(&drain)?;
-        let Limits { calls: concurrent_calls, age, keepalive, keepalive_answer, header_bytes, .. } = self.limits;
+        let flights = Flights { replicas: self.replicas.into(), ..Flights::new(self.data_set, &self.limits) };
+        let (limits, activity) = (self.limits, self.activity);
+        let streams = Streams::start(Arc::clone(&activity), limits.blocks, self.give_memory_back)?;
+        let calls = FlightCalls { flights, limits, streams, activity: Arc::clone(&activity), drain: drain.clone() };
+        let Limits { calls: concurrent_calls, age, keepalive, keepalive_answer, header_bytes, .. } = limits;
         let (mut health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<GrpcService>().await;
         let signal = async {
@@ -158,7 +161,7 @@ impl Server {
                 health.set_service_status(service, ServingStatus::NotServing).await;
             }
             drain.begin();
-            drain.streams_ended(&self.activity.streams).await;
+            drain.streams_ended(&activity.streams).await;
             // Ends the calls of clients that watch health. They have seen NOT_SERVING.
             for service in ["", GrpcService::NAME] {
                 health.clear_service_status(service).await;
@@ -168,11 +171,7 @@ impl Server {
             drain.end_after(self.drain_timeout).await;
             tokio::time::sleep(CLOSE_TIMEOUT).await;
         };
-        let admission = AdmissionLayer {
-            access: Arc::clone(&self.access),
-            limits: self.limits,
-            activity: Arc::clone(&self.activity),
-        };
+        let admission = AdmissionLayer { access: Arc::clone(&self.access), limits, activity: Arc::clone(&activity) };
         let serve = tonic::transport::Server::builder()
             .layer(admission)
             .max_concurrent_streams(concurrent_calls)
@@ -187,24 +186,11 @@ impl Server {
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(internal)?)
             .add_service(reflection().build_v1alpha().map_err(internal)?)
-            .serve_with_incoming_shutdown(accept_connections(self.listener, self.access, self.limits), signal);
+            .serve_with_incoming_shutdown(accept_connections(self.listener, self.access, limits), signal);
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),
         }
-    }
-
-    fn calls(&self, drain: &Drain) -> Result<FlightCalls> {
-        let flights =
-            Flights { replicas: self.replicas.clone().into(), ..Flights::new(self.data_set.clone(), &self.limits) };
-        let streams = Streams::start(Arc::clone(&self.activity), self.limits.blocks, self.give_memory_back)?;
-        Ok(FlightCalls {
-            flights,
-            limits: self.limits,
-            streams,
-            activity: Arc::clone(&self.activity),
-            drain: drain.clone(),
-        })
     }
 }
 

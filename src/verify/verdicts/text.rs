@@ -43,7 +43,7 @@ impl Evidence {
             Self::Exact { changed, missing, extra, first_difference, content_hash, stated_hash, .. } => {
                 let counts = (changed + missing + extra > 0).then(|| {
                     let [changed, missing, extra] = [*changed, *missing, *extra].map(grouped);
-                    format!("{changed} rows have other values, {missing} are missing, {extra} are extra")
+                    format!("rows with other values: {changed}, missing: {missing}, extra: {extra}")
                 });
                 let first = first_difference.as_ref().map(|first| format!("first difference: {first}"));
                 let hash = stated_hash.as_ref().filter(|stated| *stated != content_hash).map(|stated| {

@@ -90,7 +90,7 @@ fn draws_pass_all_statistics() {
 }
 
 #[test]
-#[ignore = "2^33 bytes take a minute; .ci/run runs it in release mode"]
+#[ignore = "2^33 bytes take minutes; .ci/run runs it"]
 fn draws_pass_all_statistics_at_length() {
     let chunks = (1_u64 << 31).div_ceil((streams().len() * CHUNK) as u64);
     let findings = run(REAL, chunks, 1 << 13);

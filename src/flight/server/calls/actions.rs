@@ -1,6 +1,6 @@
 //! The actions that DoAction takes.
 
-use super::airport::{self, AirportAction};
+use super::airport;
 use super::flights::Flights;
 use super::requests::Received;
 use crate::error::{Error, Result};
@@ -32,12 +32,12 @@ pub(super) fn list() -> Vec<ActionType> {
              CancelFlightInfoRequest in, CancelFlightInfoResult out",
         ),
     ];
-    own.into_iter().chain(AirportAction::ALL.map(AirportAction::listed)).collect()
+    own.into_iter().chain(airport::ACTIONS.iter().map(airport::AirportAction::listed)).collect()
 }
 
 /// Whether the action `name` can be answered from `prefix`, the first bytes of a body that is too long.
 pub(in crate::flight::server) fn takes_prefix(name: &str, prefix: &[u8]) -> bool {
-    name == AirportAction::Endpoints.name() && airport::has_descriptor(prefix)
+    name == airport::ENDPOINTS && airport::has_descriptor(prefix)
 }
 
 /// Returns the body of the one result of an action.
@@ -52,8 +52,8 @@ pub(in crate::flight::server) fn answer(
         _ if !is_whole => airport::endpoints_of_prefix(flights, &action.body),
         DESCRIBE => describe(&flights.data_set),
         CANCEL_FLIGHT_INFO => cancel_flight_info(&action.body),
-        name => match AirportAction::ALL.into_iter().find(|action| action.name() == name) {
-            Some(airport) => airport.answer(flights, &action.body),
+        name => match airport::ACTIONS.iter().find(|action| action.name == name) {
+            Some(airport) => (airport.answer)(flights, &action.body),
             None => {
                 let there: Vec<String> = list().into_iter().map(|action| action.r#type).collect();
                 Err(Error::Unsupported(format!("there is no action {name:?}; the actions are {}", there.join(", "))))

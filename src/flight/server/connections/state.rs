@@ -1,9 +1,8 @@
 //! The state of one connection: its client, its open calls, and when it is closed as too slow.
 
 use crate::flight::server::limits::Limits;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,9 +27,8 @@ pub(in crate::flight::server) struct ConnectionState {
 
 #[derive(Debug)]
 struct Calls {
-    /// Open calls, by number.
-    open: HashMap<u64, Arc<Unread>>,
-    next: u64,
+    /// Each open call holds its own; some may have ended.
+    open: Vec<Weak<Unread>>,
     idle_since: Instant,
 }
 
@@ -42,7 +40,7 @@ impl ConnectionState {
             begun: CancellationToken::new(),
             closed: CancellationToken::new(),
             opened: Instant::now(),
-            calls: Mutex::new(Calls { open: HashMap::new(), next: 0, idle_since: Instant::now() }),
+            calls: Mutex::new(Calls { open: Vec::new(), idle_since: Instant::now() }),
         })
     }
 
@@ -52,12 +50,11 @@ impl ConnectionState {
 
     /// Counts one more open call until the returned value is dropped.
     pub(super) fn open_call(self: &Arc<Self>) -> OpenCall {
-        let mut calls = self.calls();
-        let number = calls.next;
-        calls.next += 1;
-        let unread = Arc::<Unread>::default();
-        calls.open.insert(number, Arc::clone(&unread));
-        OpenCall { connection: Arc::clone(self), number, unread }
+        let unread = Arc::default();
+        let open = &mut self.calls().open;
+        open.retain(|call| call.strong_count() > 0);
+        open.push(Arc::downgrade(&unread));
+        OpenCall { connection: Arc::clone(self), unread }
     }
 
     /// Closes the connection if its client is too slow to begin, to call, or to read.
@@ -82,11 +79,12 @@ impl ConnectionState {
         loop {
             sleep(pause).await;
             let calls = self.calls();
-            if calls.open.is_empty() && calls.idle_since.elapsed() > idle {
+            let open: Vec<_> = calls.open.iter().filter_map(Weak::upgrade).collect();
+            if open.is_empty() && calls.idle_since.elapsed() > idle {
                 return "--idle-timeout: no call was open";
             }
             let now = self.opened.elapsed();
-            if calls.open.values().any(|unread| unread.lasts_at(now) > limits.stall) {
+            if open.iter().any(|unread| unread.lasts_at(now) > limits.stall) {
                 return "--stall-timeout: it left an answer unread";
             }
         }
@@ -119,7 +117,6 @@ impl Unread {
 #[derive(Debug)]
 pub(super) struct OpenCall {
     connection: Arc<ConnectionState>,
-    number: u64,
     unread: Arc<Unread>,
 }
 
@@ -137,9 +134,7 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        let mut calls = self.connection.calls();
-        calls.open.remove(&self.number);
-        calls.idle_since = Instant::now();
+        self.connection.calls().idle_since = Instant::now();
     }
 }
 

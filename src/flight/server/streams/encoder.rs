@@ -173,7 +173,7 @@ mod tests {
     use super::*;
     use crate::batches::Batches;
     use crate::model::Model;
-    use crate::scan::{BatchMark, RequestKind, ScanRequest};
+    use crate::scan::{RequestKind, ScanRequest};
     use crate::tables::{DataSet, Laws, Table};
     use arrow::ipc::root_as_message;
     use arrow_flight::FlightData;
@@ -209,25 +209,6 @@ mod tests {
             })
             .collect();
         assert_eq!(stretched, [0, 0, 0, stretched_block::zeros().len(), 0]);
-    }
-
-    #[test]
-    fn a_message_is_a_grpc_prefix_and_flight_data() {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 2_000).unwrap();
-        let scan = Scan::whole(&data_set, Table::UsageDaily);
-        let batch = Batches::new(scan.clone()).batch(1..2_001).unwrap();
-        let message = Encoder::new(&scan).batch(&batch, 2_001, 2_001).unwrap();
-        assert_eq!(message.rows(), batch.num_rows() as u64);
-        let [bytes, zeros] = message.into_pieces();
-        assert!(zeros.is_empty());
-        assert_eq!(
-            bytes[..PREFIX_BYTES],
-            [&[0], &(bytes.len() as u32 - PREFIX_BYTES as u32).to_be_bytes()[..]].concat()
-        );
-        let data = FlightData::decode(bytes.slice(PREFIX_BYTES..)).unwrap();
-        assert_eq!(BatchMark::decode(data.app_metadata.clone()).unwrap().next_id, 2_001);
-        assert_eq!(root_as_message(&data.data_header).unwrap().bodyLength() as usize, data.data_body.len());
-        assert_eq!(flight_data_to_arrow_batch(&data, batch.schema(), &HashMap::new()).unwrap(), batch);
     }
 
     #[test]

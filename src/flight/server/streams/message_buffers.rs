@@ -13,10 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Messages shorter than this are not kept: the allocator is fast with them.
 const MIN_BYTES: usize = 64 << 10;
 
-/// Buffer lengths are rounded up to one of this many steps between powers of two. Messages of about the same length can
-/// then use each other's buffers.
-const STEPS: usize = 16;
-
 /// Bytes that IPC aligns the buffers of a body to: one cache line.
 const ALIGNMENT: usize = 64;
 
@@ -46,8 +42,8 @@ impl MessageBuffers {
         write: impl FnOnce(&mut [u8]) -> Result<()>,
     ) -> Result<Bytes> {
         let least = bytes + ALIGNMENT;
-        let step = if bytes < MIN_BYTES { 1 } else { least.next_power_of_two() / STEPS };
-        let memory = self.take(least).unwrap_or_else(|| vec![0; least.next_multiple_of(step)]);
+        // An eighth more, for longer messages that use the buffer later.
+        let memory = self.take(least).unwrap_or_else(|| vec![0; least + least / 8]);
         let start = (memory.as_ptr().addr() + head).next_multiple_of(ALIGNMENT) - head - memory.as_ptr().addr();
         let mut buffer = MessageBuffer { memory, bytes: start..start + bytes, home: Arc::clone(self) };
         write(&mut buffer.memory[start..start + bytes])?;

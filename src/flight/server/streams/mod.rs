@@ -56,17 +56,14 @@ impl Streams {
     /// # Errors
     /// [`Error::Io`] if the system gives no thread.
     pub fn start(activity: Arc<Activity>, max_blocks: u64, give_memory_back: fn()) -> Result<Self> {
-        Self::with_threads(generators::default_threads(), activity, max_blocks, give_memory_back)
-    }
-
-    fn with_threads(threads: usize, activity: Arc<Activity>, max_blocks: u64, give_memory_back: fn()) -> Result<Self> {
         let buffers = Arc::<MessageBuffers>::default();
         let unused = Arc::clone(&buffers);
         let on_idle = move || {
             unused.clear();
             give_memory_back();
         };
-        let generators = Generators::start(threads, activity.metrics.queue_depth.clone(), on_idle)?;
+        let generators =
+            Generators::start(generators::default_threads(), activity.metrics.queue_depth.clone(), on_idle)?;
         Ok(Self { activity, generators, buffers, max_blocks })
     }
 
@@ -146,8 +143,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
     use tonic::{Code, Status};
 
-    fn streams(threads: usize) -> Streams {
-        Streams::with_threads(threads, Arc::default(), Limits::default().blocks, || ()).unwrap()
+    fn streams() -> Streams {
+        Streams::start(Arc::default(), Limits::default().blocks, || ()).unwrap()
     }
 
     fn open(streams: &Streams) -> OpenStream {
@@ -162,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn blocks_without_rows_send_no_message() {
-        let streams = streams(1);
+        let streams = streams();
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {
             1_025 | 4_097 => Ok(None),
@@ -208,7 +205,7 @@ mod tests {
         // That may be a thread of another test, without a subscriber.
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _logged = tracing::subscriber::set_default(subscriber);
-        let streams = streams(2);
+        let streams = streams();
         let activity = Arc::clone(&streams.activity);
         let (encoder, batches) = (Encoder::new(&scan()), Batches::new(scan()));
         let generate = move |Cut { ids, block_end, .. }: Cut| match ids.start {

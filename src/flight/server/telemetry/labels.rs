@@ -2,86 +2,64 @@
 
 use tonic::Code;
 
-/// How a stream ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::flight::server) enum Outcome {
-    /// All of it was sent.
-    Complete,
-    /// The client left, or its connection broke.
-    Cancelled,
-    /// The server stopped.
-    Stopped,
-    /// Generating failed.
-    Failed,
+/// Defines an enum whose variants have a name in logs and metrics.
+macro_rules! labels {
+    ($(#[$doc:meta])* $label:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(in crate::flight::server) enum $label {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $label {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
 }
 
-impl Outcome {
-    pub const ALL: [Self; 4] = [Self::Complete, Self::Cancelled, Self::Stopped, Self::Failed];
-
-    /// Its name in logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Cancelled => "cancelled",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-        }
+labels! {
+    /// How a stream ended.
+    Outcome {
+        /// All of it was sent.
+        Complete = "complete",
+        /// The client left, or its connection broke.
+        Cancelled = "cancelled",
+        /// The server stopped.
+        Stopped = "stopped",
+        /// Generating failed.
+        Failed = "failed",
     }
 }
 
-/// Why a call was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::flight::server) enum Cause {
-    /// A malformed request, an unknown key or an invalid value.
-    Misuse,
-    UnknownTable,
-    /// A call, an action or an encoding that the server does not have.
-    Unsupported,
-    ModelMismatch,
-    /// More customers or a longer request than a limit allows.
-    TooLarge,
-    /// Too many open streams, in all or of one name.
-    Streams,
-    /// Too many open connections.
-    Connections,
-    /// No token, or an unknown one.
-    Unauthenticated,
-    /// The server is stopping.
-    Stopping,
-    /// A fault of this program.
-    Internal,
+labels! {
+    /// Why a call was refused.
+    Cause {
+        /// A malformed request, an unknown key or an invalid value.
+        Misuse = "misuse",
+        UnknownTable = "unknown_table",
+        /// A call, an action or an encoding that the server does not have.
+        Unsupported = "unsupported",
+        ModelMismatch = "model_mismatch",
+        /// More customers or a longer request than a limit allows.
+        TooLarge = "too_large",
+        /// Too many open streams, in all or of one name.
+        Streams = "streams",
+        /// Too many open connections.
+        Connections = "connections",
+        /// No token, or an unknown one.
+        Unauthenticated = "unauthenticated",
+        /// The server is stopping.
+        Stopping = "stopping",
+        /// A fault of this program.
+        Internal = "internal",
+    }
 }
 
 impl Cause {
-    pub const ALL: [Self; 10] = [
-        Self::Misuse,
-        Self::UnknownTable,
-        Self::Unsupported,
-        Self::ModelMismatch,
-        Self::TooLarge,
-        Self::Streams,
-        Self::Connections,
-        Self::Unauthenticated,
-        Self::Stopping,
-        Self::Internal,
-    ];
-
-    /// Its name in logs and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Misuse => "misuse",
-            Self::UnknownTable => "unknown_table",
-            Self::Unsupported => "unsupported",
-            Self::ModelMismatch => "model_mismatch",
-            Self::TooLarge => "too_large",
-            Self::Streams => "streams",
-            Self::Connections => "connections",
-            Self::Unauthenticated => "unauthenticated",
-            Self::Stopping => "stopping",
-            Self::Internal => "internal",
-        }
-    }
-
     /// The cause that a status of a refusal stands for.
     pub const fn of(code: Code) -> Self {
         match code {

@@ -73,11 +73,11 @@ impl Default for Metrics {
         };
         for table in Table::ALL {
             metrics.of(table);
-            for outcome in Outcome::ALL {
+            for &outcome in Outcome::ALL {
                 drop(metrics.streams.get_or_create(&OfStream { table: table.name(), outcome: outcome.name() }));
             }
         }
-        for cause in Cause::ALL {
+        for &cause in Cause::ALL {
             drop(metrics.refusals.get_or_create(&OfRefusal { cause: cause.name() }));
         }
         metrics.registered()

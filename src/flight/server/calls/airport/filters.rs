@@ -4,7 +4,7 @@
 //! Versions of DuckDB write the same filter differently: 1.x has its own nodes for comparisons, BETWEEN and casts, 2.0 has
 //! functions. Both name the kind in `type`.
 
-use super::interval::{Bounds, Interval};
+use super::interval::Interval;
 use crate::model::{Day, day_of};
 use crate::scan::Scan;
 use chrono::NaiveDate;
@@ -30,15 +30,16 @@ impl Narrowed {
         let (ids, days) = (scan.ids(), scan.days());
         let text = if json_filters.len() <= MAX_FILTER_BYTES { json_filters } else { b"" };
         let Ok(filters) = serde_json::from_slice::<Filters>(text) else { return Self { ids, days } };
+        let accepted = |kind, name: Option<&str>| {
+            let Some(name) = name else { return Interval::ALL };
+            let column = Column { kind, name, names: &filters.column_binding_names_by_index };
+            filters.filters.iter().fold(Interval::ALL, |all, filter| all.and(column.accepted(filter)))
+        };
         let id_column = scan.table().has_customers().then_some("customer_id");
-        let date_column = scan.table().date_column();
-        let bounds = filters.filters.iter().fold(Bounds::ALL, |bounds, filter| {
-            let names = Columns { names: &filters.column_binding_names_by_index, id_column, date_column };
-            bounds.and(names.bounds(filter))
-        });
-        // An empty interval still gives two ends within the scan.
-        let ids = bounds.ids.clip(i128::from(ids.start)..i128::from(ids.end));
-        let days = bounds.days.clip(i128::from(days.start)..i128::from(days.end));
+        let ids = accepted(Kind::Id, id_column).clip(i128::from(ids.start)..i128::from(ids.end));
+        let days = accepted(Kind::Date, scan.table().date_column()).clip(i128::from(days.start)..i128::from(days.end));
+        // A scan without days has no rows, so it needs no customers.
+        let ids = if days.is_empty() { ids.start..ids.start } else { ids };
         Self { ids: ids.start as u64..ids.end as u64, days: days.start as Day..days.end as Day }
     }
 }
@@ -52,9 +53,9 @@ struct Filters {
     column_binding_names_by_index: Vec<String>,
 }
 
-/// A column that narrows a scan.
+/// The kinds of columns that narrow a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum Kind {
     Id,
     Date,
 }
@@ -76,54 +77,51 @@ impl Constant {
     }
 }
 
-/// The names of the columns in filters.
-struct Columns<'a> {
+/// A column that narrows a scan.
+struct Column<'a> {
+    kind: Kind,
+    name: &'a str,
+    /// The names of the columns that filters refer to by index.
     names: &'a [String],
-    id_column: Option<&'a str>,
-    date_column: Option<&'a str>,
 }
 
-impl Columns<'_> {
-    /// Returns bounds of the rows that `filter` accepts.
-    fn bounds(&self, filter: &Value) -> Bounds {
+impl Column<'_> {
+    /// Returns an interval of all values of the column in rows that `filter` accepts.
+    fn accepted(&self, filter: &Value) -> Interval {
         let kind = filter["type"].as_str().unwrap_or_default();
         let children = children(filter);
         match kind {
-            "CONJUNCTION_AND" => children.iter().fold(Bounds::ALL, |bounds, child| bounds.and(self.bounds(child))),
+            "CONJUNCTION_AND" => children.iter().fold(Interval::ALL, |all, child| all.and(self.accepted(child))),
             "CONJUNCTION_OR" if !children.is_empty() => {
-                children.iter().fold(Bounds::NONE, |bounds, child| bounds.or(self.bounds(child)))
+                children.iter().fold(Interval::NONE, |all, child| all.or(self.accepted(child)))
             }
-            "COMPARE_IN" => self.one_of(&children).unwrap_or(Bounds::ALL),
-            "COMPARE_BETWEEN" => self.between(filter, &children).unwrap_or(Bounds::ALL),
-            _ => self.comparison(kind, &children).unwrap_or(Bounds::ALL),
+            "COMPARE_IN" => self.one_of(&children).unwrap_or(Interval::ALL),
+            "COMPARE_BETWEEN" => self.between(filter, &children).unwrap_or(Interval::ALL),
+            _ => self.comparison(kind, &children).unwrap_or(Interval::ALL),
         }
     }
 
-    fn comparison(&self, kind: &str, children: &[&Value]) -> Option<Bounds> {
+    fn comparison(&self, kind: &str, children: &[&Value]) -> Option<Interval> {
         let &[left, right] = children else { return None };
-        let (column, constant, kind) = match self.column(left) {
-            Some(column) => (column, self::constant(right, column)?, kind),
-            None => {
-                let column = self.column(right)?;
-                (column, self::constant(left, column)?, mirrored(kind))
-            }
-        };
-        bounds_of(column, interval(kind, constant)?)
-    }
-
-    fn one_of(&self, children: &[&Value]) -> Option<Bounds> {
-        let (column, constants) = children.split_first()?;
-        let column = self.column(column)?;
-        let mut all = Interval::NONE;
-        for constant in constants {
-            all = all.or(interval("COMPARE_EQUAL", self::constant(constant, column)?)?);
+        match (self.is(left), self.is(right)) {
+            (true, _) => interval(kind, constant(right, self.kind)?),
+            (_, true) => interval(mirrored(kind), constant(left, self.kind)?),
+            _ => None,
         }
-        bounds_of(column, all)
     }
 
-    fn between(&self, filter: &Value, children: &[&Value]) -> Option<Bounds> {
+    fn one_of(&self, children: &[&Value]) -> Option<Interval> {
+        let (column, values) = children.split_first()?;
+        let equal = |value: &&Value| interval("COMPARE_EQUAL", constant(value, self.kind)?);
+        let mut intervals = values.iter().map(equal);
+        if self.is(column) { intervals.try_fold(Interval::NONE, |all, one| Some(all.or(one?))) } else { None }
+    }
+
+    fn between(&self, filter: &Value, children: &[&Value]) -> Option<Interval> {
         let &[input, lower, upper] = children else { return None };
-        let column = self.column(input)?;
+        if !self.is(input) {
+            return None;
+        }
         let is_inclusive = |end: &str| {
             let stated = [&filter[end], &filter["function_data"][end]].into_iter().find_map(Value::as_bool);
             // If it is not stated, the wider bound is safe.
@@ -131,34 +129,31 @@ impl Columns<'_> {
         };
         let above = if is_inclusive("lower_inclusive") { GREATER_OR_EQUAL } else { GREATER };
         let below = if is_inclusive("upper_inclusive") { LESS_OR_EQUAL } else { LESS };
-        let lower = interval(above, constant(lower, column)?)?;
-        bounds_of(column, lower.and(interval(below, constant(upper, column)?)?))
+        let lower = interval(above, constant(lower, self.kind)?)?;
+        Some(lower.and(interval(below, constant(upper, self.kind)?)?))
     }
 
-    /// Returns the column that `node` names, directly or in a cast that keeps the order of values.
-    fn column(&self, node: &Value) -> Option<Column> {
-        match node["type"].as_str()? {
-            "BOUND_COLUMN_REF" => {
-                let index = usize::try_from(node["binding"]["column_index"].as_u64()?).ok()?;
-                let name = Some(self.names.get(index)?.as_str());
-                match name {
-                    _ if name == self.id_column => Some(Column::Id),
-                    _ if name == self.date_column => Some(Column::Date),
-                    _ => None,
-                }
+    /// Whether `node` is the column, directly or in a cast that keeps the order of values.
+    fn is(&self, node: &Value) -> bool {
+        match node["type"].as_str() {
+            Some("BOUND_COLUMN_REF") => {
+                let index = node["binding"]["column_index"].as_u64().and_then(|index| usize::try_from(index).ok());
+                index.and_then(|index| self.names.get(index)).is_some_and(|name| name == self.name)
             }
-            "OPERATOR_CAST" | "CAST" => {
-                let column = self.column(children(node).first()?)?;
-                let to = node["return_type"]["id"].as_str()?;
-                let keeps_order = match column {
-                    Column::Id => is_whole_number(to),
-                    Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
-                };
-                keeps_order.then_some(column)
+            Some("OPERATOR_CAST" | "CAST") => {
+                casts_in_order(self.kind, node) && children(node).first().is_some_and(|child| self.is(child))
             }
-            _ => None,
+            _ => false,
         }
     }
+}
+
+/// Whether a cast keeps the order of values of this kind.
+fn casts_in_order(kind: Kind, cast: &Value) -> bool {
+    cast["return_type"]["id"].as_str().is_some_and(|to| match kind {
+        Kind::Id => is_whole_number(to),
+        Kind::Date => matches!(to, "DATE" | "TIMESTAMP"),
+    })
 }
 
 const LESS: &str = "COMPARE_LESSTHAN";
@@ -190,17 +185,6 @@ fn interval(kind: &str, constant: Constant) -> Option<Interval> {
     })
 }
 
-fn bounds_of(column: Column, interval: Interval) -> Option<Bounds> {
-    // If no value of the column is accepted, no row is.
-    if interval.least > interval.most {
-        return Some(Bounds::NONE);
-    }
-    Some(match column {
-        Column::Id => Bounds { ids: interval, ..Bounds::ALL },
-        Column::Date => Bounds { days: interval, ..Bounds::ALL },
-    })
-}
-
 /// Returns the operands of a node, whatever their keys.
 fn children(node: &Value) -> Vec<&Value> {
     if let Some(children) = node["children"].as_array() {
@@ -215,8 +199,8 @@ fn is_whole_number(type_name: &str) -> bool {
     signed.contains(&type_name) || type_name.strip_prefix('U').is_some_and(|name| signed.contains(&name))
 }
 
-/// Returns the constant that `node` is, directly or in a cast, in the unit of `column`.
-fn constant(node: &Value, column: Column) -> Option<Constant> {
+/// Returns the constant that `node` is, directly or in a cast, in the unit of a column of this kind.
+fn constant(node: &Value, kind: Kind) -> Option<Constant> {
     match node["type"].as_str()? {
         "VALUE_CONSTANT" => {
             let value = &node["value"];
@@ -224,25 +208,21 @@ fn constant(node: &Value, column: Column) -> Option<Constant> {
                 return None;
             }
             let number = || value["value"].as_i64().map(i128::from).or_else(|| value["value"].as_u64().map(i128::from));
-            let (value, per_unit) = match (column, value["type"]["id"].as_str()?) {
-                (Column::Id, name) if is_whole_number(name) => (number()?, 1),
-                (Column::Date, "DATE") => (number()?, 1),
-                (Column::Date, "TIMESTAMP") => (number()?, MICROSECONDS_OF_DAY),
-                (Column::Date, "VARCHAR") => (i128::from(date(value["value"].as_str()?)?), 1),
+            let (value, per_unit) = match (kind, value["type"]["id"].as_str()?) {
+                (Kind::Id, name) if is_whole_number(name) => (number()?, 1),
+                (Kind::Date, "DATE") => (number()?, 1),
+                (Kind::Date, "TIMESTAMP") => (number()?, MICROSECONDS_OF_DAY),
+                (Kind::Date, "VARCHAR") => (i128::from(date(value["value"].as_str()?)?), 1),
                 _ => return None,
             };
             Some(Constant { value, per_unit })
         }
         "OPERATOR_CAST" | "CAST" => {
-            let to = node["return_type"]["id"].as_str()?;
-            let keeps_value = match column {
-                Column::Id => is_whole_number(to),
-                Column::Date => matches!(to, "DATE" | "TIMESTAMP"),
-            };
-            let value = constant(children(node).first()?, column)?;
+            let value = constant(children(node).first()?, kind)?;
             // A cast from timestamp to date drops the time of day.
-            let value = if to == "DATE" { Constant { value: value.floor(), per_unit: 1 } } else { value };
-            keeps_value.then_some(value)
+            let is_date = node["return_type"]["id"] == "DATE";
+            let value = if is_date { Constant { value: value.floor(), per_unit: 1 } } else { value };
+            casts_in_order(kind, node).then_some(value)
         }
         _ => None,
     }
@@ -267,7 +247,7 @@ mod tests {
         Scan::whole(&DataSet::new(laws, 42, 1_000).unwrap(), Table::UsageDaily)
     }
 
-    /// What filters over (sessions, customer_id, date) leave.
+    /// Narrows a scan by filters on the columns (sessions, customer_id, date).
     fn narrowed(filters: Value) -> (Range<u64>, Range<Day>) {
         let names = ["sessions", "customer_id", "date"];
         let text = json!({"filters": filters, "column_binding_names_by_index": names}).to_string();
@@ -305,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn comparisons_narrow_from_either_side() {
+    fn comparisons_narrow_from_both_sides() {
         let id = || column(1);
         let number = |value: i64| constant("BIGINT", value);
         assert_eq!(ids(compare("COMPARE_EQUAL", id(), number(7))), 7..8);
@@ -326,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_compare_with_days_and_with_microseconds() {
+    fn dates_compare_with_dates_and_timestamps() {
         let date = || column(2);
         let day = |day: Day| constant("DATE", FIRST + day);
         let at = |day: Day, micros: i64| constant("TIMESTAMP", i64::from(FIRST + day) * 86_400_000_000 + micros);
@@ -336,13 +316,13 @@ mod tests {
         assert_eq!(days(compare(LESS, cast("TIMESTAMP", date()), at(5, 1))), 0..6);
         assert_eq!(days(compare(LESS_OR_EQUAL, date(), cast("DATE", at(5, 1)))), 0..6);
         assert_eq!(days(compare(LESS, date(), cast("DATE", constant("VARCHAR", "2023-07-03")))), 0..2);
-        assert!(days(compare("COMPARE_EQUAL", cast("TIMESTAMP", date()), at(5, 1))).is_empty(), "no day is a moment");
+        assert!(days(compare("COMPARE_EQUAL", cast("TIMESTAMP", date()), at(5, 1))).is_empty(), "a date is midnight");
         assert_eq!(days(compare(GREATER, date(), constant("DATE", i32::MAX))), 550..550, "infinity");
         assert_eq!(days(compare(GREATER, date(), constant("DATE", -i32::MAX))), 0..550);
     }
 
     #[test]
-    fn and_meets_or_joins_and_the_unknown_holds_all() {
+    fn and_intersects_or_unites_and_unknown_filters_narrow_nothing() {
         let below = |id: i64| compare(LESS, column(1), constant("BIGINT", id));
         let above = |id: i64| compare(GREATER, column(1), constant("BIGINT", id));
         let before = |day: Day| compare(LESS, column(2), constant("DATE", FIRST + day));
@@ -371,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_column_type_or_size_is_left_to_duckdb() {
+    fn other_columns_types_and_sizes_are_left_to_duckdb() {
         let null = json!({"type": "VALUE_CONSTANT", "value": {"type": {"id": "BIGINT"}, "is_null": true}});
         let huge = constant("HUGEINT", json!({"upper": 5, "lower": 7}));
         for (left, right) in [
@@ -393,5 +373,6 @@ mod tests {
         }
         assert_eq!(ids(compare(LESS, column(1), constant("UBIGINT", u64::MAX))), 1..1_001);
         assert!(ids(compare(GREATER, column(1), constant("UBIGINT", u64::MAX))).is_empty());
+        assert!(ids(compare(LESS, column(2), constant("DATE", FIRST))).is_empty(), "no days need no customers");
     }
 }

@@ -1,4 +1,4 @@
-//! Intervals of customers and days that contain every row that a filter accepts.
+//! Intervals of whole numbers: the customers or the days that a filter accepts.
 
 use std::ops::Range;
 
@@ -32,25 +32,5 @@ impl Interval {
     pub fn clip(self, range: Range<i128>) -> Range<i128> {
         let start = self.least.clamp(range.start, range.end);
         start..self.most.saturating_add(1).clamp(start, range.end)
-    }
-}
-
-/// The rows that a filter can accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bounds {
-    pub ids: Interval,
-    pub days: Interval,
-}
-
-impl Bounds {
-    pub const ALL: Self = Self { ids: Interval::ALL, days: Interval::ALL };
-    pub const NONE: Self = Self { ids: Interval::NONE, days: Interval::NONE };
-
-    pub fn and(self, other: Self) -> Self {
-        Self { ids: self.ids.and(other.ids), days: self.days.and(other.days) }
-    }
-
-    pub fn or(self, other: Self) -> Self {
-        Self { ids: self.ids.or(other.ids), days: self.days.or(other.days) }
     }
 }

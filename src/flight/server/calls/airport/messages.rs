@@ -3,7 +3,7 @@
 //! The extension packs byte strings as msgpack str, whatever their bytes, and reads str and bin alike.
 
 use crate::error::{Error, Result};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_bytes::{ByteBuf, Bytes};
 use std::fmt;
@@ -25,7 +25,8 @@ pub(super) fn write(message: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 /// The columns that are read, by their index in the schema. Indices beyond any schema (a row id, `count(*)`) are left out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(from = "Vec<u64>")]
 pub(super) struct ColumnIds(u64);
 
 impl ColumnIds {
@@ -36,28 +37,9 @@ impl ColumnIds {
     }
 }
 
-impl<'de> Deserialize<'de> for ColumnIds {
-    /// Reads id by id: the stated length of a list is not trusted.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Ids;
-
-        impl<'de> Visitor<'de> for Ids {
-            type Value = ColumnIds;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of column ids")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<ColumnIds, A::Error> {
-                let mut ids = ColumnIds::default();
-                while let Some(id) = list.next_element::<u64>()? {
-                    ids.0 |= if id < 64 { 1 << id } else { 0 };
-                }
-                Ok(ids)
-            }
-        }
-
-        deserializer.deserialize_seq(Ids)
+impl From<Vec<u64>> for ColumnIds {
+    fn from(ids: Vec<u64>) -> Self {
+        Self(ids.into_iter().filter(|&id| id < 64).fold(0, |all, id| all | 1 << id))
     }
 }
 

@@ -20,84 +20,76 @@ use prost::Message as _;
 use serde_bytes::ByteBuf;
 
 /// An action of the extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AirportAction {
-    Endpoints,
-    ListSchemas,
-    CatalogVersion,
-    CreateTransaction,
-    FlightInfo,
-    ColumnStatistics,
+pub(super) struct AirportAction {
+    pub name: &'static str,
+    /// What ListActions says of it.
+    description: &'static str,
+    /// Answers the body of a request. A bad request is never [`Error::Internal`]: the extension takes that for a network
+    /// failure and tries again.
+    pub answer: fn(&Flights, &[u8]) -> Result<Vec<u8>>,
 }
 
+/// The action that returns tickets.
+pub(super) const ENDPOINTS: &str = "endpoints";
+
+/// All actions of the extension.
+pub(super) const ACTIONS: [AirportAction; 6] = [
+    AirportAction {
+        name: ENDPOINTS,
+        description: "the endpoints of a descriptor, for the columns read and the filters given",
+        answer: |flights, body| {
+            let EndpointsRequest { descriptor, parameters } = messages::read(ENDPOINTS, body)?;
+            endpoints(flights, descriptor, parameters.json_filters, parameters.column_ids)
+        },
+    },
+    AirportAction {
+        name: "list_schemas",
+        description: "the catalogue: one schema with all tables",
+        answer: |flights, body| {
+            let CatalogRequest { catalog_name } = messages::read("list_schemas", body)?;
+            catalog::list_schemas(flights, catalog_name)
+        },
+    },
+    AirportAction {
+        name: "catalog_version",
+        description: "the catalogue's version, which is fixed",
+        answer: |_, body| {
+            messages::read::<CatalogRequest<'_>>("catalog_version", body)?;
+            messages::write(&catalog::version())
+        },
+    },
+    AirportAction {
+        name: "create_transaction",
+        description: "an empty transaction, as the data set never changes",
+        answer: |_, body| {
+            messages::read::<CatalogRequest<'_>>("create_transaction", body)?;
+            messages::write(&Transaction { identifier: None })
+        },
+    },
+    AirportAction {
+        name: "flight_info",
+        description: "a descriptor's FlightInfo",
+        answer: |flights, body| {
+            let FlightInfoRequest { descriptor } = messages::read("flight_info", body)?;
+            Ok(flights.info(read_descriptor(descriptor)?)?.encode_to_vec())
+        },
+    },
+    AirportAction {
+        name: "column_statistics",
+        description: "bounds of a column's values",
+        answer: |flights, body| {
+            let StatisticsRequest { flight_descriptor, column_name, .. } = messages::read("column_statistics", body)?;
+            let (scan, _) = flights.of_descriptor(&read_descriptor(flight_descriptor)?)?;
+            statistics::of(&scan, column_name)
+        },
+    },
+];
+
 impl AirportAction {
-    pub const ALL: [Self; 6] = [
-        Self::Endpoints,
-        Self::ListSchemas,
-        Self::CatalogVersion,
-        Self::CreateTransaction,
-        Self::FlightInfo,
-        Self::ColumnStatistics,
-    ];
-
-    /// Its name on the wire.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Endpoints => "endpoints",
-            Self::ListSchemas => "list_schemas",
-            Self::CatalogVersion => "catalog_version",
-            Self::CreateTransaction => "create_transaction",
-            Self::FlightInfo => "flight_info",
-            Self::ColumnStatistics => "column_statistics",
-        }
-    }
-
-    /// Its description for ListActions.
-    pub fn listed(self) -> ActionType {
-        let description = match self {
-            Self::Endpoints => "the endpoints of a descriptor, for the columns read and the filters given",
-            Self::ListSchemas => "the catalogue: one schema with all tables",
-            Self::CatalogVersion => "the catalogue's version, which is fixed",
-            Self::CreateTransaction => "an empty transaction, as the data set never changes",
-            Self::FlightInfo => "a descriptor's FlightInfo",
-            Self::ColumnStatistics => "bounds of a column's values",
-        };
-        ActionType { r#type: self.name().into(), description: format!("DuckDB Airport: {description}; msgpack in") }
-    }
-
-    /// Returns the body of the one result.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] if the body can't be read or names something unknown, [`Error::UnknownTable`] for an unknown table.
-    /// A bad request is never [`Error::Internal`]: the extension takes that for a network failure and tries again.
-    pub fn answer(self, flights: &Flights, body: &[u8]) -> Result<Vec<u8>> {
-        match self {
-            Self::Endpoints => {
-                let EndpointsRequest { descriptor, parameters } = messages::read(self.name(), body)?;
-                endpoints(flights, descriptor, parameters.json_filters, parameters.column_ids)
-            }
-            Self::ListSchemas => {
-                let CatalogRequest { catalog_name } = messages::read(self.name(), body)?;
-                catalog::list_schemas(flights, catalog_name)
-            }
-            Self::CatalogVersion => {
-                messages::read::<CatalogRequest<'_>>(self.name(), body)?;
-                messages::write(&catalog::version())
-            }
-            Self::CreateTransaction => {
-                messages::read::<CatalogRequest<'_>>(self.name(), body)?;
-                messages::write(&Transaction { identifier: None })
-            }
-            Self::FlightInfo => {
-                let FlightInfoRequest { descriptor } = messages::read(self.name(), body)?;
-                Ok(flights.info(read_descriptor(descriptor)?)?.encode_to_vec())
-            }
-            Self::ColumnStatistics => {
-                let StatisticsRequest { flight_descriptor, column_name, .. } = messages::read(self.name(), body)?;
-                let (scan, _) = flights.of_descriptor(&read_descriptor(flight_descriptor)?)?;
-                statistics::of(&scan, column_name)
-            }
-        }
+    /// Returns its entry for ListActions.
+    pub fn listed(&self) -> ActionType {
+        let description = format!("DuckDB Airport: {}; msgpack in", self.description);
+        ActionType { r#type: self.name.into(), description }
     }
 }
 
