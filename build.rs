@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");
     let messages = protox::compile(["saasgen/v1/scan.proto"], ["proto"])?;
     prost_build::Config::new().compile_fds(messages)?;
-    // What gRPC reflection tells of.
+    // The descriptors for gRPC reflection.
     let all = protox::compile(["Flight.proto", "saasgen/v1/scan.proto"], ["proto"])?;
     std::fs::write(Path::new(&std::env::var("OUT_DIR")?).join("descriptors.bin"), all.encode_to_vec())?;
     Ok(())

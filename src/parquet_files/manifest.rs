@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What the files of a folder hold. `manifest.json` is the manifest of a whole data set. A part of a data set has a
+/// The description of the files in a folder. `manifest.json` is the manifest of a whole data set. A part of a data set has a
 /// manifest of its own, `manifest-part-00003-of-00016.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {

@@ -88,7 +88,7 @@ struct Block {
     line: usize,
     language: String,
     code: String,
-    /// What the page says the block prints.
+    /// The output that the page shows for the block.
     output: Option<String>,
 }
 
@@ -135,7 +135,7 @@ impl Page {
         let code = self.with_address(&block.code);
         match block.language.as_str() {
             "sh" => {
-                // Whatever the block has started in the background ends with it.
+                // Programs that the block has started in the background end with it.
                 let script = format!("trap 'jobs -p | xargs -r kill || true' EXIT\n{code}");
                 self.succeed(Command::new("bash").args(["-euo", "pipefail", "-c", &script]))
             }

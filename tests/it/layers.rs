@@ -253,7 +253,7 @@ fn tokens(text: &str) -> Vec<&str> {
     found
 }
 
-/// Where the string ends that `text` begins with.
+/// Returns the end of the string that `text` begins with.
 fn end_of_string(text: &str) -> usize {
     let mut characters = text.char_indices().skip(1);
     while let Some((at, character)) = characters.next() {

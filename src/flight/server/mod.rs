@@ -198,7 +198,7 @@ impl Server {
 /// This is for servers of other makes, and for tests and benchmarks without a socket. Must be read within a tokio runtime.
 ///
 /// # Errors
-/// Those of [`Batches::batch`](crate::batches::Batches::batch).
+/// The errors of [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
     let (activity, limits) = (Arc::<Activity>::default(), Limits::default());
     let open = activity.streams.open(&limits, None)?;

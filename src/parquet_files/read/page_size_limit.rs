@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 /// The limit for a row group without rows, in bytes.
 const BASE_BYTES: u64 = 1 << 20;
 
-/// What each row adds to the limit, in bytes. A value of a saasgen table is far smaller.
+/// Bytes that each row adds to the limit. A value of a saasgen table is far smaller.
 const BYTES_PER_ROW: u64 = 1 << 10;
 
 /// The limit for all row groups, in bytes. DuckDB writes the longest known pages, of at most 100 MB.

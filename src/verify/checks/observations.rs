@@ -5,7 +5,7 @@ use crate::tables::Table;
 use crate::verify::comparison::Differences;
 use crate::verify::violations::Violations;
 
-/// What reading all rows of a data set found.
+/// The findings of a complete reading of a data set.
 #[derive(Debug)]
 pub struct Observations {
     /// The tables whose columns are all readable.

@@ -47,7 +47,7 @@ impl Access {
     /// Reads all files again, for new connections and new calls. Open streams go on.
     ///
     /// # Errors
-    /// Those of [`Access::new`]. The certificates or tokens of a file that fails stay in use.
+    /// The errors of [`Access::new`]. The certificates or tokens of a file that fails stay in use.
     pub fn reload(&self) -> Result<()> {
         self.tls.as_ref().map_or(Ok(()), Tls::reload)?;
         self.tokens.as_ref().map_or(Ok(()), Tokens::reload)

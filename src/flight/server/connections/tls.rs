@@ -44,7 +44,7 @@ impl Tls {
     /// Reads the files again, for new connections.
     ///
     /// # Errors
-    /// Those of [`Self::new`]. The old certificates then stay in use.
+    /// The errors of [`Self::new`]. The old certificates then stay in use.
     pub fn reload(&self) -> Result<()> {
         let config = config(&self.files)?;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;

@@ -71,7 +71,7 @@ impl Streams {
     /// short. `open` counts the stream until the messages are dropped; at most one block a thread is generated after that.
     ///
     /// # Errors
-    /// Those of [`Batches::batch`].
+    /// The errors of [`Batches::batch`].
     pub fn messages(
         &self,
         scan: Scan,

@@ -1,4 +1,4 @@
-//! What a server has done so far and holds now.
+//! The work that a server has done and the memory that it holds.
 
 use super::metrics::Metrics;
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What a server has done so far and holds now.
+/// The work that a server has done and the memory that it holds.
 #[derive(Debug, Default)]
 pub struct Activity {
     generated_blocks: AtomicU64,

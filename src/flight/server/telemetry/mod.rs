@@ -1,4 +1,4 @@
-//! What a server tells its operators: log lines and Prometheus metrics.
+//! Telemetry for operators: log lines and Prometheus metrics.
 
 mod activity;
 mod labels;

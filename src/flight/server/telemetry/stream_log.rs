@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-/// What a stream has sent so far. It is logged once, at the end of the stream.
+/// The record of what a stream has sent. It is logged once, at the end of the stream.
 pub(in crate::flight::server) struct StreamRecord {
     caller: Caller,
     table: Table,

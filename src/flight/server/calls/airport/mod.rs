@@ -22,7 +22,7 @@ use serde_bytes::ByteBuf;
 /// An action of the extension.
 pub(super) struct AirportAction {
     pub name: &'static str,
-    /// What ListActions says of it.
+    /// Its description for ListActions.
     description: &'static str,
     /// Answers the body of a request. A bad request is never [`Error::Internal`]: the extension takes that for a network
     /// failure and tries again.
