@@ -200,11 +200,9 @@ impl Server {
 /// # Errors
 /// The errors of [`Batches::batch`](crate::batches::Batches::batch).
 pub fn do_get(scan: Scan) -> Result<impl Stream<Item = Result<Bytes>>> {
-    let (activity, limits) = (Arc::<Activity>::default(), Limits::default());
-    let open = activity.streams.open(&limits, None)?;
-    let streams = Streams::start(activity, limits.blocks, || ())?;
+    let streams = Streams::start(Arc::default(), Limits::default().blocks, || ())?;
     let encoder = Encoder::new(&scan);
-    Ok(streams.messages(scan, encoder, open)?.map(|message| message.map(unstretched)))
+    Ok(streams.messages(scan, encoder)?.map(|message| message.map(unstretched)))
 }
 
 /// Encodes `batch`, which belongs to `scan`, as DoGet sends it: a gRPC message with its prefix. `next_id` is the first

@@ -51,9 +51,9 @@ impl FlightCalls {
             true => Encoder::new(&scan).with_stretched_block(&scan),
             false => Encoder::new(&scan),
         };
+        let messages = self.streams.messages(scan.clone(), encoder).map_err(Status::from)?;
         let record = StreamRecord::new(caller, &scan, asked, Arc::clone(&self.activity), stopping.clone());
-        let messages = self.streams.messages(scan, encoder, open).map_err(Status::from)?;
-        Ok(LoggedStream::new(until_stopped(messages.map(|message| Ok(message?)), stopping), record))
+        Ok(LoggedStream::new(until_stopped(messages.map(|message| Ok(message?)), stopping), record, open))
     }
 }
 

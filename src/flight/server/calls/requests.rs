@@ -1,4 +1,4 @@
-//! Reads and checks requests before any work is done for them. A request costs no more memory than its limit.
+//! Reads and checks requests before any work is done for them. Reading a request takes no more memory than its limit.
 
 use crate::error::Error;
 use crate::flight::server::streams::PREFIX_BYTES;

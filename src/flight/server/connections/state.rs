@@ -142,6 +142,20 @@ impl Drop for OpenCall {
 mod tests {
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_only_without_open_calls() {
+        let connection = ConnectionState::new("somebody", false);
+        connection.begun.cancel();
+        let call = connection.open_call();
+        tokio::spawn(
+            Arc::clone(&connection).close_if_slow(Limits { idle: Duration::from_secs(1), ..Limits::default() }),
+        );
+        sleep(Duration::from_secs(10)).await;
+        assert!(!connection.closed.is_cancelled());
+        drop(call);
+        timeout(Duration::from_secs(2), connection.closed.cancelled()).await.expect("it is closed");
+    }
+
     #[tokio::test]
     async fn the_check_for_slow_clients_ends_with_the_connection() {
         let connection = ConnectionState::new("somebody", false);

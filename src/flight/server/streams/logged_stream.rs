@@ -1,6 +1,7 @@
-//! The messages of a stream, counted as they pass.
+//! An open stream: its messages, recorded as they pass.
 
 use super::message::Message;
+use crate::flight::server::open_streams::OpenStream;
 use crate::flight::server::telemetry::{Outcome, StreamRecord};
 use futures::stream::{BoxStream, Stream, StreamExt};
 use std::pin::Pin;
@@ -9,15 +10,20 @@ use tonic::{Code, Status};
 
 /// The messages of a stream, and the record of what passed.
 pub(in crate::flight::server) struct LoggedStream {
-    // Dropped first: once the stream no longer counts as open, its record is complete.
+    // Dropped in this order: once the stream no longer counts as open, its record is complete and its memory free.
     record: StreamRecord,
     messages: BoxStream<'static, Result<Message, Status>>,
+    _open: OpenStream,
 }
 
 impl LoggedStream {
-    /// Records `messages` in `record`.
-    pub fn new(messages: impl Stream<Item = Result<Message, Status>> + Send + 'static, record: StreamRecord) -> Self {
-        Self { record, messages: messages.boxed() }
+    /// Records `messages` in `record`. The stream counts as open until it is dropped.
+    pub fn new(
+        messages: impl Stream<Item = Result<Message, Status>> + Send + 'static,
+        record: StreamRecord,
+        open: OpenStream,
+    ) -> Self {
+        Self { record, messages: messages.boxed(), _open: open }
     }
 }
 

@@ -25,7 +25,6 @@ pub(super) use logged_stream::LoggedStream;
 pub(super) use message::{Message, PREFIX_BYTES};
 
 use super::memory_budget::BudgetShare;
-use super::open_streams::OpenStream;
 use super::telemetry::Activity;
 use crate::batches::Batches;
 use crate::error::{Error, Result};
@@ -68,16 +67,11 @@ impl Streams {
     }
 
     /// Returns the messages of `scan`: the schema, the dictionaries, then each block that has rows, in parts if memory is
-    /// short. `open` counts the stream until the messages are dropped; at most one block a thread is generated after that.
+    /// short. Once they are dropped, at most one block a thread is still generated.
     ///
     /// # Errors
     /// The errors of [`Batches::batch`].
-    pub fn messages(
-        &self,
-        scan: Scan,
-        encoder: Encoder,
-        open: OpenStream,
-    ) -> Result<impl Stream<Item = Result<Message>> + use<>> {
+    pub fn messages(&self, scan: Scan, encoder: Encoder) -> Result<impl Stream<Item = Result<Message>> + use<>> {
         let encoder = encoder.with_buffers(Arc::clone(&self.buffers));
         let (table, cuts) = (scan.table(), scan.cuts());
         let batches = Batches::new(scan);
@@ -86,7 +80,7 @@ impl Streams {
             let rows = batches.rows(cut.ids.clone())?;
             if rows.count() == 0 { Ok(None) } else { encoder.rows(rows, cut.ids.end, cut.block_end).map(Some) }
         };
-        Ok(stream::iter(head.into_iter().map(Ok)).chain(self.blocks(table, cuts, generate, open)))
+        Ok(stream::iter(head.into_iter().map(Ok)).chain(self.blocks(table, cuts, generate)))
     }
 
     /// Returns what `generate` makes of each of `cuts`, in order, without blocks that have no message. A panic in it ends
@@ -96,19 +90,17 @@ impl Streams {
         table: Table,
         cuts: Cuts,
         generate: G,
-        open: OpenStream,
     ) -> impl Stream<Item = Result<Message>> + use<G> {
         let share = BudgetShare::new(&self.activity.budget, self.max_blocks);
         let (activity, generators, generate) =
             (Arc::clone(&self.activity), self.generators.clone(), Arc::new(generate));
         let begin = move |cut: Cut| {
-            // The counter lives as long as the stream.
-            let _ = &open;
             let (ids, activity, generate) = (cut.ids.clone(), Arc::clone(&activity), Arc::clone(&generate));
             let work = move || {
+                activity.count_block();
                 let start = Instant::now();
                 let message = generate(cut);
-                activity.generated(start.elapsed());
+                activity.metrics.generator_seconds.inc_by(start.elapsed().as_secs_f64());
                 message
             };
             generators
@@ -138,17 +130,12 @@ mod tests {
     use crate::model::Model;
     use crate::tables::{DataSet, Laws};
     use futures::TryStreamExt as _;
-    use std::io::{self, Write};
-    use std::sync::Mutex;
+    use std::sync::{Mutex, mpsc};
     use tokio_util::sync::CancellationToken;
     use tonic::{Code, Status};
 
     fn streams() -> Streams {
         Streams::start(Arc::default(), Limits::default().blocks, || ()).unwrap()
-    }
-
-    fn open(streams: &Streams) -> OpenStream {
-        streams.activity.streams.open(&Limits::default(), None).unwrap()
     }
 
     /// The 5,000 customers of the scan are five blocks.
@@ -165,24 +152,26 @@ mod tests {
             1_025 | 4_097 => Ok(None),
             _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
-        let blocks = streams.blocks(Table::UsageDaily, scan().cuts(), generate, open(&streams));
+        let blocks = streams.blocks(Table::UsageDaily, scan().cuts(), generate);
         let sent: Vec<_> = blocks.try_collect().await.unwrap();
         assert_eq!((sent.len(), streams.activity.blocks()), (3, 5));
-        assert_eq!((*streams.activity.open_streams().borrow(), streams.activity.budget.held_blocks()), (0, 0.0));
+        assert!(streams.activity.budget.held_blocks() == 0.0);
     }
 
-    /// The text of the log.
-    #[derive(Debug, Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
+    #[tokio::test]
+    async fn the_first_block_is_generated_alone_and_then_three_at_most() {
+        let (streams, held) = (streams(), |streams: &Streams| streams.activity.budget.held_blocks());
+        let (release, gate) = mpsc::channel::<()>();
+        let (gate, encoder, batches) = (Mutex::new(gate), Encoder::new(&scan()), Batches::new(scan()));
+        let generate = move |Cut { ids, block_end, .. }: Cut| {
+            gate.lock().unwrap().recv().unwrap();
+            encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some)
+        };
+        let mut blocks = Box::pin(streams.blocks(Table::UsageDaily, scan().cuts(), generate));
+        assert!(blocks.next().now_or_never().is_none() && held(&streams) == 1.0);
+        release.send(()).unwrap();
+        blocks.next().await.unwrap().unwrap();
+        assert!(blocks.next().now_or_never().is_none() && held(&streams) == 3.0);
     }
 
     fn logged(
@@ -191,16 +180,16 @@ mod tests {
     ) -> impl Stream<Item = Result<Vec<u8>, Status>> + Unpin {
         let caller = Caller { name: Some("ann".into()), ..Caller::default() };
         let record = StreamRecord::new(caller, &scan(), Instant::now(), Arc::clone(activity), CancellationToken::new());
+        let open = activity.streams.open(&Limits::default(), None).unwrap();
         let bytes = |message: Message| message.into_pieces().concat();
-        LoggedStream::new(messages.map(|message| Ok(message?)), record).map(move |message| message.map(bytes))
+        LoggedStream::new(messages.map(|message| Ok(message?)), record, open).map(move |message| message.map(bytes))
     }
 
     #[tokio::test]
     async fn a_generator_panic_ends_its_own_stream_and_is_logged() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(move || writer.clone()).finish();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(log.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(writer).finish();
         // With a single dispatcher, tracing caches for each log line whether the first thread that reached it wants it.
         // That may be a thread of another test, without a subscriber.
         let _second = tracing::Dispatch::new(tracing_subscriber::registry());
@@ -212,8 +201,8 @@ mod tests {
             2_049 => panic!("on purpose"),
             _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
-        let panicking = streams.blocks(Table::UsageDaily, scan().cuts(), generate, open(&streams));
-        let other = streams.messages(scan(), Encoder::new(&scan()), open(&streams)).unwrap();
+        let panicking = streams.blocks(Table::UsageDaily, scan().cuts(), generate);
+        let other = streams.messages(scan(), Encoder::new(&scan())).unwrap();
         let (mut panicking, mut other) = (Box::pin(logged(panicking, &activity)), Box::pin(logged(other, &activity)));
         // Both streams alternate on the same threads.
         let schema = other.next().await.unwrap().unwrap();
@@ -242,7 +231,7 @@ mod tests {
             let line = format!("saasgen_streams_total{{table=\"usage_daily\",outcome=\"{outcome}\"}} 1\n");
             assert!(metrics.contains(&line), "{metrics}");
         }
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = std::fs::read_to_string(log).unwrap();
         let [panic, failed, complete] = <[&str; 3]>::try_from(log.lines().collect::<Vec<_>>()).unwrap();
         let words = "ERROR a generator panicked table=usage_daily first_id=2049 last_id=3072 panic=\"on purpose\"";
         assert!(panic.ends_with(words), "{panic}");

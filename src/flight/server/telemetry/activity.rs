@@ -6,22 +6,21 @@ use crate::flight::server::memory_budget::MemoryBudget;
 use crate::flight::server::open_streams::OpenStreams;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 use tokio::sync::watch;
 
 /// The work that a server has done and the memory that it holds.
 #[derive(Debug, Default)]
 pub struct Activity {
-    generated_blocks: AtomicU64,
+    blocks: AtomicU64,
     pub(in crate::flight::server) streams: Arc<OpenStreams>,
     pub(in crate::flight::server) budget: Arc<MemoryBudget>,
     pub(in crate::flight::server) metrics: Metrics,
 }
 
 impl Activity {
-    /// Returns the number of blocks generated.
+    /// Returns the number of blocks generated or begun.
     pub fn blocks(&self) -> u64 {
-        self.generated_blocks.load(Ordering::Relaxed)
+        self.blocks.load(Ordering::Relaxed)
     }
 
     /// Returns the number of DoGet streams that are neither complete nor dropped, to read or to wait for.
@@ -29,10 +28,9 @@ impl Activity {
         self.streams.count()
     }
 
-    /// Counts a block that a thread has generated in `elapsed`.
-    pub(in crate::flight::server) fn generated(&self, elapsed: Duration) {
-        self.generated_blocks.fetch_add(1, Ordering::Relaxed);
-        self.metrics.generator_seconds.inc_by(elapsed.as_secs_f64());
+    /// Counts a block that a thread begins to generate.
+    pub(in crate::flight::server) fn count_block(&self) {
+        self.blocks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns all metrics as OpenMetrics text.
