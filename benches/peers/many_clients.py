@@ -1,8 +1,7 @@
 """Compares 16 pyarrow clients that read usage_daily together with one that reads alone, several times in one run.
 
-Each of the 16 reads the rows of its own seed, again and again, for the same seconds. Rows count once all clients have read
-for a moment: at the end, 1.6 MB a client are on their way, which would be a hundredth of all rows if it were not so at the
-beginning.
+Each of the 16 reads the rows of its own seed, again and again, for the same seconds. The count begins half a second after
+the first read. The streams are then as full as they are at the end, so rows that are on their way cancel out.
 
 Fails if the 16 together get less than 0.65 of the rows a second of one, or one of them less than 0.8 of its fair share.
 

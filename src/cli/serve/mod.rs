@@ -45,8 +45,8 @@ pub(in crate::cli) struct Serve {
 
     /// Replicas from which clients can read [default: clients read from this server]
     ///
-    /// All replicas must serve the same model. Every endpoint lists all of them. Each endpoint starts the list with
-    /// another replica, which spreads the load.
+    /// All replicas must serve the same model. Every endpoint lists all of them. The first replica differs from one
+    /// endpoint to the next, which spreads the load.
     #[arg(long, value_name = "URI,URI", value_delimiter = ',', value_parser = replica)]
     advertise: Vec<Location>,
 
