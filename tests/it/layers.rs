@@ -282,8 +282,8 @@ fn end_of_item(tokens: &[&str], start: usize) -> usize {
     tokens.len()
 }
 
-/// `path`, as it stands in `module`, from the root of the crate; `None` where it leads to another crate, or to an item
-/// of the module itself.
+/// Returns `path`, written in `module`, from the root of the crate. Returns `None` if it leads to another crate, or to an
+/// item of the module itself.
 fn absolute(modules: &Modules, module: &Names, path: &[String]) -> Option<Names> {
     let child: Names = module.iter().chain(&path[..1]).cloned().collect();
     let mut base = match path[0].as_str() {
