@@ -2,7 +2,6 @@
 
 use crate::file_tree::{FileTree, final_files, leftovers};
 use crate::program::{Ran, run_after, run_in, saasgen, start_in, succeed_in, wait_until};
-use crate::random::Random;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -28,9 +27,9 @@ fn a_file_size_limit_leaves_the_old_files() {
     let blocks = |file: &Path| fs::metadata(file).unwrap().len() / 512;
     succeed_in(path, &["generate", "--customers", "5000", "--out", "large"]);
     let largest = blocks(&path.join("large/usage_daily.parquet"));
-    let mut random = Random(11);
+    let mut random = fastrand::Rng::with_seed(11);
     for round in 0..20 {
-        let blocks = if round == 0 { 0 } else { random.below(largest) };
+        let blocks = if round == 0 { 0 } else { random.u64(..largest) };
         for out in ["old", "new"] {
             let ran = run_with_file_limit(path, blocks, &["generate", "--customers", "5000", "--out", out]);
             assert_eq!(ran.code, Some(1), "{blocks} blocks: {}", ran.stderr);
@@ -44,7 +43,7 @@ fn a_file_size_limit_leaves_the_old_files() {
     let verify = ["verify", "--data", "old", "--report", "report.html"];
     succeed_in(path, &verify);
     let report = fs::read(path.join("report.html")).unwrap();
-    let ran = run_with_file_limit(path, random.below(blocks(&path.join("report.html"))), &verify);
+    let ran = run_with_file_limit(path, random.u64(..blocks(&path.join("report.html"))), &verify);
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("report.html.inprogress: File too large"), "{}", ran.stderr);
     assert_eq!(fs::read(path.join("report.html")).unwrap(), report);
@@ -139,7 +138,7 @@ fn a_folder_that_is_moved_during_a_run_gets_no_new_files() {
             symlink("another", path.join("out")).unwrap();
         }),
     ];
-    let mut random = Random(12);
+    let mut random = fastrand::Rng::with_seed(12);
     for round in 0..20 {
         let folder = tempdir().unwrap();
         let path = folder.path();
@@ -149,7 +148,7 @@ fn a_folder_that_is_moved_during_a_run_gets_no_new_files() {
         let child = start_in(path, &["generate", "--customers", "60000", "--quiet", "--out", "out"]);
         let staged = path.join("out/customers.parquet.inprogress");
         wait_until("the first table", || staged.exists());
-        std::thread::sleep(Duration::from_micros(random.below(20_000)));
+        std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
         fault(path);
         let ran: Ran = child.wait_with_output().unwrap().into();
         assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);

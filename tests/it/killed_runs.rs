@@ -2,7 +2,6 @@
 
 use crate::file_tree::{FileTree, all_files, final_files, leftovers};
 use crate::program::{Ran, Serve, run_in, send_signal, start_in, succeed_in};
-use crate::random::Random;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -67,7 +66,7 @@ struct Rounds<'a> {
     results: [FileTree; 2],
     /// The time of the last run that was not killed.
     run_time: Duration,
-    random: Random,
+    random: fastrand::Rng,
     /// The number of rounds after which the folder held the old files, held the new files, and had a sibling folder.
     outcomes: [usize; 3],
 }
@@ -84,7 +83,7 @@ impl<'a> Rounds<'a> {
             final_files(&out)
         });
         assert_ne!(results[0], results[1]);
-        Self { parent, runs, results, run_time: length, random: Random(seed), outcomes: [0; 3] }
+        Self { parent, runs, results, run_time: length, random: fastrand::Rng::with_seed(seed), outcomes: [0; 3] }
     }
 
     fn out(&self) -> PathBuf {
@@ -101,11 +100,11 @@ impl<'a> Rounds<'a> {
     fn moment<'m>(&mut self, round: usize, file: &'m Path) -> Moment<'m> {
         if round.is_multiple_of(2) {
             let micros = self.run_time.as_micros() as u64 * 5 / 4;
-            Moment::AfterStart(Duration::from_micros(self.random.below(micros)))
+            Moment::AfterStart(Duration::from_micros(self.random.u64(..micros)))
         } else {
             // The commit takes as long as a few syncs.
-            let micros = [20, 200, 5_000][self.random.below(3) as usize];
-            Moment::AfterFile(file, Duration::from_micros(self.random.below(micros)))
+            let micros = [20, 200, 5_000][self.random.usize(..3)];
+            Moment::AfterFile(file, Duration::from_micros(self.random.u64(..micros)))
         }
     }
 
@@ -150,7 +149,7 @@ impl<'a> Rounds<'a> {
         moment.wait(&mut child);
         child.kill().unwrap();
         let is_complete = child.wait().unwrap().success();
-        do_commit_steps(&self.parent.join("out"), journal, self.random.below(9) as usize);
+        do_commit_steps(&self.parent.join("out"), journal, self.random.usize(..9));
         is_complete
     }
 
@@ -313,7 +312,7 @@ fn a_killed_part_never_has_a_manifest_of_other_files() {
 fn a_killed_verify_leaves_the_old_or_the_new_report() {
     let folder = tempdir().unwrap();
     let path = folder.path();
-    let mut random = Random(7);
+    let mut random = fastrand::Rng::with_seed(7);
     for seed in ["1", "2"] {
         succeed_in(path, &["generate", "--customers", "300", "--quiet", "--seed", seed, "--out", seed]);
     }
@@ -327,9 +326,9 @@ fn a_killed_verify_leaves_the_old_or_the_new_report() {
     let staged = path.join("report.html.inprogress");
     for round in 0..20 {
         let moment = if round % 4 < 2 {
-            Moment::AfterStart(Duration::from_micros(random.below(run_micros)))
+            Moment::AfterStart(Duration::from_micros(random.u64(..run_micros)))
         } else {
-            Moment::AfterFile(&staged, Duration::from_micros(random.below(500)))
+            Moment::AfterFile(&staged, Duration::from_micros(random.u64(..500)))
         };
         let mut child = start_in(path, &verify(["1", "2"][round % 2]));
         moment.wait(&mut child);

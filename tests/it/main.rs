@@ -31,7 +31,6 @@ mod parquet_output;
 mod parquet_page_limits;
 mod program;
 mod python_clients;
-mod random;
 mod randomness;
 mod reference;
 mod replicas;

@@ -1,55 +1,18 @@
 //! The Parquet encoders: the parquet crate reads back what they write, whatever the values are.
 
+use crate::tables_in_memory::MemoryTable;
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array};
 use arrow::array::{DictionaryArray, Int8Array, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::PageIndexPolicy;
 use proptest::prelude::*;
-use saasgen::batches::TableSource;
 use saasgen::error::{Error, Result};
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
 use saasgen::tables::Table;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-/// A table in memory: the batches of each row group.
-struct MemoryTable {
-    schema: SchemaRef,
-    row_groups: Vec<Vec<RecordBatch>>,
-}
-
-impl TableSource for MemoryTable {
-    fn table(&self) -> Table {
-        Table::UsageDaily
-    }
-
-    fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
-    }
-
-    fn declares_order(&self) -> bool {
-        false
-    }
-
-    fn row_groups(&self) -> usize {
-        self.row_groups.len()
-    }
-
-    fn rows(&self) -> Option<u64> {
-        None
-    }
-
-    fn customer_ids(&self, _: usize) -> Option<RangeInclusive<i64>> {
-        None
-    }
-
-    fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        Ok(Box::new(self.row_groups[row_group].iter().cloned().map(Ok)))
-    }
-}
 
 fn write(table: &MemoryTable, compression: Compression) -> Result<bytes::Bytes> {
     let mut file = Vec::new();
@@ -71,7 +34,7 @@ fn assert_round_trip(column: ArrayRef, cuts: &[usize]) {
         cuts.iter().map(|cut| cut % (batch.num_rows() + 1)).chain([0, batch.num_rows()]).collect();
     ends.sort_unstable();
     let parts = ends.windows(2).map(|ends| batch.slice(ends[0], ends[1] - ends[0])).collect();
-    let table = MemoryTable { schema: Arc::clone(&schema), row_groups: vec![parts, vec![batch.clone()]] };
+    let table = MemoryTable::with_batches(Table::UsageDaily, vec![parts, vec![batch.clone()]]);
     for compression in [Compression::Snappy, Compression::Zstd, Compression::Lz4, Compression::None] {
         let back = read(write(&table, compression).unwrap());
         let expected = concat_batches(&schema, [&batch, &batch]).unwrap();
@@ -151,8 +114,7 @@ fn pages_have_20_to_40_thousand_rows_and_a_column_index() {
             .unwrap()
     };
     let batches = vec![batch(0..90_000), batch(90_000..90_010), batch(90_010..120_000), batch(120_000..120_005)];
-    let file =
-        write(&MemoryTable { schema: Arc::clone(&schema), row_groups: vec![batches] }, Compression::Snappy).unwrap();
+    let file = write(&MemoryTable::with_batches(Table::UsageDaily, vec![batches]), Compression::Snappy).unwrap();
     let options =
         parquet::arrow::arrow_reader::ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
@@ -184,7 +146,8 @@ fn columns_that_no_saasgen_table_has_are_refused() {
     for (column, what) in columns {
         let schema = Arc::new(Schema::new(vec![Field::new("sessions", column.data_type().clone(), true)]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
-        let error = write(&MemoryTable { schema, row_groups: vec![vec![batch]] }, Compression::Snappy).unwrap_err();
+        let error =
+            write(&MemoryTable::with_batches(Table::UsageDaily, vec![vec![batch]]), Compression::Snappy).unwrap_err();
         assert!(matches!(error, Error::Remote(_) | Error::Misuse(_)), "{error}");
         let message = error.to_string();
         assert!(message.contains("sessions") && message.contains(what), "{message}");

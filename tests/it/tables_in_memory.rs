@@ -15,18 +15,24 @@ use std::sync::Arc;
 /// A table in memory, usually with edited values.
 pub struct MemoryTable {
     table: Table,
-    row_groups: Vec<RecordBatch>,
+    /// The batches of each row group.
+    row_groups: Vec<Vec<RecordBatch>>,
     declares_order: bool,
 }
 
 impl MemoryTable {
     /// Returns a table with one row group, which declares that it is sorted.
     pub fn new(table: Table, rows: RecordBatch) -> Self {
-        Self { table, row_groups: vec![rows], declares_order: true }
+        Self { table, row_groups: vec![vec![rows]], declares_order: true }
     }
 
-    /// Returns a table with several row groups, which doesn't declare an order.
+    /// Returns a table with one batch for each row group, which doesn't declare an order.
     pub fn with_row_groups(table: Table, row_groups: Vec<RecordBatch>) -> Self {
+        Self::with_batches(table, row_groups.into_iter().map(|rows| vec![rows]).collect())
+    }
+
+    /// Returns a table with the batches of each row group, which doesn't declare an order.
+    pub fn with_batches(table: Table, row_groups: Vec<Vec<RecordBatch>>) -> Self {
         Self { table, row_groups, declares_order: false }
     }
 }
@@ -37,7 +43,7 @@ impl TableSource for MemoryTable {
     }
 
     fn schema(&self) -> SchemaRef {
-        self.row_groups[0].schema()
+        self.row_groups[0][0].schema()
     }
 
     fn declares_order(&self) -> bool {
@@ -49,16 +55,21 @@ impl TableSource for MemoryTable {
     }
 
     fn rows(&self) -> Option<u64> {
-        Some(self.row_groups.iter().map(|rows| rows.num_rows() as u64).sum())
+        Some(self.row_groups.iter().flatten().map(|rows| rows.num_rows() as u64).sum())
     }
 
     fn customer_ids(&self, row_group: usize) -> Option<RangeInclusive<i64>> {
-        let ids = self.row_groups[row_group].column_by_name("customer_id")?.as_primitive::<Int64Type>();
-        Some(min(ids)?..=max(ids)?)
+        let ids = |rows: &RecordBatch| {
+            let ids = rows.column_by_name("customer_id")?.as_primitive_opt::<Int64Type>()?;
+            Some((min(ids)?, max(ids)?))
+        };
+        let ends = self.row_groups[row_group].iter().filter_map(ids);
+        let (first, last) = ends.reduce(|before, after| (before.0.min(after.0), before.1.max(after.1)))?;
+        Some(first..=last)
     }
 
     fn batches(&self, row_group: usize) -> Result<Box<dyn Iterator<Item = Result<RecordBatch>> + '_>> {
-        Ok(Box::new(std::iter::once(Ok(self.row_groups[row_group].clone()))))
+        Ok(Box::new(self.row_groups[row_group].iter().cloned().map(Ok)))
     }
 }
 

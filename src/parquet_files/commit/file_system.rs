@@ -51,3 +51,16 @@ impl Drop for CreatedFolders {
         }
     }
 }
+
+/// Returns the entries of `folder` by name, each with the text of its file.
+#[cfg(test)]
+pub(super) fn contents(folder: &Path) -> Vec<(String, String)> {
+    let entry_contents = |entry: io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let text = if path.is_dir() { "a folder".into() } else { fs::read_to_string(&path).unwrap() };
+        (path.file_name().unwrap().to_str().unwrap().to_string(), text)
+    };
+    let mut contents: Vec<_> = fs::read_dir(folder).unwrap().map(entry_contents).collect();
+    contents.sort();
+    contents
+}

@@ -107,16 +107,7 @@ fn journals(folder: &Path) -> Result<Vec<(Option<Part>, PathBuf)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn contents(folder: &Path) -> Vec<(String, String)> {
-        let mut files: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap())
-            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
-            .collect();
-        files.sort();
-        files
-    }
+    use crate::parquet_files::commit::file_system::contents;
 
     fn pairs(files: &[(&str, &str)]) -> Vec<(String, String)> {
         files.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()

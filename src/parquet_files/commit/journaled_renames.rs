@@ -97,18 +97,8 @@ impl Replacement<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parquet_files::commit::file_system::contents;
     use std::fs::File;
-
-    fn contents(folder: &Path) -> Vec<(String, String)> {
-        let mut files: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap())
-            .filter(|entry| entry.path().is_file())
-            .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
-            .collect();
-        files.sort();
-        files
-    }
 
     fn staged_files<const N: usize>(folder: &Path, names: [&str; N]) -> [StagedFile; N] {
         names.map(|name| {

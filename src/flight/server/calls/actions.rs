@@ -53,7 +53,7 @@ pub(in crate::flight::server) fn answer(
         DESCRIBE => describe(&flights.data_set),
         CANCEL_FLIGHT_INFO => cancel_flight_info(&action.body),
         name => match airport::ACTIONS.iter().find(|action| action.name == name) {
-            Some(airport) => (airport.answer)(flights, &action.body),
+            Some(airport) => (airport.answer)(flights, name, &action.body),
             None => {
                 let there: Vec<String> = list().into_iter().map(|action| action.r#type).collect();
                 Err(Error::Unsupported(format!("there is no action {name:?}; the actions are {}", there.join(", "))))

@@ -24,9 +24,9 @@ pub(super) struct AirportAction {
     pub name: &'static str,
     /// Its description for ListActions.
     description: &'static str,
-    /// Answers the body of a request. A bad request is never [`Error::Internal`]: the extension takes that for a network
-    /// failure and tries again.
-    pub answer: fn(&Flights, &[u8]) -> Result<Vec<u8>>,
+    /// Answers the body of a request to the action of this name. A bad request is never [`Error::Internal`]: the extension
+    /// takes that for a network failure and tries again.
+    pub answer: fn(&Flights, &str, &[u8]) -> Result<Vec<u8>>,
 }
 
 /// The action that returns tickets.
@@ -37,48 +37,48 @@ pub(super) const ACTIONS: [AirportAction; 6] = [
     AirportAction {
         name: ENDPOINTS,
         description: "the endpoints of a descriptor, for the columns read and the filters given",
-        answer: |flights, body| {
-            let EndpointsRequest { descriptor, parameters } = messages::read(ENDPOINTS, body)?;
+        answer: |flights, action, body| {
+            let EndpointsRequest { descriptor, parameters } = messages::read(action, body)?;
             endpoints(flights, descriptor, parameters.json_filters, parameters.column_ids)
         },
     },
     AirportAction {
         name: "list_schemas",
         description: "the catalogue: one schema with all tables",
-        answer: |flights, body| {
-            let CatalogRequest { catalog_name } = messages::read("list_schemas", body)?;
+        answer: |flights, action, body| {
+            let CatalogRequest { catalog_name } = messages::read(action, body)?;
             catalog::list_schemas(flights, catalog_name)
         },
     },
     AirportAction {
         name: "catalog_version",
         description: "the catalogue's version, which is fixed",
-        answer: |_, body| {
-            messages::read::<CatalogRequest<'_>>("catalog_version", body)?;
+        answer: |_, action, body| {
+            messages::read::<CatalogRequest<'_>>(action, body)?;
             messages::write(&catalog::version())
         },
     },
     AirportAction {
         name: "create_transaction",
         description: "an empty transaction, as the data set never changes",
-        answer: |_, body| {
-            messages::read::<CatalogRequest<'_>>("create_transaction", body)?;
+        answer: |_, action, body| {
+            messages::read::<CatalogRequest<'_>>(action, body)?;
             messages::write(&Transaction { identifier: None })
         },
     },
     AirportAction {
         name: "flight_info",
         description: "a descriptor's FlightInfo",
-        answer: |flights, body| {
-            let FlightInfoRequest { descriptor } = messages::read("flight_info", body)?;
+        answer: |flights, action, body| {
+            let FlightInfoRequest { descriptor } = messages::read(action, body)?;
             Ok(flights.info(read_descriptor(descriptor)?)?.encode_to_vec())
         },
     },
     AirportAction {
         name: "column_statistics",
         description: "bounds of a column's values",
-        answer: |flights, body| {
-            let StatisticsRequest { flight_descriptor, column_name, .. } = messages::read("column_statistics", body)?;
+        answer: |flights, action, body| {
+            let StatisticsRequest { flight_descriptor, column_name, .. } = messages::read(action, body)?;
             let (scan, _) = flights.of_descriptor(&read_descriptor(flight_descriptor)?)?;
             statistics::of(&scan, column_name)
         },
