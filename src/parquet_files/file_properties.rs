@@ -1,5 +1,6 @@
 //! The metadata of a Parquet file: its writer, its key-value pairs and its sort order.
 
+use crate::model::VALUE_VERSION;
 use crate::tables::Table;
 use arrow::datatypes::Schema;
 use parquet::file::metadata::{KeyValue, SortingColumn};
@@ -8,12 +9,19 @@ use parquet::file::properties::WriterProperties;
 /// Returns the writer properties of a file of `table` with the columns of `schema` and the key-value pairs `metadata`.
 pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(String, String)>) -> WriterProperties {
     WriterProperties::builder()
-        .set_created_by(concat!("saasgen ", env!("CARGO_PKG_VERSION")).to_string())
+        .set_created_by(created_by())
         .set_sorting_columns(Some(sorting_columns(table, schema)))
         .set_key_value_metadata(Some(
             metadata.into_iter().map(|(key, value)| KeyValue { key, value: Some(value) }).collect(),
         ))
         .build()
+}
+
+/// Returns the writer's name in the form that parquet-java and others parse: `NAME version VERSION (build BUILD)`.
+///
+/// The build is the version of the values, because every build of a version must write the same bytes.
+fn created_by() -> String {
+    format!("{} version {} (build values-{VALUE_VERSION})", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
 }
 
 /// Returns whether a column has a column index, which holds the minimum and maximum of each page. Only `customer_id`

@@ -83,6 +83,9 @@ fn files_have_metadata_sorted_row_groups_and_statistics() {
     assert_eq!(value("saasgen.fingerprint"), data_set(1, 1).model().fingerprint());
     assert_eq!((value("saasgen.seed"), value("saasgen.customers")), ("42".into(), "60000".into()));
     assert_eq!((value("saasgen.table"), value("saasgen.model")), ("usage_daily".into(), "saas-v1".into()));
+    // parquet-java parses `NAME version VERSION (build BUILD)`, and the build is the same wherever the program is built.
+    let created_by = format!("saasgen version {} (build values-2)", env!("CARGO_PKG_VERSION"));
+    assert_eq!(metadata.file_metadata().created_by(), Some(created_by.as_str()));
     assert_eq!(metadata.num_row_groups(), 3);
     let mut ends = Vec::new();
     for row_group in metadata.row_groups() {
