@@ -142,6 +142,37 @@ impl Manifest {
         self.is_same_data_set(other) && parts(self) == parts(other)
     }
 
+    /// Describes this data set and `other` in words. Names the fingerprints only if nothing else tells the models apart.
+    pub(super) fn differing_descriptions(&self, other: &Self) -> (String, String) {
+        let (ours, theirs) = (&self.identity, &other.identity);
+        let with_fingerprints = ours.model == theirs.model && ours.fingerprint != theirs.fingerprint;
+        (self.description(with_fingerprints), other.description(with_fingerprints))
+    }
+
+    fn description(&self, with_fingerprint: bool) -> String {
+        let Identity { model, fingerprint, seed, customers, window, .. } = &self.identity;
+        let ScanRange { first_id, last_id, from, to, columns } = &self.scan;
+        let mut text = format!("model {model}");
+        if with_fingerprint {
+            text += &format!(" with fingerprint {fingerprint}");
+        }
+        text += &format!(", seed {seed}, {customers} customers");
+        if first_id.is_some() || last_id.is_some() {
+            text += &format!(", only customers {} to {}", first_id.unwrap_or(1), last_id.unwrap_or(*customers));
+        }
+        if from.is_some() || to.is_some() {
+            let (from, to) = (from.as_ref().unwrap_or(&window.first), to.as_ref().unwrap_or(&window.last));
+            text += &format!(", only {from} to {to}");
+        }
+        if !columns.is_empty() {
+            text += &format!(", only the columns {}", columns.join(", "));
+        }
+        if let Some(part) = self.part {
+            text += &format!(", in {} parts", part.parts());
+        }
+        text
+    }
+
     /// Adds the tables of another part.
     fn merge_tables(&mut self, part: &Self) {
         for (name, entry) in &part.tables {

@@ -47,12 +47,22 @@ impl OutputFolder {
     /// Returns [`Error::Misuse`]
     /// - if another saasgen is writing to the folder, except for another part of the same split;
     /// - if the folder is the working directory and has been removed or replaced;
-    /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists, or if tables of another data
-    ///   set or split would stay beside the new ones;
-    /// - if a folder has the name of a file to write.
+    /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists, or if the folder holds another
+    ///   data set or split;
+    /// - if a folder has the name of a file to write, or a file the name of a folder.
     ///
     /// Returns [`Error::Io`] if the folder can't be created, locked, read or cleaned up.
     pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
+        Self::prepare_checked(path, manifest, tables, overwrite).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                let message = "its file system is read-only: choose another --out, or make the file system writable";
+                Error::io("writing to", path)(io::Error::new(source.kind(), message))
+            }
+            other => other,
+        })
+    }
+
+    fn prepare_checked(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
         let part = manifest.part;
         let busy = || is_busy(path, part);
         let (created, lock) = create_and_lock(path, part)?;
@@ -198,6 +208,9 @@ impl OutputFolder {
     }
 
     /// Decides for each table of an old manifest that is not written now whether it stays or is removed.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`] if the manifest has files of another data set or split, without `overwrite`.
     fn keep_or_remove_tables(&mut self, old: &Manifest, tables: &[Table], overwrite: bool) -> Result<()> {
         let is_own_part = old.part == self.manifest.part;
         let is_same_split = old.is_same_split(&self.manifest);
@@ -205,19 +218,18 @@ impl OutputFolder {
             return Ok(());
         }
         // Other names in the manifest are ignored: only files that this program writes may be removed.
-        for table in Table::ALL.into_iter().filter(|table| !is_own_part || !tables.contains(table)) {
+        for table in Table::ALL {
             let Some(entry) = old.tables.get(table.name()) else { continue };
-            let name = table_file(table, old.part);
-            let file = self.path.join(&name);
-            if !file.metadata().is_ok_and(|metadata| metadata.len() == entry.bytes) {
-                continue;
+            let file = self.path.join(table_file(table, old.part));
+            let Ok(metadata) = file.metadata() else { continue };
+            if !is_same_split && !overwrite {
+                return Err(self.holds_another(old));
             }
-            if is_same_split {
-                self.manifest.tables.insert(table.name().to_string(), entry.clone());
-            } else if overwrite {
-                self.removed.push(file);
-            } else {
-                return Err(self.would_stay(old, table, &name));
+            let is_replaced = is_own_part && tables.contains(&table);
+            match (is_replaced || metadata.len() != entry.bytes, is_same_split) {
+                (true, _) => {}
+                (false, true) => drop(self.manifest.tables.insert(table.name().to_string(), entry.clone())),
+                (false, false) => self.removed.push(file),
             }
         }
         if !is_own_part {
@@ -226,21 +238,15 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// The error for a file of an old data set or split that would stay beside the new tables.
-    fn would_stay(&self, old: &Manifest, table: Table, file: &str) -> Error {
-        let folder = self.path.display();
-        Error::Misuse(if old.is_same_data_set(&self.manifest) {
-            format!(
-                "{folder} holds another split of the data set, and its file {file} would stay beside the new tables: \
-                 choose another --out, or remove the file with --overwrite"
-            )
-        } else {
-            format!(
-                "{folder} holds another data set, and its file {file} would stay beside the new tables: choose another \
-                 --out, add {} to --tables, or remove the file with --overwrite",
-                table.name()
-            )
-        })
+    /// The error for a folder that holds another data set or split. It names `--out` first: a user who loads days or parts
+    /// one after the other must not remove each with the next.
+    fn holds_another(&self, old: &Manifest) -> Error {
+        let (there, new) = old.differing_descriptions(&self.manifest);
+        Error::Misuse(format!(
+            "{} holds another data set: {there}; this run would replace all of it with: {new}; choose another --out to \
+             keep both, or remove the old data set with --overwrite",
+            self.path.display(),
+        ))
     }
 
     /// A table is either one file or a folder of parts. Checks that the two forms don't meet, and that the folder of

@@ -31,7 +31,8 @@ fn a_file_size_limit_leaves_the_old_files() {
     for round in 0..20 {
         let blocks = if round == 0 { 0 } else { random.u64(..largest) };
         for out in ["old", "new"] {
-            let ran = run_with_file_limit(path, blocks, &["generate", "--customers", "5000", "--out", out]);
+            let ran =
+                run_with_file_limit(path, blocks, &["generate", "--customers", "5000", "--overwrite", "--out", out]);
             assert_eq!(ran.code, Some(1), "{blocks} blocks: {}", ran.stderr);
             assert!(ran.stderr.contains("error: writing"), "{}", ran.stderr);
             assert!(ran.stderr.contains("inprogress: File too large"), "{}", ran.stderr);
@@ -86,7 +87,8 @@ fn a_run_needs_write_permission_for_the_folder_and_not_for_its_parent() {
     fs::copy(env!("CARGO_BIN_EXE_saasgen"), &program).unwrap();
     let parent = path.join("parent");
     fs::create_dir(&parent).unwrap();
-    let generate = |seed| ["generate", "--customers", "100", "--quiet", "--out", "parent/out", "--seed", seed];
+    let generate =
+        |seed| ["generate", "--customers", "100", "--quiet", "--overwrite", "--out", "parent/out", "--seed", seed];
     let out = parent.join("out");
     let data_sets: Vec<FileTree> = ["2", "1"]
         .map(|seed| {
@@ -145,7 +147,7 @@ fn a_folder_that_is_moved_during_a_run_gets_no_new_files() {
         let (name, fault) = faults[round % faults.len()];
         succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "out"]);
         let before = final_files(&path.join("out"));
-        let child = start_in(path, &["generate", "--customers", "60000", "--quiet", "--out", "out"]);
+        let child = start_in(path, &["generate", "--customers", "60000", "--quiet", "--overwrite", "--out", "out"]);
         let staged = path.join("out/customers.parquet.inprogress");
         wait_until("the first table", || staged.exists());
         std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
@@ -186,7 +188,7 @@ fn a_run_keeps_the_inode_and_the_mode_of_the_folder() {
     let before = (identity("far"), identity("near"));
     for seed in ["1", "2"] {
         let out = path.join("near");
-        let args = ["generate", "--customers", "100", "--quiet", "--out", ".", "--seed", seed];
+        let args = ["generate", "--customers", "100", "--quiet", "--overwrite", "--out", ".", "--seed", seed];
         let ran: Ran = saasgen(&args).current_dir(&out).output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let args = ["generate", "--customers", "100", "--quiet", "--out", "near", "--seed", seed];

@@ -137,7 +137,8 @@ impl<'a> Rounds<'a> {
 
     /// Starts a run that is refused because it is of a third data set.
     fn refused_run(&self) {
-        let ran = run_in(self.parent, &[&generate("3")[..], &["--tables", "customers"]].concat());
+        let third = ["generate", "--customers", "300", "--out", "out", "--seed", "3"];
+        let ran = run_in(self.parent, &third);
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     }
 
@@ -182,7 +183,7 @@ fn check_killed_runs(seed: u64, runs: [Vec<&str>; 2]) {
 }
 
 fn generate(seed: &str) -> Vec<&str> {
-    vec!["generate", "--customers", "300", "--quiet", "--out", "out", "--seed", seed]
+    vec!["generate", "--customers", "300", "--quiet", "--overwrite", "--out", "out", "--seed", seed]
 }
 
 #[test]
@@ -193,14 +194,16 @@ fn a_killed_generate_leaves_the_old_or_the_new_files() {
 #[test]
 fn a_killed_pull_leaves_the_old_or_the_new_files() {
     let server = Serve::start(&["--customers", "300"]);
-    let pull = |seed| vec!["pull", "--server", server.uri.as_str(), "--quiet", "--out", "out", "--seed", seed];
+    let pull =
+        |seed| vec!["pull", "--server", server.uri.as_str(), "--quiet", "--overwrite", "--out", "out", "--seed", seed];
     check_killed_runs(2, [pull("1"), pull("2")]);
 }
 
 #[test]
 fn a_signal_leaves_the_old_or_the_new_files_and_no_leftovers() {
     let server = Serve::start(&["--customers", "300"]);
-    let pull = |seed| vec!["pull", "--server", server.uri.as_str(), "--quiet", "--out", "out", "--seed", seed];
+    let pull =
+        |seed| vec!["pull", "--server", server.uri.as_str(), "--quiet", "--overwrite", "--out", "out", "--seed", seed];
     for (seed, runs) in [(3, [generate("1"), generate("2")]), (4, [pull("1"), pull("2")])] {
         let folder = tempdir().unwrap();
         let mut rounds = Rounds::new(folder.path(), seed, runs);

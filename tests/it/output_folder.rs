@@ -6,6 +6,7 @@ use crate::program::{
 };
 use saasgen::parquet_files::Manifest;
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use tempfile::tempdir;
 
 fn assert_refused(ran: &Ran, parts: &[&str]) {
@@ -32,7 +33,7 @@ fn only_files_that_a_saasgen_manifest_lists_are_replaced() {
 
     succeed_in(path, &["generate", "--customers", "10", "--out", ".", "--overwrite"]);
     assert_eq!(names(path), DEFAULT_FILES);
-    succeed_in(path, &["generate", "--customers", "20", "--out", "."]);
+    succeed_in(path, &["generate", "--customers", "20", "--out", ".", "--overwrite"]);
     assert_eq!(Manifest::read(path, None).unwrap().unwrap().identity.customers, 20);
 
     fs::create_dir(path.join("usage_truth.parquet")).unwrap();
@@ -60,10 +61,7 @@ fn a_folder_holds_one_data_set() {
     assert!(before.iter().filter(|file| file.0 != "manifest.json").all(|file| contents(path).contains(file)));
     // Tables of another data set are not.
     let before = contents(path);
-    assert_refused(
-        &generate(&["--seed", "1", "--tables", "customers"]),
-        &["another data set", "usage_daily", "--overwrite"],
-    );
+    assert_refused(&generate(&["--seed", "1", "--tables", "customers"]), &["another data set", "--overwrite"]);
     assert_eq!(contents(path), before);
     assert_eq!(generate(&["--seed", "1", "--tables", "customers", "--overwrite"]).code, Some(0));
     assert_eq!(names(path), ["customers.parquet", "manifest.json"]);
@@ -92,7 +90,8 @@ fn a_folder_holds_one_data_set() {
 }
 
 /// A run that takes long enough to be interrupted.
-const LONG_RUN: [&str; 7] = ["generate", "--customers", "3000000", "--out", ".", "--tables", "customers,usage_daily"];
+const LONG_RUN: [&str; 8] =
+    ["generate", "--customers", "3000000", "--overwrite", "--out", ".", "--tables", "customers,usage_daily"];
 
 #[test]
 fn an_interrupted_run_leaves_the_old_files() {
@@ -101,7 +100,7 @@ fn an_interrupted_run_leaves_the_old_files() {
     succeed_in(path, &["generate", "--customers", "100", "--out", ".", "--tables", "customers,usage_daily"]);
     let before = contents(path);
     let server = Serve::start(&["--customers", "3000000"]);
-    let pull = ["pull", "--server", &server.uri, "--out", ".", "--tables", "customers,usage_daily"];
+    let pull = ["pull", "--server", &server.uri, "--overwrite", "--out", ".", "--tables", "customers,usage_daily"];
     for (args, signal) in [
         (&LONG_RUN[..], "INT"),
         (&LONG_RUN[..], "TERM"),
@@ -196,7 +195,7 @@ fn leftovers_of_a_killed_run_are_removed() {
     assert!(names(path).contains(&"customers.parquet.inprogress".to_string()));
     // Leftovers of other tables are removed too, and links are not followed.
     fs::write(path.join("precious"), "old").unwrap();
-    std::os::unix::fs::symlink("precious", path.join("support.parquet.inprogress")).unwrap();
+    symlink("precious", path.join("support.parquet.inprogress")).unwrap();
     succeed_in(path, &["generate", "--customers", "10", "--out", ".", "--tables", "billing"]);
     assert_eq!(names(path), ["billing.parquet", "manifest.json", "precious"]);
     assert_eq!(fs::read(path.join("precious")).unwrap(), b"old");
@@ -209,12 +208,73 @@ fn leftovers_of_a_killed_run_are_removed() {
 }
 
 #[test]
-fn a_folder_that_can_not_be_created_is_named() {
+fn a_file_or_a_dangling_link_in_place_of_the_folder_is_named() {
     let folder = tempdir().unwrap();
-    fs::write(folder.path().join("file"), "").unwrap();
-    let ran = run_in(folder.path(), &["generate", "--customers", "10", "--out", "file/raw"]);
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("file/raw"), "{}", ran.stderr);
+    let path = folder.path();
+    fs::write(path.join("file"), "precious").unwrap();
+    symlink("nowhere", path.join("link")).unwrap();
+    let is_file = "file is not a folder, so no files can be written to";
+    let is_dangling = "link is a link to nowhere, which does not exist, so no files can be written to";
+    for (out, error) in [("file", is_file), ("file/raw", is_file), ("link", is_dangling), ("link/raw", is_dangling)] {
+        let ran = run_in(path, &["generate", "--customers", "10", "--out", out]);
+        assert_refused(&ran, &[&format!("error: {error} {out}: "), "choose another --out"]);
+    }
+    // The folder of a table is a folder, too.
+    fs::create_dir(path.join("raw")).unwrap();
+    fs::write(path.join("raw/billing"), "precious").unwrap();
+    let part = ["generate", "--customers", "10", "--out", "raw", "--part", "1", "--parts", "2"];
+    assert_refused(&run_in(path, &part), &["raw/billing is not a folder"]);
+    let mut all = fs::read_dir(path.join("raw")).unwrap();
+    assert!(all.all(|entry| entry.unwrap().file_name() == "billing"));
+    assert_eq!(fs::read_dir(path).unwrap().count(), 3);
+    // A link to a folder is a folder.
+    fs::create_dir(path.join("nowhere")).unwrap();
+    succeed_in(path, &["generate", "--customers", "10", "--out", "link"]);
+}
+
+/// A run must not replace a data set that took hours by one day of it, or by a smaller one.
+#[test]
+fn another_data_set_is_replaced_only_with_overwrite() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("fast.toml"), "retention.decay_days = 90").unwrap();
+    let server = Serve::start(&["--customers", "5000", "--seed", "7"]);
+    let pull = |args: &[&str]| run_in(path, &[&["pull", "--server", &server.uri, "--quiet"], args].concat());
+    let generate = |args: &[&str]| run_in(path, &[&["generate", "--quiet", "--customers"], args].concat());
+    assert_eq!(pull(&[]).code, Some(0));
+    let raw = path.join("data/raw");
+    let before = contents(&raw);
+    let there = "model saas-v1, seed 7, 5000 customers";
+    let day = &["--from", "2024-01-05", "--to", "2024-01-05"][..];
+    for (ran, new) in [
+        (pull(day), format!("{there}, only 2024-01-05 to 2024-01-05")),
+        (pull(&["--from", "2024-01-05"]), format!("{there}, only 2024-01-05 to 2024-12-31")),
+        (pull(&["--last-id", "100"]), format!("{there}, only customers 1 to 100")),
+        (pull(&["--columns", "customer_id"]), format!("{there}, only the columns customer_id")),
+        (pull(&["--part", "2", "--parts", "3"]), format!("{there}, in 3 parts")),
+        (generate(&["100", "--seed", "7"]), "model saas-v1, seed 7, 100 customers".into()),
+        (generate(&["5000"]), "model saas-v1, seed 42, 5000 customers".into()),
+        (generate(&["5000", "--seed", "7", "--model", "fast.toml"]), "model saas-v1 with fingerprint".into()),
+    ] {
+        let there = if new.ends_with("fingerprint") { &new } else { there };
+        let there = format!("data/raw holds another data set: {there}");
+        assert_refused(&ran, &[&there, &format!("replace all of it with: {new}"), "choose another --out to keep both"]);
+        assert!(ran.stderr.find("--out") < ran.stderr.find("--overwrite"), "{}", ran.stderr);
+        assert!(contents(&raw) == before, "{new}");
+    }
+    // The same data set is replaced, and another one with the option.
+    assert_eq!(generate(&["5000", "--seed", "7"]).code, Some(0));
+    assert!(contents(&raw) == before);
+    assert_eq!(pull(&[day, &["--overwrite"]].concat()).code, Some(0));
+    assert_eq!(names(&raw), DEFAULT_FILES);
+    assert_refused(&generate(&["5000", "--seed", "7"]), &["5000 customers, only 2024-01-05", "this run would"]);
+    // A manifest whose files are gone is no data set.
+    names(&raw)
+        .iter()
+        .filter(|name| *name != "manifest.json")
+        .for_each(|name| fs::remove_file(raw.join(name)).unwrap());
+    assert_eq!(generate(&["10"]).code, Some(0));
+    assert_eq!(names(&raw), DEFAULT_FILES);
 }
 
 #[test]
@@ -229,10 +289,9 @@ fn a_folder_name_need_not_be_utf8() {
 #[test]
 fn full_stdout_and_stderr_give_exit_code_1() {
     let folder = tempdir().unwrap();
-    fs::write(folder.path().join("file"), "").unwrap();
     let full = || File::create("/dev/full").unwrap();
-    let mut command = saasgen(&["generate", "--customers", "10", "--out", "file"]);
-    let ran: Ran = command.current_dir(folder.path()).stderr(full()).output().unwrap().into();
+    let mut command = saasgen(&["generate", "--customers", "10", "--out", "raw"]);
+    let ran: Ran = command.current_dir(folder.path()).stdout(full()).stderr(full()).output().unwrap().into();
     assert_eq!(ran.code, Some(1));
     let mut command = saasgen(&["generate", "--customers", "10", "--out", "raw"]);
     let ran: Ran = command.current_dir(folder.path()).stdout(full()).output().unwrap().into();

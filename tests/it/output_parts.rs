@@ -168,8 +168,8 @@ fn a_folder_holds_one_split_of_one_data_set() {
         assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{}", ran.stderr);
         assert!(files() == before, "{parts:?}");
     };
-    refused(generate_part(path, "out", 1, 3, &[]), &["another split", "--overwrite"]);
-    refused(generate(path, "out", &[]), &["another split", "--overwrite"]);
+    refused(generate_part(path, "out", 1, 3, &[]), &["in 2 parts; this run", "in 3 parts; choose", "--overwrite"]);
+    refused(generate(path, "out", &[]), &["2003 customers, in 2 parts;", "2003 customers; choose", "--overwrite"]);
     refused(generate_part(path, "out", 1, 2, &["--seed", "1", "--tables", "customers"]), &["another data set"]);
     refused(generate_part(path, "out", 3, 2, &[]), &["`part` is 3", "from 1 to 2"]);
     refused(generate_part(path, "out", 0, 2, &[]), &["`part` is 0"]);

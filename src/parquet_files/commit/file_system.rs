@@ -12,10 +12,11 @@ pub(in crate::parquet_files) fn file_id(metadata: io::Result<fs::Metadata>) -> O
     metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Removes the file at `path`, and succeeds if there is none.
+/// Removes the file at `path`, and succeeds if there is none, even on a read-only file system.
 pub(super) fn remove_if_exists(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match path.symlink_metadata().and_then(|_| fs::remove_file(path)) {
+        Err(error) if [NotFound, NotADirectory].contains(&error.kind()) => Ok(()),
         other => other,
     }
 }
@@ -34,12 +35,37 @@ impl CreatedFolders {
     /// Creates `path` and its missing parents.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if a folder can't be created.
+    /// Returns [`Error::Misuse`] if `path` or one of its parents is a file, or a link that leads nowhere. Returns
+    /// [`Error::Io`] if a folder can't be created.
     pub fn create(path: &Path) -> Result<Self> {
+        check_nothing_in_the_way(path)?;
         let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let missing = missing.map(Path::to_path_buf).collect();
         fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
         Ok(Self(missing))
+    }
+}
+
+/// Returns an error if `path` or one of its parents is there, but no folder.
+fn check_nothing_in_the_way(path: &Path) -> Result<()> {
+    let Some(there) = path.ancestors().find(|there| there.symlink_metadata().is_ok()) else { return Ok(()) };
+    match there.metadata() {
+        Ok(metadata) if !metadata.is_dir() => Err(Error::Misuse(format!(
+            "{there} is not a folder, so no files can be written to {path}: choose another --out, or move {there} away",
+            there = there.display(),
+            path = path.display(),
+        ))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let target = fs::read_link(there).unwrap_or_default();
+            Err(Error::Misuse(format!(
+                "{} is a link to {target}, which does not exist, so no files can be written to {}: create {target}, or \
+                 choose another --out",
+                there.display(),
+                path.display(),
+                target = target.display(),
+            )))
+        }
+        _ => Ok(()),
     }
 }
 
