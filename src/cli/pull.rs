@@ -1,11 +1,11 @@
 //! `saasgen pull`: writes the tables of a server as Parquet files.
 
-use super::args::{CredentialArgs, OutputArgs};
+use super::args::{CredentialArgs, OutputArgs, count};
 use super::runtime::{runtime, threads};
 use super::stop_signal::StopSignal;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description, FlightSource, RetryPolicy};
-use crate::model::day_of;
+use crate::model::{MAX_CUSTOMERS, day_of};
 use crate::parquet_files::ScanRange;
 use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table, WindowDates};
@@ -54,7 +54,7 @@ struct RetryArgs {
     /// The waits between retries double from 0.05 s to 5 s, plus a random share of up to the same length. Eight retries
     /// give a server about 17 s to come back.
     #[arg(long, value_name = "N", default_value_t = RetryPolicy::DEFAULT_RETRIES as u64,
-          value_parser = clap::value_parser!(u64).range(0..=1000))]
+          allow_negative_numbers = true, value_parser = count(0..=1000))]
     retries: u64,
 
     /// Seconds without a message before a server counts as gone, 1 to 86400
@@ -75,19 +75,19 @@ impl RetryArgs {
 #[command(next_help_heading = "Rows")]
 struct ScanArgs {
     /// Number of customers in the data set [default: the server's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
     customers: Option<u64>,
 
     /// Seed of the data set [default: the server's]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 
     /// First customer to read [default: 1]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     first_id: Option<u64>,
 
     /// Last customer to read [default: the last of the data set]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     last_id: Option<u64>,
 
     /// First date to read, by the date column of each table [default: the first of the window]
@@ -111,7 +111,7 @@ struct ScanArgs {
     ipc_compression: Option<String>,
 
     /// Number of endpoints of each table, which is the number of row groups [default: one per about 1M rows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     partitions: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! `saasgen verify`.
 
-use super::args::{CredentialArgs, ModelArgs};
+use super::args::{CredentialArgs, ModelArgs, count, local_path};
 use super::progress_bar::RowProgressBar;
 use super::runtime::{runtime, threads};
 use super::stdout::{print, print_json};
@@ -37,7 +37,7 @@ use tokio::runtime::Runtime;
   saasgen verify --data startup --model startup.toml --exact")]
 pub(super) struct Verify {
     /// Folder with the tables: files TABLE.parquet, or folders TABLE or TABLE.parquet of *.parquet files
-    #[arg(long, value_name = "DIR", default_value = "data/raw", conflicts_with = "server")]
+    #[arg(long, value_name = "DIR", value_parser = local_path(), default_value = "data/raw", conflicts_with = "server")]
     data: PathBuf,
 
     /// Verify a server's tables instead of files
@@ -48,7 +48,7 @@ pub(super) struct Verify {
     model: ModelArgs,
 
     /// Write a report with charts to this HTML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     report: Option<PathBuf>,
 
     /// Refuse to run if a manifest is missing or lacks a table, so that values can't be compared with the generator
@@ -56,7 +56,7 @@ pub(super) struct Verify {
     exact: bool,
 
     /// Number of threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
     threads: Option<u64>,
 
     /// Print the result as JSON

@@ -6,6 +6,7 @@ mod encoding;
 mod part;
 mod request;
 mod resolve;
+mod whole_number;
 
 pub use block_size::TARGET_BATCH_BYTES;
 pub use blocks::{Cut, Cuts, PARTS_OF_BLOCK, Partitions, TARGET_PARTITION_ROWS};
@@ -13,6 +14,7 @@ pub use encoding::{Compression, Strings};
 pub use part::Part;
 pub use request::{AirportScan, BatchMark, KEYS, ScanRequest};
 pub use resolve::RequestKind;
+pub use whole_number::parse_whole_number;
 
 use crate::model::Day;
 use crate::tables::expected::{Expected, RowsPerCustomer};

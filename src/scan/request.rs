@@ -1,5 +1,6 @@
 //! The two forms of a request: protobuf for tickets of servers, and text for people.
 
+use super::whole_number::parse_whole_number;
 use crate::error::{Error, Result};
 use percent_encoding::percent_decode_str;
 use prost::Message;
@@ -133,12 +134,7 @@ impl ScanRequest {
 }
 
 fn whole_number(key: &str, value: &str) -> Result<u64> {
-    // `parse` also accepts "+7".
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    value
-        .parse()
-        .ok()
-        .filter(|_| digits)
+    parse_whole_number(value)
         .ok_or_else(|| Error::Misuse(format!("`{key}` is {value:?}; it must be a whole number from 0 to {}", u64::MAX)))
 }
 
@@ -180,6 +176,8 @@ mod tests {
             }
         );
         assert_eq!(ScanRequest::from_bytes(&request.encode_to_vec()).unwrap(), request);
+        let request = ScanRequest::from_text("billing?customers=1e6&first_id=1_001&last_id=1.5k&partitions=2").unwrap();
+        assert_eq!((request.customers, request.first_id, request.last_id), (Some(1_000_000), Some(1_001), Some(1_500)));
     }
 
     #[test]

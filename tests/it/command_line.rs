@@ -2,6 +2,8 @@
 
 use crate::access::write_credentials;
 use crate::program::{Serve, run_in, saasgen, succeed_in};
+use saasgen::parquet_files::Manifest;
+use saasgen::tables::Table;
 use std::fs;
 use std::net::TcpListener;
 use tempfile::tempdir;
@@ -10,13 +12,14 @@ use tempfile::tempdir;
 fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
     let folder = tempdir().unwrap();
     for (args, parts) in [
-        (&["generate", "--customers", "0"][..], &["--customers", "0", "1..=1000000000000"][..]),
+        (&["generate", "--customers", "0"][..], &["--customers", "0", "from 1 to 1000000000000"][..]),
         (&["generate", "--customers", "1000000000001"], &["--customers", "1000000000001"]),
         (&["generate", "--customers", "many"], &["--customers", "many"]),
-        (&["generate", "--seed", "-1"], &["-1"]),
+        (&["generate", "--seed", "-1"], &["'-1' for '--seed <S>'", "from 0 to 2^64-1, which is 18446744073709551615"]),
+        (&["pull", "--seed", "18446744073709551616"], &["18446744073709551616", "--seed", "from 0 to 2^64-1"]),
         (&["generate", "--tables", "customers,invoices"], &["--tables", "invoices", "usage_daily"]),
         (&["generate", "--compression", "gzip"], &["--compression", "gzip", "snappy"]),
-        (&["generate", "--threads", "0"], &["--threads", "1..=1024"]),
+        (&["generate", "--threads", "0"], &["--threads", "from 1 to 1024"]),
         (&["generate", "--quiet", "--json"], &["--quiet", "--json"]),
         (&["generate", "--modle", "x"], &["--modle", "--model"]),
         (&["generate", "--model", "nowhere.toml"], &["nowhere.toml"]),
@@ -44,6 +47,92 @@ fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
         assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refused command has written files");
+}
+
+#[test]
+fn urls_and_a_dash_are_no_paths() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    for args in [
+        &["generate", "--out"][..],
+        &["generate", "--model"],
+        &["pull", "--out"],
+        &["pull", "--tls-ca"],
+        &["pull", "--token-file"],
+        &["verify", "--data"],
+        &["verify", "--report"],
+        &["verify", "--model"],
+        &["describe", "--model"],
+        &["serve", "--model"],
+        &["serve", "--auth-tokens"],
+    ] {
+        for value in ["s3://bucket/x", "file:///tmp/x", "-", ""] {
+            let ran = run_in(path, &[args, &[value]].concat());
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+            let value = if value.is_empty() { "''" } else { value };
+            assert!(
+                [value, args[1], "a path on this machine"].iter().all(|part| ran.stderr.contains(part)),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+    assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+}
+
+/// Numbers are written as people write them, wherever something is counted.
+#[test]
+fn counts_have_units_exponents_and_underscores() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let generate = |customers: &str| {
+        let args = ["generate", "--customers", customers, "--seed", "1_0", "--tables", "customers", "--out", customers];
+        succeed_in(path, &[&args[..], &["--threads", "1e0", "--part", "1_0", "--parts", "1e1", "--quiet"]].concat());
+        fs::read(path.join(customers).join("customers/part-00010-of-00010.parquet")).unwrap()
+    };
+    let plain = generate("2000");
+    for same in ["2_000", "2e3", "2E+03", "2k", "2K", "0.002M", "2000.0"] {
+        assert!(generate(same) == plain, "{same}");
+    }
+    let server =
+        Serve::start(&["--customers", "1.5k", "--max-customers", "1M", "--max-streams", "1k", "--max-calls", "1e2"]);
+    let pull = ["pull", "--server", &server.uri, "--retries", "1e1", "--quiet", "--tables", "customers", "--out"];
+    succeed_in(path, &[&pull[..], &["served"]].concat());
+    let rows = |out: &str| Manifest::read(&path.join(out), None).unwrap().unwrap().tables["customers"].rows;
+    assert_eq!(rows("served"), 1_500);
+    let ids = [
+        "named",
+        "--customers",
+        "1M",
+        "--seed",
+        "1e1",
+        "--first-id",
+        "1_001",
+        "--last-id",
+        "2k",
+        "--partitions",
+        "1e1",
+    ];
+    succeed_in(path, &[&pull[..], &ids].concat());
+    assert_eq!(rows("named"), 1_000);
+    succeed_in(path, &["verify", "--data", "served", "--threads", "1e0"]);
+    for wrong in ["1.2345k", "1e-3", "1e30", "1,000", "1Ki", "-5", "-1e6", "0", "2T", "1e12e", "many"] {
+        let ran = run_in(path, &["generate", "--customers", wrong]);
+        assert_eq!(ran.code, Some(2), "{wrong}");
+        let allowed = "it must be a whole number from 1 to 1000000000000, such as 5000, 1_000_000, 1e6 or 1M";
+        assert!(ran.stderr.contains(&format!("'{wrong}' for '--customers <N>': {allowed}")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn all_stands_for_all_tables() {
+    let folder = tempdir().unwrap();
+    let all = ["generate", "--customers", "50", "--quiet", "--tables", "all", "--out", "."];
+    succeed_in(folder.path(), &all);
+    let tables = Manifest::read(folder.path(), None).unwrap().unwrap().tables;
+    assert!(tables.keys().eq(Table::ALL.iter().map(|table| table.name())), "{:?}", tables.keys());
+    let ran = run_in(folder.path(), &["generate", "--tables", "every"]);
+    assert!(ran.stderr.contains("usage_truth; `all` stands for all of them"), "{}", ran.stderr);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The options that subcommands use to reach a server with TLS and a token.
 
+use super::local_path::local_path;
 use crate::error::{Error, Result};
 use crate::flight::client::{ClientTlsFiles, Credentials};
 use clap::Args;
@@ -13,21 +14,21 @@ const TOKEN: &str = "SAASGEN_TOKEN";
 #[command(next_help_heading = "TLS and token (for servers that ask for them)")]
 pub(in crate::cli) struct CredentialArgs {
     /// Trusted certificates in PEM form, for grpc+tls:// [default: the system's]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     tls_ca: Option<PathBuf>,
 
     /// Certificate of this client in PEM form, for mutual TLS
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
     /// Private key of that certificate in PEM form
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
     /// File whose first line is the token [default: the variable SAASGEN_TOKEN]
     ///
     /// The token is sent with every call. It is never sent unencrypted to another machine.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     token_file: Option<PathBuf>,
 }
 

@@ -1,5 +1,7 @@
 //! The options that select a data set: its size, its seed and its model.
 
+use super::count::count;
+use super::local_path::local_path;
 use crate::error::Result;
 use crate::model::{MAX_CUSTOMERS, Model};
 use crate::tables::{DataSet, Laws, Table};
@@ -10,13 +12,14 @@ use std::sync::Arc;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data set")]
 pub(in crate::cli) struct DataSetArgs {
-    /// Number of customers in the data set, 1 to 10^12
-    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
+    /// Number of customers in the data set, 1 to 10^12, such as 5000, 1_000_000, 1e6 or 1M
+    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS, allow_negative_numbers = true,
+          value_parser = count(1..=MAX_CUSTOMERS))]
     customers: u64,
 
     /// Seed of the random values, 0 to 2^64-1; another seed gives other customers of the same company
-    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED)]
+    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED, allow_negative_numbers = true,
+          value_parser = count(0..=u64::MAX))]
     seed: u64,
 
     #[command(flatten)]
@@ -35,7 +38,7 @@ pub(in crate::cli) struct ModelArgs {
     ///
     /// The file holds only the keys to change, such as `retention.decay_days = 90.0`. `saasgen describe` prints all
     /// keys and their values.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     model: Option<PathBuf>,
 }
 
@@ -45,6 +48,17 @@ impl ModelArgs {
             Some(path) => Model::from_file(path),
             None => Model::saas_v1(),
         }
+    }
+}
+
+/// The word that stands for all tables in a list of tables.
+pub(super) const ALL_TABLES: &str = "all";
+
+/// Parses the name of a table, or [`ALL_TABLES`].
+pub(super) fn table_or_all(name: &str) -> Result<String, String> {
+    match name {
+        ALL_TABLES => Ok(name.to_string()),
+        _ => table_name(name).map_err(|error| format!("{error}; `{ALL_TABLES}` stands for all of them")),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Options that several subcommands have.
 
+mod count;
 mod credentials;
 mod data_set;
+mod local_path;
 mod output;
 
+pub(super) use count::count;
 pub(super) use credentials::CredentialArgs;
 pub(super) use data_set::{DataSetArgs, ModelArgs, table_name};
+pub(super) use local_path::local_path;
 pub(super) use output::OutputArgs;

@@ -1,6 +1,8 @@
 //! The options of subcommands that write Parquet files, and the writing itself.
 
-use super::data_set::table_name;
+use super::count::count;
+use super::data_set::{ALL_TABLES, table_or_all};
+use super::local_path::local_path;
 use crate::batches::TableSource;
 use crate::cli::progress_bar::RowProgressBar;
 use crate::cli::runtime::threads;
@@ -18,11 +20,11 @@ use std::time::Instant;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct OutputArgs {
     /// Folder for the Parquet files and manifest.json
-    #[arg(long, value_name = "DIR", default_value = "data/raw")]
+    #[arg(long, value_name = "DIR", value_parser = local_path(), default_value = "data/raw")]
     out: PathBuf,
 
-    /// Tables to write: customers, usage_daily, billing, support, retention_curves, usage_truth
-    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table_name,
+    /// Tables to write: customers, usage_daily, billing, support, retention_curves, usage_truth, or all
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table_or_all,
           default_value = "customers,usage_daily,billing,support")]
     tables: Vec<String>,
 
@@ -31,11 +33,11 @@ pub(in crate::cli) struct OutputArgs {
     /// The files are named like usage_daily/part-00003-of-00016.parquet, and each part has a manifest of its own.
     /// Parts can be written to one folder, in any order and at the same time. Part 1 of 5 has the same customers as
     /// parts 1 to 10 of 50.
-    #[arg(long, value_name = "PART", requires = "parts")]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = count(0..=u64::MAX), requires = "parts")]
     part: Option<u64>,
 
     /// Number of parts into which the customers are split, 1 to 99999
-    #[arg(long, value_name = "PARTS", requires = "part")]
+    #[arg(long, value_name = "PARTS", allow_negative_numbers = true, value_parser = count(0..=u64::MAX), requires = "part")]
     parts: Option<u64>,
 
     /// Compression of the Parquet pages
@@ -45,10 +47,13 @@ pub(in crate::cli) struct OutputArgs {
     /// Number of row groups to encode at the same time, 1 to 1024 [default: one per core]
     ///
     /// Each takes about 17 MB of memory. The files do not depend on the number.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
     threads: Option<u64>,
 
-    /// Replace files that no saasgen manifest lists, and remove the tables of another data set
+    /// Replace a data set of another model, seed, size, range or split, and files that no saasgen manifest lists
+    ///
+    /// All tables of the old data set are removed. A folder holds one data set. To keep several, write each to a folder
+    /// of its own.
     #[arg(long)]
     overwrite: bool,
 
@@ -84,7 +89,7 @@ impl OutputArgs {
     /// Returns the tables to write, each once and in the order of [`Table::ALL`]. Leaves out tables that `part` does
     /// not have.
     pub fn tables(&self, part: Option<Part>) -> Vec<Table> {
-        let is_wanted = |table: &Table| self.tables.iter().any(|name| name == table.name());
+        let is_wanted = |table: &Table| self.tables.iter().any(|name| name == table.name() || name == ALL_TABLES);
         let has = |table: &Table| part.is_none_or(|part| part.has(*table));
         Table::ALL.into_iter().filter(is_wanted).filter(has).collect()
     }

@@ -1,5 +1,6 @@
 //! Access to `saasgen serve`: TLS, tokens, and the addresses to listen on without them.
 
+use crate::cli::args::local_path;
 use crate::error::{Error, Result};
 use crate::flight::server::{Access, TlsFiles};
 use clap::Args;
@@ -10,22 +11,22 @@ use tokio::net::lookup_host;
 #[command(next_help_heading = "Access (SIGHUP reloads the files)")]
 pub(super) struct AccessArgs {
     /// Certificate of the server in PEM form, with its chain; turns on TLS
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
     /// Private key of that certificate in PEM form
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
     /// Certificate authorities in PEM form; every client needs a certificate that one of them signed (mutual TLS)
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_cert")]
     tls_client_ca: Option<PathBuf>,
 
     /// File with one `name:token` per line; every call must send one of the tokens
     ///
     /// A token has 16 to 1024 visible ASCII characters, such as `openssl rand -hex 32` prints. The file must be
     /// readable only by its owner and its group. Health checks need no token.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = local_path())]
     auth_tokens: Option<PathBuf>,
 
     /// Accept connections from other machines without TLS, or without tokens and client certificates

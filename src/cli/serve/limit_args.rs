@@ -1,5 +1,6 @@
 //! The limits of `saasgen serve`.
 
+use crate::cli::args::count;
 use crate::flight::server::Limits;
 use crate::model::MAX_CUSTOMERS;
 use clap::Args;
@@ -10,12 +11,12 @@ use std::time::Duration;
 pub(super) struct LimitArgs {
     /// Maximum number of open DoGet streams
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          allow_negative_numbers = true, value_parser = count(1..=u64::MAX))]
     max_streams: u64,
 
     /// Maximum number of open DoGet streams for each name in --auth-tokens
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          allow_negative_numbers = true, value_parser = count(1..=u64::MAX))]
     max_streams_per_name: u64,
 
     /// Maximum number of blocks, of about 1 MB, that wait in memory to be sent, 0 to 1000000
@@ -23,12 +24,12 @@ pub(super) struct LimitArgs {
     /// All streams share them. When half of them wait, the server makes smaller batches, first for clients that read
     /// slowly. It refuses no stream for lack of blocks.
     #[arg(long, value_name = "N", default_value_t = Limits::default().blocks,
-          value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+          allow_negative_numbers = true, value_parser = count(0..=1_000_000))]
     max_blocks: u64,
 
     /// Maximum number of customers in a data set that a ticket names
     #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
-          value_parser = clap::value_parser!(u64).range(1..=MAX_CUSTOMERS))]
+          allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
     max_customers: u64,
 
     /// Maximum bytes of a request that is not an action, 1024 to 67108864
@@ -49,14 +50,14 @@ pub(super) struct LimitArgs {
     max_header_bytes: u32,
 
     /// Maximum number of open connections, 1 to 1000000
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections as u32,
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_connections: u32,
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections as u64,
+          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
+    max_connections: u64,
 
     /// Maximum number of open calls per connection, 1 to 10000; clients delay further calls
-    #[arg(long, value_name = "N", default_value_t = Limits::default().calls,
-          value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    max_calls: u32,
+    #[arg(long, value_name = "N", default_value_t = Limits::default().calls.into(),
+          allow_negative_numbers = true, value_parser = count(1..=10_000))]
+    max_calls: u64,
 
     /// Seconds that a client has for the TLS handshake, the HTTP/2 preface and each request
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().handshake.as_secs(),
@@ -97,7 +98,7 @@ impl LimitArgs {
             action_bytes: self.max_action_bytes as usize,
             header_bytes: self.max_header_bytes,
             connections: self.max_connections as usize,
-            calls: self.max_calls,
+            calls: self.max_calls as u32,
             handshake: Duration::from_secs(self.handshake_timeout),
             idle: Duration::from_secs(self.idle_timeout),
             stall: Duration::from_secs(self.stall_timeout),
