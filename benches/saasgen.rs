@@ -83,9 +83,9 @@ fn parquet(criterion: &mut Criterion) {
     each_table(criterion, "parquet", |scan| {
         let source = ScanSource::new(scan.clone());
         let stop = AtomicBool::new(false);
-        let options = WriteOptions { compression: Compression::default(), threads: 1, stop: &stop, progress: &|_| () };
+        let options = WriteOptions { threads: 1, stop: &stop, progress: &|_| () };
         let mut file = Vec::new();
-        write_table(&source as &dyn TableSource, &mut file, options).unwrap();
+        write_table(&source as &dyn TableSource, Compression::default(), &mut file, options).unwrap();
         file.len() as u64
     });
 }

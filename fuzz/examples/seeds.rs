@@ -112,9 +112,9 @@ fn write_files() -> Result<(), Box<dyn Error>> {
     for (index, table) in Table::ALL.into_iter().enumerate() {
         let source = ScanSource::new(Scan::whole(&data_set, table));
         let compression = compressions[index % compressions.len()];
-        let options = WriteOptions { compression, threads: 1, stop: &stop, progress: &|_| () };
+        let options = WriteOptions { threads: 1, stop: &stop, progress: &|_| () };
         let mut file = Vec::new();
-        write_table(&source, &mut file, options)?;
+        write_table(&source, compression, &mut file, options)?;
         for kind in [index, index + Table::ALL.len()] {
             write("parquet", &format!("own-{}-{kind}", table.name()), &[&[kind as u8], file.as_slice()].concat())?;
         }

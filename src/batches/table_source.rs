@@ -39,6 +39,7 @@ pub trait TableSource: Sync {
 /// The rows of a scan. Each partition is a row group.
 #[derive(Debug)]
 pub struct ScanSource {
+    /// The schema of the scan, which the scan of `batches` can differ from.
     schema: SchemaRef,
     /// Batches with dictionaries, which take a fifth of the time of text.
     batches: Batches,
@@ -53,6 +54,11 @@ impl ScanSource {
             partitions: scan.partitions(Partitions::BySize),
             batches: Batches::new(scan.with_strings(Strings::Dictionary)),
         }
+    }
+
+    /// Sets how the rows are cut into row groups. By default, they are cut by size.
+    pub fn with_partitions(self, partitions: Partitions) -> Self {
+        Self { partitions: self.batches.scan().partitions(partitions), ..self }
     }
 }
 

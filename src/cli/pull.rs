@@ -1,12 +1,12 @@
 //! `saasgen pull`: writes the tables of a server as Parquet files.
 
-use super::args::{CredentialArgs, OutputArgs, count};
+use super::args::{CredentialArgs, OutputArgs, RowArgs, count};
 use super::runtime::{runtime, threads};
 use super::stop_signal::StopSignal;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description, FlightSource, RetryPolicy};
 use crate::model::{MAX_CUSTOMERS, day_of};
-use crate::parquet_files::ScanRange;
+use crate::parquet_files::{Manifest, TableOutput};
 use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table, WindowDates};
 use clap::Args;
@@ -32,6 +32,10 @@ pub(super) struct Pull {
     /// Server to read: grpc://HOST:PORT, grpc+tls://HOST:PORT or grpc+unix:///PATH
     #[arg(long, value_name = "URI", default_value = "grpc://localhost:8815")]
     server: String,
+
+    /// Compression of record batches on the network: none, lz4 or zstd [default: none]
+    #[arg(long, value_name = "CODEC")]
+    ipc_compression: Option<String>,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -72,7 +76,7 @@ impl RetryArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Rows")]
+#[command(next_help_heading = "Data set")]
 struct ScanArgs {
     /// Number of customers in the data set [default: the server's]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
@@ -82,44 +86,15 @@ struct ScanArgs {
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 
-    /// First customer to read [default: 1]
-    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
-    first_id: Option<u64>,
-
-    /// Last customer to read [default: the last of the data set]
-    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
-    last_id: Option<u64>,
-
-    /// First date to read, by the date column of each table [default: the first of the window]
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    from: Option<String>,
-
-    /// Last date to read, by the date column of each table [default: the last of the window]
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    to: Option<String>,
-
-    /// Columns to read, in this order; every table must have them [default: all]
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    columns: Vec<String>,
-
-    /// Type of text columns: utf8 or dictionary [default: utf8]
-    #[arg(long, value_name = "ENCODING")]
-    strings: Option<String>,
-
-    /// Compression of record batches on the network: none, lz4 or zstd [default: none]
-    #[arg(long, value_name = "CODEC")]
-    ipc_compression: Option<String>,
-
-    /// Number of endpoints of each table, which is the number of row groups [default: one per about 1M rows]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
-    partitions: Option<u64>,
+    #[command(flatten)]
+    rows: RowArgs,
 }
 
 impl ScanArgs {
     /// Returns the customers of `part`, out of the range that the options name. Returns `None` if the range is invalid;
     /// the server then refuses the request.
     fn ids(&self, identity: &Identity, part: Part) -> Option<Range<u64>> {
-        let (first, last) = (self.first_id.unwrap_or(1), self.last_id.unwrap_or(identity.customers));
+        let (first, last) = (self.rows.first_id.unwrap_or(1), self.rows.last_id.unwrap_or(identity.customers));
         let end = last.checked_add(1).filter(|_| last <= identity.customers)?;
         (1..=end).contains(&first).then(|| part.of(first..end))
     }
@@ -131,44 +106,28 @@ impl ScanArgs {
     fn request(&self, table: Table, identity: &Identity, ids: Option<&Range<u64>>) -> ScanRequest {
         let ids = ids.filter(|_| table.has_customers());
         ScanRequest {
-            table: table.name().to_string(),
             fingerprint: identity.fingerprint.clone(),
             customers: Some(identity.customers),
             seed: Some(identity.seed),
-            first_id: ids.map(|ids| ids.start).or(self.first_id),
-            last_id: ids.map(|ids| ids.end - 1).or(self.last_id),
-            from: self.from.clone(),
-            to: self.to.clone(),
-            columns: self.columns.clone(),
-            strings: self.strings.clone(),
-            compression: self.ipc_compression.clone(),
-            partitions: self.partitions,
-            airport: None,
+            first_id: ids.map(|ids| ids.start).or(self.rows.first_id),
+            last_id: ids.map(|ids| ids.end - 1).or(self.rows.last_id),
+            strings: self.rows.strings(),
+            partitions: self.rows.partitions,
+            ..self.rows.range().request(table)
         }
     }
 
     /// Estimates which share of the served data set's rows the options select, for the progress bar. The estimate
     /// assumes the same number of rows on every date.
     fn selected_share(&self, served: &Identity) -> f64 {
-        let last = self.last_id.or(self.customers).unwrap_or(served.customers);
+        let last = self.rows.last_id.or(self.customers).unwrap_or(served.customers);
         let customers =
-            last.saturating_add(1).saturating_sub(self.first_id.unwrap_or(1)) as f64 / served.customers as f64;
+            last.saturating_add(1).saturating_sub(self.rows.first_id.unwrap_or(1)) as f64 / served.customers as f64;
         let day = |text: &str| text.parse().map(day_of).unwrap_or_default();
         let days = |from: &str, to: &str| f64::from(day(to) - day(from) + 1).max(1.0);
         let WindowDates { first, last } = &served.window;
-        let selected = days(self.from.as_ref().unwrap_or(first), self.to.as_ref().unwrap_or(last));
+        let selected = days(self.rows.from.as_ref().unwrap_or(first), self.rows.to.as_ref().unwrap_or(last));
         customers * selected / days(first, last)
-    }
-
-    /// Returns the range to record in the manifest.
-    fn range(&self) -> ScanRange {
-        ScanRange {
-            first_id: self.first_id,
-            last_id: self.last_id,
-            from: self.from.clone(),
-            to: self.to.clone(),
-            columns: self.columns.clone(),
-        }
     }
 }
 
@@ -188,20 +147,24 @@ impl Pull {
             identity.customers = self.scan.customers.unwrap_or(identity.customers);
             identity.seed = self.scan.seed.unwrap_or(identity.seed);
             let ids = part.and_then(|part| self.scan.ids(&identity, part));
-            let mut sources = Vec::with_capacity(tables.len());
+            let mut outputs = Vec::with_capacity(tables.len());
             for &table in &tables {
-                let table = client.table(&self.scan.request(table, &identity, ids.as_ref())).await?;
-                sources.push(FlightSource::new(table, runtime.handle().clone(), stop.token()));
+                let request = self.scan.request(table, &identity, ids.as_ref());
+                let compression = self.ipc_compression.clone();
+                let table = client.table(&ScanRequest { compression, ..request }).await?;
+                let source = FlightSource::new(table, runtime.handle().clone(), stop.token());
+                outputs.push(TableOutput { source, format: self.output.format(&self.scan.rows) });
             }
-            Ok((identity, rows, sources))
+            Ok((identity, rows, outputs))
         };
-        let (identity, rows, sources) = runtime.block_on(async {
+        let (identity, rows, outputs) = runtime.block_on(async {
             tokio::select! {
                 () = stop.received() => Err(Error::Interrupted),
                 answer = ask => answer,
             }
         })?;
-        let folder = self.output.prepare(identity, self.scan.range(), part, &tables)?;
-        self.output.write(folder, &sources, rows, &stop, start)
+        let manifest = Manifest::new(identity, self.scan.rows.range(), part);
+        let folder = self.output.prepare(manifest, &outputs)?;
+        self.output.write(folder, &outputs, rows, &stop, start)
     }
 }

@@ -1,9 +1,11 @@
 //! The compression of Parquet pages.
 
 use parquet::basic::{Compression as Codec, ZstdLevel};
+use serde::{Deserialize, Serialize};
 
 /// How the pages of a Parquet file are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// Snappy.
     #[default]

@@ -1,11 +1,12 @@
 //! The manifest of a folder: what its files hold, for people and for `saasgen verify`.
 
 use super::commit::has_journal;
+use super::file_format::FileFormat;
 use super::file_names::{MANIFEST_FILE, manifest_file, part_of_manifest};
 use crate::batches::ContentHash;
 use crate::error::{Error, Result};
-use crate::scan::Part;
-use crate::tables::Identity;
+use crate::scan::{Part, ScanRequest};
+use crate::tables::{Identity, Table};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -52,6 +53,19 @@ impl ScanRange {
     pub fn is_whole(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Returns the request for these rows of `table`.
+    pub fn request(&self, table: Table) -> ScanRequest {
+        ScanRequest {
+            table: table.name().to_string(),
+            first_id: self.first_id,
+            last_id: self.last_id,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            columns: self.columns.clone(),
+            ..ScanRequest::default()
+        }
+    }
 }
 
 /// The file of one table.
@@ -65,9 +79,17 @@ pub struct TableEntry {
     pub bytes: u64,
     /// The [`ContentHash`](crate::batches::ContentHash) of the values. It does not depend on their order and encoding.
     pub content_hash: String,
+    /// How the file is written.
+    #[serde(flatten)]
+    pub format: FileFormat,
 }
 
 impl Manifest {
+    /// Returns a manifest that lists no table.
+    pub fn new(identity: Identity, scan: ScanRange, part: Option<Part>) -> Self {
+        Self { identity, scan, part, tables: IndexMap::new() }
+    }
+
     /// Reads the manifest of `part` in `folder`, or of the whole data set if `part` is `None`. Returns `None` if there
     /// is no such file, or if saasgen did not write it.
     ///

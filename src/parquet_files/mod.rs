@@ -6,6 +6,7 @@
 mod commit;
 mod compression;
 mod encode;
+mod file_format;
 mod file_names;
 mod file_properties;
 mod manifest;
@@ -15,8 +16,9 @@ mod write;
 
 pub use commit::write_atomically;
 pub use compression::Compression;
+pub use file_format::FileFormat;
 pub use file_names::MANIFEST_FILE;
 pub use manifest::{Manifest, ScanRange, TableEntry};
 pub use output_folder::OutputFolder;
 pub use read::ParquetTable;
-pub use write::{Progress, WriteOptions, write_table};
+pub use write::{Progress, TableOutput, WriteOptions, write_table};

@@ -13,7 +13,7 @@ use super::commit::{
 };
 use super::file_names::{manifest_file, part_of_manifest, part_of_table_file, table_file};
 use super::manifest::{Manifest, TableEntry};
-use super::write::{TableFile, WriteOptions, write_tables};
+use super::write::{TableFile, TableOutput, WriteOptions, write_tables};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::scan::Part;
@@ -107,14 +107,15 @@ impl OutputFolder {
     /// # Errors
     /// Returns the error of a source, [`Error::Io`] if the disk fails, or [`Error::Interrupted`] if `options.stop` is
     /// set. The folder is then as it was before.
-    pub fn write(mut self, sources: &[&dyn TableSource], options: WriteOptions<'_>) -> Result<Manifest> {
-        let mut files = Vec::with_capacity(sources.len());
-        for source in sources {
-            files.push(StagedFile::create(self.file(source.table()))?);
+    pub fn write<S: TableSource>(mut self, tables: &[TableOutput<S>], options: WriteOptions<'_>) -> Result<Manifest> {
+        let mut files = Vec::with_capacity(tables.len());
+        for table in tables {
+            files.push(StagedFile::create(self.file(table.source.table()))?);
         }
         let hashes = sync_while_writing(&files, |sinks| {
-            let tables = sources.iter().zip(sinks).map(|(&source, sink)| TableFile {
+            let tables = tables.iter().zip(sinks).map(|(TableOutput { source, format }, sink)| TableFile {
                 source,
+                compression: format.compression,
                 metadata: key_value_metadata(&self.manifest.identity, source.table()),
                 sink: BufWriter::with_capacity(1 << 20, sink),
             });
@@ -122,11 +123,15 @@ impl OutputFolder {
         })?;
 
         let mut entries = std::mem::take(&mut self.manifest.tables);
-        for ((source, file), hash) in sources.iter().zip(&files).zip(hashes) {
+        for ((TableOutput { source, format }, file), hash) in tables.iter().zip(&files).zip(hashes) {
             let table = source.table();
-            let (bytes, content_hash) = (file.len()?, hash.to_string());
-            let entry =
-                TableEntry { file: table_file(table, self.manifest.part), rows: hash.rows(), bytes, content_hash };
+            let entry = TableEntry {
+                file: table_file(table, self.manifest.part),
+                rows: hash.rows(),
+                bytes: file.len()?,
+                content_hash: hash.to_string(),
+                format: format.clone(),
+            };
             entries.insert(table.name().to_string(), entry);
         }
         entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));

@@ -7,6 +7,7 @@
 use super::commit::unwrap_sink_error;
 use super::compression::Compression;
 use super::encode::{ColumnChunkEncoder, EncodedColumnChunk, MIN_PAGE_ROWS};
+use super::file_format::FileFormat;
 use super::file_properties::{has_column_index, writer_properties};
 use crate::batches::{ContentHash, TableSource};
 use crate::error::{Error, Result};
@@ -26,8 +27,6 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 /// Options of writing tables.
 #[derive(Clone, Copy)]
 pub struct WriteOptions<'a> {
-    /// The compression of pages.
-    pub compression: Compression,
     /// The number of row groups that are encoded at the same time.
     pub threads: usize,
     /// Ends the writing with [`Error::Interrupted`] when set.
@@ -37,9 +36,20 @@ pub struct WriteOptions<'a> {
 }
 
 /// A table to write.
+pub struct TableOutput<S> {
+    /// The source of the rows.
+    pub source: S,
+    /// How to write them. Its [`strings`](FileFormat::strings) and [`partitions`](FileFormat::partitions) describe the
+    /// source.
+    pub format: FileFormat,
+}
+
+/// A table and its file.
 pub(super) struct TableFile<'a, W> {
     /// The source of the rows.
     pub source: &'a dyn TableSource,
+    /// The compression of pages.
+    pub compression: Compression,
     /// The key-value metadata of the file.
     pub metadata: Vec<(String, String)>,
     /// The destination of the file.
@@ -65,7 +75,8 @@ pub(super) fn write_tables<W: Write + Send>(
     tables: Vec<TableFile<'_, W>>,
     options: WriteOptions<'_>,
 ) -> Result<Vec<ContentHash>> {
-    let sources: Vec<&dyn TableSource> = tables.iter().map(|table| table.source).collect();
+    let sources: Vec<(&dyn TableSource, Compression)> =
+        tables.iter().map(|table| (table.source, table.compression)).collect();
     let (mut files, mut columns) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
     for table in tables {
         let writer = open(table)?;
@@ -75,12 +86,12 @@ pub(super) fn write_tables<W: Write + Send>(
     let jobs: Vec<(usize, usize)> = sources
         .iter()
         .enumerate()
-        .flat_map(|(file, source)| (0..source.row_groups()).map(move |row_group| (file, row_group)))
+        .flat_map(|(file, (source, _))| (0..source.row_groups()).map(move |row_group| (file, row_group)))
         .collect();
 
     let encode = |(file, row_group): (usize, usize)| {
-        let source: &dyn TableSource = sources[file];
-        encode_row_group(source, row_group, &columns[file], options)
+        let (source, compression) = sources[file];
+        encode_row_group(source, row_group, &columns[file], compression, options)
     };
     run_in_order(&jobs, options.threads, encode, |(file, _), row_group: EncodedRowGroup| {
         let OpenFile { writer, hash } = &mut files[file];
@@ -102,15 +113,16 @@ pub(super) fn write_tables<W: Write + Send>(
 /// Returns the first error of the source, an encoder or the sink, in the order of the row groups.
 pub fn write_table<W: Write + Send>(
     source: &dyn TableSource,
+    compression: Compression,
     sink: W,
     options: WriteOptions<'_>,
 ) -> Result<ContentHash> {
-    let table = TableFile { source, metadata: Vec::new(), sink };
+    let table = TableFile { source, compression, metadata: Vec::new(), sink };
     Ok(write_tables(vec![table], options)?.pop().unwrap_or_default())
 }
 
 fn open<W: Write + Send>(table: TableFile<'_, W>) -> Result<SerializedFileWriter<W>> {
-    let TableFile { source, metadata, sink } = table;
+    let TableFile { source, metadata, sink, .. } = table;
     let schema = source.schema();
     let properties = writer_properties(source.table(), &schema, metadata);
     let options = ArrowWriterOptions::new().with_properties(properties);
@@ -125,10 +137,11 @@ fn encode_row_group(
     source: &dyn TableSource,
     row_group: usize,
     columns: &SchemaDescPtr,
+    compression: Compression,
     options: WriteOptions<'_>,
 ) -> Result<EncodedRowGroup> {
     let encoder = |column: &ColumnDescPtr| {
-        ColumnChunkEncoder::new(ColumnDescPtr::clone(column), options.compression, has_column_index(column.name()))
+        ColumnChunkEncoder::new(ColumnDescPtr::clone(column), compression, has_column_index(column.name()))
     };
     let mut encoders: Vec<_> = columns.columns().iter().map(encoder).collect();
     let mut hash = ContentHash::new();
@@ -221,10 +234,15 @@ mod tests {
 
     fn write_to_full_sinks(capacity: usize, stop: bool) -> Result<Vec<ContentHash>> {
         let sources = [Table::Customers, Table::UsageDaily].map(|table| ScanSource::new(scan(table, 2_000)));
-        let tables =
-            sources.iter().map(|source| TableFile { source, metadata: Vec::new(), sink: FullSink { capacity } });
+        let compression = Compression::default();
+        let tables = sources.iter().map(|source| TableFile {
+            source,
+            compression,
+            metadata: Vec::new(),
+            sink: FullSink { capacity },
+        });
         let stop = AtomicBool::new(stop);
-        let options = WriteOptions { compression: Compression::default(), threads: 2, stop: &stop, progress: &|_| () };
+        let options = WriteOptions { threads: 2, stop: &stop, progress: &|_| () };
         write_tables(tables.collect(), options)
     }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 fn write(table: &MemoryTable, compression: Compression) -> Result<bytes::Bytes> {
     let mut file = Vec::new();
     let stop = AtomicBool::new(false);
-    write_table(table, &mut file, WriteOptions { compression, threads: 2, stop: &stop, progress: &|_| () })?;
+    write_table(table, compression, &mut file, WriteOptions { threads: 2, stop: &stop, progress: &|_| () })?;
     Ok(file.into())
 }
 

@@ -1,5 +1,6 @@
 //! The Parquet files and the manifest that `generate` and `pull` write.
 
+use crate::file_tree::{all_files, leftovers};
 use crate::program::{Serve, contents, names, run_in, succeed_in};
 use crate::support::{concat, data_set, hash, whole};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -197,6 +198,54 @@ fn pull_has_an_option_for_every_scan_key() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.contains("`first_id` is 502"), "{}", refused.stderr);
     assert!(!folder.path().join("no").exists());
+}
+
+/// Every option that narrows or shapes the tables, for `generate` and `pull`.
+const KEYS: [&[&str]; 10] = [
+    &["--tables", "all"],
+    &["--first-id", "1_001", "--last-id", "2k"],
+    &["--first-id", "2001"],
+    &["--from", "2024-01-01", "--to", "2024-01-31"],
+    &["--from", "2024-12-31"],
+    &["--to", "2023-06-30"],
+    &["--columns", "plan,customer_id", "--tables", "customers", "--strings", "dictionary"],
+    &["--columns", "date,customer_id", "--tables", "usage_truth,usage_daily", "--partitions", "3"],
+    &["--first-id", "7", "--last-id", "9", "--partitions", "5", "--compression", "zstd", "--strings", "utf8"],
+    &["--part", "2", "--parts", "3", "--from", "2024-02-01", "--last-id", "1000", "--partitions", "2"],
+];
+
+#[test]
+fn generate_takes_the_keys_of_a_ticket_and_writes_the_files_of_pull() {
+    let folder = folder();
+    let path = folder.path();
+    let server = Serve::start(&["--customers", "2000", "--seed", "3"]);
+    for (number, keys) in KEYS.iter().enumerate() {
+        let (generated, pulled) = (format!("generated{number}"), format!("pulled{number}"));
+        let source = ["generate", "--customers", "2000", "--seed", "3", "--quiet", "--out", &generated];
+        succeed_in(path, &[&source[..], keys].concat());
+        succeed_in(path, &[&["pull", "--server", &server.uri, "--quiet", "--out", &pulled][..], keys].concat());
+        let [generated, pulled] = [generated, pulled].map(|name| all_files(&path.join(name)));
+        assert!(generated == pulled, "{keys:?}: {:?} and {:?}", generated.keys(), pulled.keys());
+        assert!(generated.len() > 1 && leftovers(path).is_empty(), "{keys:?}");
+    }
+    for (keys, error) in [
+        (&["--first-id", "2002"][..], "`first_id` is 2002"),
+        (&["--last-id", "2001"], "`last_id` is 2001"),
+        (&["--from", "2024-1-1"], "`from` is \"2024-1-1\""),
+        (&["--to", "2025-01-01"], "`to` is \"2025-01-01\""),
+        (&["--columns", "plan"], "`columns` has \"plan\"; it must list columns of usage_daily"),
+        (&["--strings", "view"], "`strings` is \"view\""),
+        (&["--partitions", "0"], "`partitions` is 0"),
+        (&["--tables", "all", "--from", "2024-01-01"], "retention_curves has no dates"),
+    ] {
+        let source = ["generate", "--customers", "2000", "--out", "refused"];
+        for source in [&source[..], &["pull", "--server", &server.uri, "--out", "refused"]] {
+            let ran = run_in(path, &[source, keys].concat());
+            assert_eq!(ran.code, Some(2), "{keys:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains(error), "{keys:?}: {}", ran.stderr);
+        }
+        assert!(!path.join("refused").exists());
+    }
 }
 
 #[test]

@@ -281,10 +281,9 @@ fn footers_with_wrong_row_counts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.parquet");
     let source = ScanSource::new(Scan::whole(&data_set(42, 600), Table::Customers));
-    let options =
-        WriteOptions { compression: Compression::None, threads: 1, stop: &AtomicBool::new(false), progress: &|_| () };
+    let options = WriteOptions { threads: 1, stop: &AtomicBool::new(false), progress: &|_| () };
     let mut file = Vec::new();
-    write_table(&source, &mut file, options).unwrap();
+    write_table(&source, Compression::None, &mut file, options).unwrap();
     std::fs::write(&path, &file).unwrap();
     assert!(ParquetTable::open(Table::Customers, vec![path.clone()]).is_ok());
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(file.clone())).unwrap();

@@ -3,17 +3,17 @@
 use super::count::count;
 use super::data_set::{ALL_TABLES, table_or_all};
 use super::local_path::local_path;
+use super::rows::RowArgs;
 use crate::batches::TableSource;
 use crate::cli::progress_bar::RowProgressBar;
 use crate::cli::runtime::threads;
 use crate::cli::stop_signal::StopSignal;
 use crate::cli::write_summary::WriteSummary;
 use crate::error::Result;
-use crate::parquet_files::{Compression, Manifest, OutputFolder, ScanRange, WriteOptions};
+use crate::parquet_files::{Compression, FileFormat, Manifest, OutputFolder, TableOutput, WriteOptions};
 use crate::scan::Part;
-use crate::tables::{Identity, Table};
+use crate::tables::Table;
 use clap::{Args, ValueEnum};
-use indexmap::IndexMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -102,39 +102,33 @@ impl OutputArgs {
         self.part.zip(self.parts).map(|(part, parts)| Part::new(part, parts)).transpose()
     }
 
-    /// Checks that `tables` can be written to the folder, before any row is generated.
-    pub fn prepare(
-        &self,
-        identity: Identity,
-        scan: ScanRange,
-        part: Option<Part>,
-        tables: &[Table],
-    ) -> Result<OutputFolder> {
-        let manifest = Manifest { identity, scan, part, tables: IndexMap::new() };
-        OutputFolder::prepare(&self.out, manifest, tables, self.overwrite)
+    /// Returns how to write each table.
+    pub fn format(&self, rows: &RowArgs) -> FileFormat {
+        FileFormat { compression: self.compression.into(), strings: rows.strings(), partitions: rows.partitions }
     }
 
-    /// Writes `sources` and prints a summary with the time since `start`. `rows` is the approximate number of all rows,
+    /// Checks that `tables` can be written to the folder, before any row is generated.
+    pub fn prepare<S: TableSource>(&self, manifest: Manifest, tables: &[TableOutput<S>]) -> Result<OutputFolder> {
+        let tables: Vec<Table> = tables.iter().map(|table| table.source.table()).collect();
+        OutputFolder::prepare(&self.out, manifest, &tables, self.overwrite)
+    }
+
+    /// Writes `tables` and prints a summary with the time since `start`. `rows` is the approximate number of all rows,
     /// for the progress bar.
     pub fn write<S: TableSource>(
         &self,
         folder: OutputFolder,
-        sources: &[S],
+        tables: &[TableOutput<S>],
         rows: f64,
         stop: &StopSignal,
         start: Instant,
     ) -> Result<()> {
         let bar = RowProgressBar::new(rows, self.quiet);
-        let options = WriteOptions {
-            compression: self.compression.into(),
-            threads: threads(self.threads),
-            stop: stop.flag(),
-            progress: &|rows| bar.add(rows),
-        };
-        let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
-        let manifest = folder.write(&sources, options)?;
+        let options =
+            WriteOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| bar.add(rows) };
+        let manifest = folder.write(tables, options)?;
         bar.finish();
-        let tables: Vec<Table> = sources.iter().map(|source| source.table()).collect();
+        let tables: Vec<Table> = tables.iter().map(|table| table.source.table()).collect();
         let summary = WriteSummary { out: &self.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() };
         match (self.json, self.quiet) {
             (true, _) => summary.print_json(),
