@@ -1,13 +1,15 @@
 //! `saasgen generate`: writes a data set as Parquet files.
 
-use super::args::{DataSetArgs, OutputArgs, RowArgs};
+use super::args::{DataSetArgs, OutputArgs, RowArgs, local_path};
 use super::stop_signal::StopSignal;
 use crate::batches::ScanSource;
 use crate::error::Result;
+use crate::model::Model;
 use crate::parquet_files::{FileFormat, Manifest, ScanRange, TableOutput};
 use crate::scan::{Part, RequestKind, Scan, ScanRequest};
 use crate::tables::{DataSet, Identity, Table};
 use clap::Args;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Write a data set as Parquet files
@@ -20,6 +22,7 @@ use std::time::Instant;
   saasgen generate --customers 1000 --seed 7 --out small
   saasgen generate --tables usage_truth --compression zstd --out truth --json
   saasgen generate --tables billing --from 2024-01-01 --to 2024-01-31 --out january
+  saasgen generate --like january/manifest.json --out again
   saasgen generate --customers 1G --part 3 --parts 50000 --out billion")]
 pub(super) struct Generate {
     #[command(flatten)]
@@ -30,19 +33,34 @@ pub(super) struct Generate {
 
     #[command(flatten)]
     rows: RowArgs,
+
+    /// Write the files that this manifest.json lists, with the same bytes
+    ///
+    /// The manifest gives the model, the seed, the number of customers, the tables, the rows, the part, and how each
+    /// table is written. Options for these are refused. An older manifest lacks a changed model, so it needs --model.
+    #[arg(long, value_name = "MANIFEST", value_parser = local_path(), conflicts_with_all = [
+        "customers", "seed", "tables", "part", "parts", "first_id", "last_id", "from", "to", "columns", "strings",
+        "partitions", "compression"])]
+    like: Option<PathBuf>,
 }
 
 impl Generate {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
         let stop = StopSignal::listen()?;
+        let Plan { manifest, tables, expected_rows } = match &self.like {
+            Some(manifest) => Plan::like(manifest, self.data_set.model.given()?)?,
+            None => self.plan()?,
+        };
+        let folder = self.output.prepare(manifest, &tables)?;
+        self.output.write(folder, &tables, expected_rows, &stop, start)
+    }
+
+    fn plan(&self) -> Result<Plan> {
         let part = self.output.part()?;
         let format = self.output.format(&self.rows);
         let tables = self.output.tables(part).into_iter().map(|table| (table, format.clone()));
-        let Plan { manifest, tables, expected_rows } =
-            Plan::new(&self.data_set.load()?, self.rows.range(), part, tables)?;
-        let folder = self.output.prepare(manifest, &tables)?;
-        self.output.write(folder, &tables, expected_rows, &stop, start)
+        Plan::new(&self.data_set.load()?, self.rows.range(), part, tables)
     }
 }
 
@@ -74,6 +92,16 @@ impl Plan {
             expected_rows += scan.expected_rows().rows;
             outputs.push(TableOutput { source: ScanSource::new(scan).with_partitions(partitions), format });
         }
-        Ok(Self { manifest: Manifest::new(Identity::of(data_set), range, part), tables: outputs, expected_rows })
+        let parameters = Some(data_set.model().to_table()?);
+        let manifest = Manifest::new(Identity::of(data_set), parameters, range, part);
+        Ok(Self { manifest, tables: outputs, expected_rows })
+    }
+
+    /// Returns the files that the manifest at `path` lists.
+    fn like(path: &Path, model: Option<Model>) -> Result<Self> {
+        let manifest = Manifest::read_file(path)?;
+        let data_set = manifest.identity.data_set(&path.display().to_string(), manifest.parameters.as_ref(), model)?;
+        let tables = manifest.tables.into_iter().map(|(name, entry)| Ok((Table::from_name(&name)?, entry.format)));
+        Self::new(&data_set, manifest.scan, manifest.part, tables.collect::<Result<Vec<_>>>()?)
     }
 }

@@ -141,7 +141,7 @@ impl Pull {
         let runtime = runtime(threads(None))?;
         let ask = async {
             let client = Client::connect(&self.server, credentials).await?.with_retries(self.retry.policy());
-            let Description { mut identity, expected_rows } = client.describe().await?;
+            let Description { mut identity, expected_rows, parameters } = client.describe().await?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
             let rows = rows * self.scan.selected_share(&identity) / part.map_or(1.0, |part| part.parts() as f64);
             identity.customers = self.scan.customers.unwrap_or(identity.customers);
@@ -155,15 +155,14 @@ impl Pull {
                 let source = FlightSource::new(table, runtime.handle().clone(), stop.token());
                 outputs.push(TableOutput { source, format: self.output.format(&self.scan.rows) });
             }
-            Ok((identity, rows, outputs))
+            Ok((Manifest::new(identity, parameters, self.scan.rows.range(), part), rows, outputs))
         };
-        let (identity, rows, outputs) = runtime.block_on(async {
+        let (manifest, rows, outputs) = runtime.block_on(async {
             tokio::select! {
                 () = stop.received() => Err(Error::Interrupted),
                 answer = ask => answer,
             }
         })?;
-        let manifest = Manifest::new(identity, self.scan.rows.range(), part);
         let folder = self.output.prepare(manifest, &outputs)?;
         self.output.write(folder, &outputs, rows, &stop, start)
     }

@@ -12,12 +12,11 @@ use crate::flight::client::{Client, Credentials, Description, FlightSource};
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
-use crate::tables::{DataSet, Identity, Laws, Table};
+use crate::tables::{DataSet, Identity, Table};
 use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, grouped, report, verify};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// Verify files or a server's tables against the model
@@ -78,6 +77,8 @@ struct JsonResult<'a> {
 /// The data set to verify.
 struct DataSetSource {
     sources: Vec<Box<dyn TableSource>>,
+    /// The model that the data set should follow.
+    model: Model,
     claim: Option<Claim>,
     /// A description for the output.
     subject: String,
@@ -87,7 +88,7 @@ impl Verify {
     /// Returns whether no check fails.
     pub fn run(self) -> Result<bool> {
         let stop = StopSignal::listen()?;
-        let model = self.model.load()?;
+        let model = self.model.given()?;
         self.check_report()?;
         let credentials = self.credentials.load()?;
         let runtime = runtime(threads(None))?;
@@ -95,10 +96,10 @@ impl Verify {
             Some(uri) => runtime.block_on(async {
                 tokio::select! {
                     () = stop.received() => Err(Error::Interrupted),
-                    source = open_server(uri, credentials, &model, &runtime, &stop) => source,
+                    source = open_server(uri, credentials, model, &runtime, &stop) => source,
                 }
             })?,
-            None => self.open_folder(&model)?,
+            None => self.open_folder(model)?,
         };
         let sources: Vec<&dyn TableSource> = source.sources.iter().map(Box::as_ref).collect();
         let claimed = source.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
@@ -110,7 +111,7 @@ impl Verify {
             stop: stop.flag(),
             progress: &|rows| bar.add(rows),
         };
-        let subject = Subject { model: &model, sources: &sources, claim: source.claim, error_rate: ERROR_RATE };
+        let subject = Subject { model: &source.model, sources: &sources, claim: source.claim, error_rate: ERROR_RATE };
         let verification = verify(&subject, options)?;
         bar.finish();
         if self.json {
@@ -148,7 +149,7 @@ impl Verify {
         }
     }
 
-    fn open_folder(&self, model: &Model) -> Result<DataSetSource> {
+    fn open_folder(&self, model: Option<Model>) -> Result<DataSetSource> {
         let folder = &self.data;
         if !folder.is_dir() {
             return Err(Error::Misuse(format!(
@@ -188,12 +189,16 @@ impl Verify {
                 folder.display()
             )));
         }
-        let subject = match &manifest {
-            Some(manifest) => described(&folder.display().to_string(), &manifest.identity),
-            None => format!("{}: of unknown origin, without a {MANIFEST_FILE} of saasgen", folder.display()),
+        let place = folder.display().to_string();
+        let Some(manifest) = manifest else {
+            let subject = format!("{place}: of unknown origin, without a {MANIFEST_FILE} of saasgen");
+            let model = model.map_or_else(Model::saas_v1, Ok)?;
+            return Ok(DataSetSource { sources, model, claim: None, subject });
         };
-        let claim = manifest.map(|manifest| claim_of_manifest(folder, &manifest, model)).transpose()?;
-        Ok(DataSetSource { sources, claim, subject })
+        let data_set = manifest.identity.data_set(&place, manifest.parameters.as_ref(), model)?;
+        let claim = Some(claim_of_manifest(folder, &manifest, &data_set)?);
+        let subject = described(&place, &manifest.identity);
+        Ok(DataSetSource { sources, model: data_set.model().clone(), claim, subject })
     }
 }
 
@@ -202,30 +207,11 @@ fn described(place: &str, identity: &Identity) -> String {
     format!("{place}: model {model}, seed {seed}, {} customers", grouped(*customers))
 }
 
-/// Returns the data set with this identity.
-///
-/// # Errors
-/// Returns [`Error::Misuse`] if its model is not `model`.
-fn data_set(place: &str, identity: &Identity, model: &Model) -> Result<DataSet> {
-    if identity.fingerprint != model.fingerprint() {
-        return Err(Error::Misuse(format!(
-            "{place} has the model {} (fingerprint {}), not {} (fingerprint {}): name the file of its model with \
-             --model",
-            identity.model,
-            identity.fingerprint,
-            model.parameters().name,
-            model.fingerprint()
-        )));
-    }
-    DataSet::new(Arc::new(Laws::new(model.clone())), identity.seed, identity.customers)
-}
-
-fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Result<Claim> {
-    let data_set = data_set(&folder.display().to_string(), &manifest.identity, model)?;
+fn claim_of_manifest(folder: &Path, manifest: &Manifest, data_set: &DataSet) -> Result<Claim> {
     let range = &manifest.scan;
     if !range.columns.is_empty() {
         return Err(Error::Misuse(format!(
-            "{} has only the columns {}, but only whole rows can be verified: pull the tables without --columns",
+            "{} has only the columns {}, but only whole rows can be verified: write the tables without --columns",
             folder.display(),
             range.columns.join(", ")
         )));
@@ -233,16 +219,9 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
     let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
     for table in Table::ALL {
         let Some(entry) = manifest.tables.get(table.name()) else { continue };
-        let request = ScanRequest {
-            table: table.name().to_string(),
-            first_id: range.first_id,
-            last_id: range.last_id,
-            from: range.from.clone(),
-            to: range.to.clone(),
-            strings: Some(Strings::Dictionary.name().to_string()),
-            ..ScanRequest::default()
-        };
-        claim.scans.push(Scan::resolve(&data_set, &request, RequestKind::Ticket)?.0);
+        let strings = Some(Strings::Dictionary.name().to_string());
+        let request = ScanRequest { strings, ..range.request(table) };
+        claim.scans.push(Scan::resolve(data_set, &request, RequestKind::Ticket)?.0);
         claim.hashes.push((table, entry.content_hash.clone()));
     }
     Ok(claim)
@@ -253,13 +232,13 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, model: &Model) -> Resul
 async fn open_server(
     uri: &str,
     credentials: Credentials,
-    model: &Model,
+    model: Option<Model>,
     runtime: &Runtime,
     stop: &StopSignal,
 ) -> Result<DataSetSource> {
     let client = Client::connect(uri, credentials).await?;
-    let Description { identity, .. } = client.describe().await?;
-    let data_set = data_set(uri, &identity, model)?;
+    let Description { identity, parameters, .. } = client.describe().await?;
+    let data_set = identity.data_set(uri, parameters.as_ref(), model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
     let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
     for table in Table::ALL {
@@ -267,7 +246,7 @@ async fn open_server(
         let count = scan.partitions(Partitions::BySize).len() as u64;
         let request = ScanRequest {
             table: table.name().to_string(),
-            fingerprint: model.fingerprint().to_string(),
+            fingerprint: identity.fingerprint.clone(),
             customers: Some(identity.customers),
             seed: Some(identity.seed),
             strings: Some(Strings::Dictionary.name().to_string()),
@@ -278,5 +257,6 @@ async fn open_server(
         sources.push(Box::new(source.with_ids(scan.partitions(Partitions::Count(count)))));
         claim.scans.push(scan);
     }
-    Ok(DataSetSource { sources, claim: Some(claim), subject: described(uri, &identity) })
+    let model = data_set.model().clone();
+    Ok(DataSetSource { sources, model, claim: Some(claim), subject: described(uri, &identity) })
 }

@@ -1,6 +1,7 @@
 //! Overlays: a model file of a user replaces keys of the default model, and keeps all others.
 
 use crate::error::{Error, Result};
+use toml::value::Datetime;
 use toml::{Table, Value};
 
 /// The tables whose keys the user can choose. All other tables have only the keys of the default model.
@@ -37,6 +38,10 @@ fn merge(base: &mut Table, overlay: Table, path: &str) -> Result<()> {
                 base.insert(key, Value::Table(known));
             }
             (Value::Float(_), Value::Integer(whole)) => drop(base.insert(key, Value::Float(whole as f64))),
+            // JSON has no dates.
+            (Value::Datetime(_), Value::String(text)) if text.parse::<Datetime>().is_ok() => {
+                base.extend(text.parse().ok().map(|date| (key, Value::Datetime(date))));
+            }
             (expected, value) if expected.same_type(&value) => drop(base.insert(key, value)),
             (expected, value) => {
                 return Err(Error::Misuse(format!("`{full}` is {}; it must be {}", shown(&value), kind(&expected))));

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// The description of the files in a folder. `manifest.json` is the manifest of a whole data set. A part of a data set has a
 /// manifest of its own, `manifest-part-00003-of-00016.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The data set that the tables come from.
     #[serde(flatten)]
@@ -26,6 +26,9 @@ pub struct Manifest {
     pub part: Option<Part>,
     /// The file of each table, by the name of the table.
     pub tables: IndexMap<String, TableEntry>,
+    /// All parameters of the model. Older versions of saasgen left them out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<toml::Table>,
 }
 
 /// The keys that narrow a scan, as the user gave them.
@@ -86,8 +89,28 @@ pub struct TableEntry {
 
 impl Manifest {
     /// Returns a manifest that lists no table.
-    pub fn new(identity: Identity, scan: ScanRange, part: Option<Part>) -> Self {
-        Self { identity, scan, part, tables: IndexMap::new() }
+    pub fn new(identity: Identity, parameters: Option<toml::Table>, scan: ScanRange, part: Option<Part>) -> Self {
+        Self { identity, scan, part, tables: IndexMap::new(), parameters }
+    }
+
+    /// Reads the manifest at `path`.
+    ///
+    /// # Errors
+    /// Returns [`Error::Misuse`] if there is no file, or if it is no manifest of saasgen. Returns [`Error::Io`] if the
+    /// file can't be read.
+    pub fn read_file(path: &Path) -> Result<Self> {
+        let refused = |what: &str| Error::Misuse(format!("{} {what}", path.display()));
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refused("does not exist")),
+            Err(_) if path.is_dir() => return Err(refused(&format!("is a folder: name the {MANIFEST_FILE} in it"))),
+            other => other.map_err(Error::io("reading", path))?,
+        };
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|error| refused(&format!("is not a {MANIFEST_FILE} of saasgen: {error}")))?;
+        if manifest.identity.program != env!("CARGO_PKG_NAME") {
+            return Err(refused(&format!("is not a {MANIFEST_FILE} of saasgen, but of {}", manifest.identity.program)));
+        }
+        Ok(manifest)
     }
 
     /// Reads the manifest of `part` in `folder`, or of the whole data set if `part` is `None`. Returns `None` if there

@@ -21,6 +21,7 @@ mod killed_runs;
 mod laws;
 mod layers;
 mod limits;
+mod manifests;
 mod memory_budget;
 mod mutants;
 mod output_folder;

@@ -254,9 +254,11 @@ fn another_data_set_is_replaced_only_with_overwrite() {
         (pull(&["--part", "2", "--parts", "3"]), format!("{there}, in 3 parts")),
         (generate(&["100", "--seed", "7"]), "model saas-v1, seed 7, 100 customers".into()),
         (generate(&["5000"]), "model saas-v1, seed 42, 5000 customers".into()),
-        (generate(&["5000", "--seed", "7", "--model", "fast.toml"]), "model saas-v1 with fingerprint".into()),
+        (
+            generate(&["5000", "--seed", "7", "--model", "fast.toml"]),
+            "model saas-v1 (changed), seed 7, 5000 customers".into(),
+        ),
     ] {
-        let there = if new.ends_with("fingerprint") { &new } else { there };
         let there = format!("data/raw holds another data set: {there}");
         assert_refused(&ran, &[&there, &format!("replace all of it with: {new}"), "choose another --out to keep both"]);
         assert!(ran.stderr.find("--out") < ran.stderr.find("--overwrite"), "{}", ran.stderr);
@@ -268,6 +270,14 @@ fn another_data_set_is_replaced_only_with_overwrite() {
     assert_eq!(pull(&[day, &["--overwrite"]].concat()).code, Some(0));
     assert_eq!(names(&raw), DEFAULT_FILES);
     assert_refused(&generate(&["5000", "--seed", "7"]), &["5000 customers, only 2024-01-05", "this run would"]);
+    // Only the fingerprint tells two changed models apart.
+    let fast = &["5000", "--seed", "7", "--model", "fast.toml"][..];
+    assert_eq!(generate(&[fast, &["--overwrite"]].concat()).code, Some(0));
+    fs::write(path.join("fast.toml"), "retention.decay_days = 91").unwrap();
+    assert_refused(
+        &generate(fast),
+        &["data set: model saas-v1 (changed) with fingerprint", "with: model saas-v1 (changed) with"],
+    );
     // A manifest whose files are gone is no data set.
     names(&raw)
         .iter()

@@ -245,7 +245,8 @@ fn a_model_other_than_that_of_the_manifest_is_refused() {
     let folder = tempdir().unwrap();
     fs::write(folder.path().join("fast.toml"), "retention.decay_days = 90.0\nname = \"fast\"\n").unwrap();
     succeed_in(folder.path(), &["generate", "--customers", "2000", "--model", "fast.toml"]);
-    let refused = verify(folder.path(), &[]);
+    fs::write(folder.path().join("default.toml"), "").unwrap();
+    let refused = verify(folder.path(), &["--model", "default.toml"]);
     assert_eq!(refused.code, Some(2));
     assert!(["fast", "saas-v1", "--model"].iter().all(|part| refused.stderr.contains(part)), "{}", refused.stderr);
     assert_eq!(verify(folder.path(), &["--model", "fast.toml"]).code, Some(0));

@@ -23,7 +23,7 @@ pub(in crate::cli) struct DataSetArgs {
     seed: u64,
 
     #[command(flatten)]
-    model: ModelArgs,
+    pub model: ModelArgs,
 }
 
 impl DataSetArgs {
@@ -34,7 +34,7 @@ impl DataSetArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ModelArgs {
-    /// TOML file with changes to the model saas-v1 [default: no changes]
+    /// TOML file with changes to the model saas-v1 [default: no changes, or the model that a manifest states]
     ///
     /// The file holds only the keys to change, such as `retention.decay_days = 90.0`. `saasgen describe` prints all
     /// keys and their values.
@@ -43,11 +43,14 @@ pub(in crate::cli) struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// Returns the given model, or the default one.
     pub fn load(&self) -> Result<Model> {
-        match &self.model {
-            Some(path) => Model::from_file(path),
-            None => Model::saas_v1(),
-        }
+        self.given()?.map_or_else(Model::saas_v1, Ok)
+    }
+
+    /// Returns the given model.
+    pub fn given(&self) -> Result<Option<Model>> {
+        self.model.as_deref().map(Model::from_file).transpose()
     }
 }
 

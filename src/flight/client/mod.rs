@@ -54,6 +54,9 @@ pub struct Description {
     pub identity: Identity,
     /// The expected number of rows of each table, by the table's name.
     pub expected_rows: IndexMap<String, f64>,
+    /// The parameters of the model.
+    #[serde(default)]
+    pub parameters: Option<toml::Table>,
 }
 
 /// A client of one server and its replicas.

@@ -59,7 +59,7 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
     let data = ReportData { model, aggregates: observations.aggregates, read };
     let model = &data.model;
     Verification {
-        model: model.parameters().name.clone(),
+        model: model.source.name().to_string(),
         fingerprint: model.source.fingerprint().to_string(),
         customers,
         holds: checks.iter().all(|check| check.verdict != Verdict::Fails),
