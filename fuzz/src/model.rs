@@ -13,13 +13,16 @@ const MAX_MESSAGE_BYTES: usize = 16 << 10;
 /// The limit of the memory of a model's laws, in bytes, for the longest window and the largest number of plans.
 const MAX_LAWS_BYTES: u64 = 512 << 20;
 
-/// Any text is refused with a message, or is a model that parses back from its own text and has rows.
+/// Any text is refused with a message, or is a model that parses back from its own text and parameters, and has rows.
 pub fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match with_memory_limit(4 << 20 | 1_000 * bytes.len() as u64, || Model::from_overlay(text)) {
         Err(error) => assert_misuse(&error, MAX_MESSAGE_BYTES + 16 * bytes.len()),
         Ok(model) => {
             let again = Model::from_overlay(model.to_toml()).expect("the text of a model parses");
+            assert_eq!(again.fingerprint(), model.fingerprint());
+            let parameters = model.to_table().expect("parameters are a table");
+            let again = Model::from_table(model.base(), &parameters).expect("the parameters of a model are valid");
             assert_eq!(again.fingerprint(), model.fingerprint());
             check_rows(model);
         }

@@ -148,6 +148,9 @@ fn manifests_without_parameters_are_read() {
     succeed_in(path, &["verify", "--data", "startup-again", "--exact"]);
 }
 
+/// A change of a manifest.
+type Edit = fn(&mut Value);
+
 #[test]
 fn wrong_manifests_are_refused() {
     let folder = tempdir().unwrap();
@@ -155,14 +158,14 @@ fn wrong_manifests_are_refused() {
     succeed_in(path, &["generate", "--customers", "300", "--quiet", "--out", "good"]);
     let manifest = path.join("good/manifest.json");
     let good = fs::read(&manifest).unwrap();
-    let edits: [(&dyn Fn(&mut Value), &[&str]); 4] = [
+    let edits: [(Edit, &[&str]); 4] = [
         (
-            &|manifest| manifest["parameters"]["retention"]["decay_days"] = 90.into(),
+            |manifest| manifest["parameters"]["retention"]["decay_days"] = 90.into(),
             &["its model have the fingerprint", "they were changed, or this version of saasgen has other values"],
         ),
-        (&|manifest| manifest["parameters"]["retention"]["decay_days"] = 0.into(), &["`retention.decay_days` is 0"]),
-        (&|manifest| manifest["parameters"]["plans"]["Free"]["shares"] = 0.into(), &["`plans.Free.shares`"]),
-        (&|manifest| manifest["base"] = "saas-v9".into(), &["no built-in model \"saas-v9\"", "has saas-v1"]),
+        (|manifest| manifest["parameters"]["retention"]["decay_days"] = 0.into(), &["`retention.decay_days` is 0"]),
+        (|manifest| manifest["parameters"]["plans"]["Free"]["shares"] = 0.into(), &["`plans.Free.shares`"]),
+        (|manifest| manifest["base"] = "saas-v9".into(), &["no built-in model \"saas-v9\"", "has saas-v1"]),
     ];
     for (change, parts) in edits {
         fs::write(&manifest, &good).unwrap();

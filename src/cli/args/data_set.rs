@@ -34,10 +34,10 @@ impl DataSetArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ModelArgs {
-    /// TOML file with changes to the model saas-v1 [default: no changes, or the model that a manifest states]
+    /// TOML file with changes to the model saas-v1 [default: no changes]
     ///
     /// The file holds only the keys to change, such as `retention.decay_days = 90.0`. `saasgen describe` prints all
-    /// keys and their values.
+    /// keys and their values. `verify` and `generate --like` need no file if a manifest or a server states the model.
     #[arg(long, value_name = "FILE", value_parser = local_path())]
     model: Option<PathBuf>,
 }
