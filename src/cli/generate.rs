@@ -28,20 +28,20 @@ pub(super) struct Generate {
     #[command(flatten)]
     output: OutputArgs,
 
+    /// Write the files that this manifest.json lists, with the same bytes
+    ///
+    /// The manifest gives the model, the seed, the number of customers, the tables, the rows, the part, and how each
+    /// table is written. Options for these are refused. An older manifest lacks a changed model, so it needs --model.
+    #[arg(long, value_name = "MANIFEST", help_heading = "Data set", value_parser = local_path(), conflicts_with_all = [
+        "customers", "seed", "tables", "part", "parts", "first_id", "last_id", "from", "to", "columns", "strings",
+        "partitions", "compression"])]
+    like: Option<PathBuf>,
+
     #[command(flatten)]
     data_set: DataSetArgs,
 
     #[command(flatten)]
     rows: RowArgs,
-
-    /// Write the files that this manifest.json lists, with the same bytes
-    ///
-    /// The manifest gives the model, the seed, the number of customers, the tables, the rows, the part, and how each
-    /// table is written. Options for these are refused. An older manifest lacks a changed model, so it needs --model.
-    #[arg(long, value_name = "MANIFEST", value_parser = local_path(), conflicts_with_all = [
-        "customers", "seed", "tables", "part", "parts", "first_id", "last_id", "from", "to", "columns", "strings",
-        "partitions", "compression"])]
-    like: Option<PathBuf>,
 }
 
 impl Generate {

@@ -13,7 +13,7 @@ pub(in crate::cli) fn count(range: RangeInclusive<u64>) -> impl TypedValueParser
 
 fn must_be(range: &RangeInclusive<u64>) -> String {
     let last = match *range.end() {
-        u64::MAX => format!("2^64-1, which is {}", u64::MAX),
+        u64::MAX => format!("{} (2^64-1)", u64::MAX),
         last => last.to_string(),
     };
     let examples = if *range.end() < 1_000_000 { "" } else { ", such as 5000, 1_000_000, 1e6 or 1M" };

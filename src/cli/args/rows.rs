@@ -32,7 +32,7 @@ pub(in crate::cli) struct RowArgs {
     #[arg(long, value_name = "ENCODING")]
     strings: Option<String>,
 
-    /// Number of row groups of each table, which `pull` reads from as many endpoints [default: one per about 1M rows]
+    /// Number of row groups of each table; `pull` reads each from an endpoint [default: one per about 1M rows]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     pub partitions: Option<u64>,
 }
