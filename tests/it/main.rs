@@ -40,6 +40,8 @@ mod splits;
 mod statistics;
 mod stopping;
 mod support;
+mod sync_log;
+mod syncs;
 mod tables_in_memory;
 mod telemetry;
 mod third_party;

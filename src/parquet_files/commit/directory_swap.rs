@@ -6,7 +6,8 @@
 //! 4. The two exchange their names again, and the sibling is deleted. Programs that are in the original folder, watch
 //!    it or mount it stay with it.
 //!
-//! A kill at any step leaves a complete folder under the folder's name. The next run removes the sibling.
+//! A kill at any step leaves a complete folder under the folder's name. The next run removes the sibling. So does a
+//! crash of the machine, because each step is synced before the next one begins.
 
 use super::file_system::{file_id, remove_if_exists, sync_folder};
 use super::folder_update::FolderUpdate;
@@ -116,6 +117,7 @@ impl Swap {
 
     /// Applies the update to the original folder, which has the sibling's name, and gives it its own name again.
     fn restore_original(&self, update: &FolderUpdate<'_>) -> io::Result<()> {
+        sync_folder(&self.parent);
         for path in update.removed {
             remove_if_exists(&self.sibling.join(update.relative(path)))?;
         }
@@ -123,6 +125,7 @@ impl Swap {
             let [staged, path] = [file.staged_path(), file.path()].map(|path| self.sibling.join(update.relative(path)));
             fs::rename(staged, path)?;
         }
+        sync_folder(&self.sibling);
         self.exchange()?;
         sync_folder(&self.parent);
         Ok(())
@@ -146,6 +149,7 @@ fn link_remaining_files(update: &FolderUpdate<'_>, from: &Path, to: &Path) -> io
         if entry.file_type()?.is_dir() {
             fs::create_dir(&link)?;
             link_remaining_files(update, &path, &link)?;
+            sync_folder(&link);
             if update.removed.iter().any(|removed| removed.parent() == Some(&path)) {
                 // Fails if the folder has other files.
                 let _ = fs::remove_dir(&link);

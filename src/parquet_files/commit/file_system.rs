@@ -1,6 +1,7 @@
 //! Operations on files and folders that the standard library lacks.
 
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -27,12 +28,23 @@ pub(super) fn sync_folder(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
+/// Returns the folder that `path` is in.
+pub(super) fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Syncs the folders that `paths` are in: folders of tables before the folder of the manifest.
+pub(super) fn sync_folders_of<'a>(paths: impl IntoIterator<Item = &'a Path>) {
+    let folders: BTreeSet<&Path> = paths.into_iter().map(parent_of).collect();
+    folders.into_iter().rev().for_each(sync_folder);
+}
+
 /// Folders that this run created. Dropping the value removes the empty ones.
 #[derive(Debug)]
 pub(in crate::parquet_files) struct CreatedFolders(Vec<PathBuf>);
 
 impl CreatedFolders {
-    /// Creates `path` and its missing parents.
+    /// Creates `path` and its missing parents, and syncs their names.
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if `path` or one of its parents is a file, or a link that leads nowhere. Returns
@@ -40,9 +52,11 @@ impl CreatedFolders {
     pub fn create(path: &Path) -> Result<Self> {
         check_nothing_in_the_way(path)?;
         let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let missing = missing.map(Path::to_path_buf).collect();
+        let missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
         fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
-        Ok(Self(missing))
+        let created = Self(missing);
+        created.0.iter().map(|folder| parent_of(folder)).for_each(sync_folder);
+        Ok(created)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The journal of a commit by renames, and recovery from it after a kill.
 
-use super::file_system::{file_id, remove_if_exists, sync_folder};
+use super::file_system::{file_id, remove_if_exists, sync_folders_of};
 use super::staged_file::{final_name, staged_path};
 use crate::error::{Error, Result};
 use crate::parquet_files::file_names::{is_output_file, is_read_as_part, part_of_journal};
@@ -40,7 +40,7 @@ impl Journal {
                 _ => {}
             }
         }
-        sync_folder(folder);
+        sync_folders_of(remove.iter().chain(&place).map(PathBuf::as_path));
         for path in remove.iter().chain(&place) {
             let backup = backup_path(path);
             remove_if_exists(&backup).map_err(Error::io("removing the leftover", &backup))?;

@@ -3,7 +3,7 @@
 //! The old manifest is moved away first and the new one comes last, so no manifest exists in between. A journal lists
 //! all steps, and the next run finishes them after a kill.
 
-use super::file_system::sync_folder;
+use super::file_system::sync_folders_of;
 use super::folder_update::FolderUpdate;
 use super::journal::{Journal, backup_path};
 use super::staged_file::StagedFile;
@@ -50,10 +50,8 @@ pub(super) fn rename_all(update: &FolderUpdate<'_>) -> Result<()> {
 
 /// Syncs the folder and the folders of its tables.
 fn sync_folders(update: &FolderUpdate<'_>) {
-    let mut folders: Vec<&Path> = update.new_files.iter().filter_map(|file| file.path().parent()).collect();
-    folders.push(update.folder);
-    folders.dedup();
-    folders.into_iter().for_each(sync_folder);
+    let removed = update.removed.iter().map(PathBuf::as_path);
+    sync_folders_of(update.new_files.iter().map(|file| file.path()).chain(removed));
 }
 
 /// One step of a commit: the old file is at its backup path, and the new one is in its place.

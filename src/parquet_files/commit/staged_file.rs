@@ -1,7 +1,7 @@
 //! Staged files: new files under temporary names that no reader takes for tables.
 
 use super::file_sink::{FileSink, write_all};
-use super::file_system::{file_id, remove_if_exists, sync_folder};
+use super::file_system::{file_id, parent_of, remove_if_exists, sync_folder};
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
@@ -183,7 +183,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     file.rewrite(bytes)?;
     file.sync()?;
     file.publish()?;
-    sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    sync_folder(parent_of(path));
     Ok(())
 }
 
