@@ -35,6 +35,7 @@ pub mod error;
 pub mod flight;
 pub mod model;
 pub mod parquet_files;
+pub mod plain_file;
 pub mod random;
 pub mod scan;
 pub mod tables;

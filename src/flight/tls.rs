@@ -1,6 +1,7 @@
 //! The TLS settings and PEM files that client and server have in common.
 
 use crate::error::{Error, Result};
+use crate::plain_file;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,13 +40,14 @@ pub(super) fn identity(
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let chain = certificates(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
-    Ok((chain, key))
+    let private = PrivateKeyDer::from_pem_reader(plain_file::open_or_unnamed_pipe(key)?);
+    Ok((chain, private.map_err(|error| unreadable(key, "private key", error))?))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certificates = read.map_err(|error| unreadable(path, "certificate", error))?;
+    let file = plain_file::open_or_unnamed_pipe(path)?;
+    let certificates = CertificateDer::pem_reader_iter(file).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(|error| unreadable(path, "certificate", error))?;
     if certificates.is_empty() {
         return Err(unreadable(path, "certificate", pem::Error::NoItemsFound));
     }

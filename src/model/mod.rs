@@ -10,6 +10,7 @@ pub use check::MAX_ITEMS_PER_CUSTOMER;
 pub use parameters::{Billing, Logs, Parameters, Plan, Retention, Shares, Support, Usage, WindowParameters};
 
 use crate::error::{Error, Result};
+use crate::plain_file;
 use sha2::{Digest, Sha256};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -47,12 +48,14 @@ impl Model {
     /// Returns the default model with the keys of the file at `path` replaced.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if the file doesn't exist or is not a valid overlay, see [`Self::from_overlay`].
+    /// Returns [`Error::Misuse`] if the file doesn't exist, is neither a plain file nor an unnamed pipe, or is not a valid overlay, see [`Self::from_overlay`].
     /// Returns [`Error::Io`] if the file can't be read.
     pub fn from_file(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::Misuse(format!("the model file {} does not exist", path.display())),
-            _ => Error::io("reading the model", path)(error),
+        let text = plain_file::read_text(path).map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+                Error::Misuse(format!("the model file {} does not exist", path.display()))
+            }
+            other => other,
         })?;
         Self::from_overlay(&text).map_err(|error| match error {
             Error::Misuse(message) => Error::Misuse(format!("model {}: {message}", path.display())),

@@ -5,10 +5,12 @@ use super::file_format::FileFormat;
 use super::file_names::{MANIFEST_FILE, manifest_file, part_of_manifest};
 use crate::batches::ContentHash;
 use crate::error::{Error, Result};
+use crate::plain_file;
 use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::Path;
 
 /// The description of the files in a folder. `manifest.json` is the manifest of a whole data set. A part of a data set has a
@@ -119,10 +121,9 @@ impl Manifest {
     /// # Errors
     /// Returns [`Error::Io`] if the file can't be read.
     pub fn read(folder: &Path, part: Option<Part>) -> Result<Option<Self>> {
-        let path = folder.join(manifest_file(part));
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(Error::io("reading", &path))?,
+        let text = match read_text(&folder.join(manifest_file(part))) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            other => other?,
         };
         let manifest: Option<Self> = serde_json::from_slice(&text).ok();
         Ok(manifest.filter(|manifest| manifest.identity.program == env!("CARGO_PKG_NAME") && manifest.part == part))
@@ -293,9 +294,15 @@ fn check_complete(folder: &Path, manifests: &[Manifest]) -> Result<()> {
     Err(Error::invalid(folder, message))
 }
 
+fn read_text(path: &Path) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    plain_file::open(path)?.read_to_end(&mut text).map_err(Error::io("reading", path))?;
+    Ok(text)
+}
+
 /// Returns an error if the file at `path`, which is no valid manifest, names saasgen.
 fn check_not_damaged(path: &Path) -> Result<()> {
-    let text = std::fs::read(path).map_err(Error::io("reading", path))?;
+    let text = read_text(path)?;
     let text = String::from_utf8_lossy(&text);
     let program = format!("\"{}\"", env!("CARGO_PKG_NAME"));
     if !text.contains(&program) {

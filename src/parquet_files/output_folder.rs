@@ -16,6 +16,7 @@ use super::manifest::{Manifest, TableEntry};
 use super::write::{TableFile, TableOutput, WriteOptions, write_tables};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
+use crate::plain_file;
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
 use std::fs::{File, TryLockError};
@@ -49,7 +50,8 @@ impl OutputFolder {
     /// - if the folder is the working directory and has been removed or replaced;
     /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists, or if the folder holds another
     ///   data set or split;
-    /// - if a folder has the name of a file to write, or a file the name of a folder.
+    /// - if a folder, a pipe, a socket or a device has the name of a file to write or to read, or a file the name of a
+    ///   folder.
     ///
     /// Returns [`Error::Io`] if the folder can't be created, locked, read or cleaned up.
     pub fn prepare(path: &Path, manifest: Manifest, tables: &[Table], overwrite: bool) -> Result<Self> {
@@ -179,7 +181,9 @@ impl OutputFolder {
     /// Returns an error if another program is writing a part of another data set or another split.
     fn check_other_writers(&self) -> Result<()> {
         for path in staged_part_manifests(&self.path)? {
-            let other = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
+            let other = plain_file::open(&path)
+                .ok()
+                .and_then(|file| serde_json::from_reader::<_, Manifest>(io::BufReader::new(file)).ok());
             let Some(other) = other.filter(|other| other.part != self.manifest.part) else { continue };
             if !other.is_same_split(&self.manifest) && is_locked(&path) {
                 return Err(Error::Misuse(format!(
@@ -200,10 +204,10 @@ impl OutputFolder {
         let names = tables.iter().map(|&table| table_file(table, part)).chain([own_manifest.clone()]);
         for name in names {
             let path = self.path.join(&name);
-            let Ok(metadata) = path.symlink_metadata() else { continue };
-            if metadata.is_dir() {
-                return Err(is_folder(&path));
+            if path.symlink_metadata().is_err() {
+                continue;
             }
+            check_replaceable(&path)?;
             let is_listed = old.iter().any(|old| old.lists(&name)) || (name == own_manifest && has_own_manifest);
             if !is_listed && !overwrite {
                 return Err(is_unlisted(&path));
@@ -259,9 +263,7 @@ impl OutputFolder {
     fn check_other_form(&mut self, table: Table, overwrite: bool) -> Result<()> {
         let (file, folder) = (self.path.join(table_file(table, None)), self.path.join(table.name()));
         if self.manifest.part.is_some() && file.symlink_metadata().is_ok() && !self.removed.contains(&file) {
-            if file.is_dir() {
-                return Err(is_folder(&file));
-            }
+            check_replaceable(&file)?;
             if !overwrite {
                 return Err(is_unlisted(&file));
             }
@@ -297,6 +299,16 @@ fn is_busy(folder: &Path, part: Option<Part>) -> Error {
         "another saasgen is writing {what}to {}: wait for it, or choose another --out",
         folder.display()
     ))
+}
+
+/// Returns an error if `path` is a folder, a pipe, a socket or a device. A link is replaced, not followed.
+fn check_replaceable(path: &Path) -> Result<()> {
+    let kind = path.symlink_metadata().map_err(Error::io("reading", path))?.file_type();
+    if kind.is_file() || kind.is_symlink() {
+        return Ok(());
+    }
+    let kind = plain_file::name_of(kind);
+    Err(Error::Misuse(format!("{} is {kind}: move it away, or choose another --out", path.display())))
 }
 
 fn is_folder(path: &Path) -> Error {

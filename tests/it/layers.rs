@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Each layer, with the layers that it may use besides `error` and itself.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("workers", &[]),
     ("error", &[]),
-    ("model", &[]),
+    ("plain_file", &[]),
+    ("model", &["plain_file"]),
     ("random", &["model"]),
     ("tables", &["model", "random"]),
     ("scan", &["model", "random", "tables"]),
     ("batches", &["model", "random", "tables", "scan"]),
-    ("flight", &["model", "random", "tables", "scan", "batches"]),
-    ("parquet_files", &["model", "random", "tables", "scan", "batches", "workers"]),
+    ("flight", &["model", "random", "tables", "scan", "batches", "plain_file"]),
+    ("parquet_files", &["model", "random", "tables", "scan", "batches", "workers", "plain_file"]),
     ("verify", &["model", "random", "tables", "scan", "batches", "workers"]),
     ("cli", &["model", "random", "tables", "scan", "batches", "flight", "parquet_files", "verify"]),
 ];

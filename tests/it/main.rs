@@ -30,6 +30,7 @@ mod parameters_are_independent;
 mod parquet_encoding;
 mod parquet_output;
 mod parquet_page_limits;
+mod plain_files;
 mod program;
 mod python_clients;
 mod randomness;

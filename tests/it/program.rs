@@ -60,6 +60,24 @@ pub fn send_signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
+/// Waits for the end of `child`. If it takes longer than 60 s, kills it and panics.
+pub fn ended(mut child: Child) -> Ran {
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("the run hangs: {}", Ran::from(child.wait_with_output().unwrap()).stderr);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.wait_with_output().unwrap().into()
+}
+
+/// Runs `command`, which may hang, to its end.
+pub fn run_without_hanging(mut command: Command) -> Ran {
+    ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+}
+
 /// Polls `condition`, which depends on another process, until it holds. Panics after 60 s.
 pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();

@@ -2,6 +2,7 @@
 
 use super::unreadable_file::unreadable_file;
 use crate::error::{Error, Result};
+use crate::plain_file;
 use crate::tables::Table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -9,7 +10,6 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::fmt::Display;
-use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,9 +20,10 @@ pub(super) const CUSTOMER_ID: &str = "customer_id";
 /// Reads the footer of the file at `path`. Text columns get dictionary types.
 ///
 /// # Errors
-/// Returns [`Error::Io`] if the file can't be read or is not a complete Parquet file.
+/// Returns [`Error::Io`] if the file can't be read or is not a complete Parquet file, and [`Error::Misuse`] if it is no
+/// plain file.
 pub(super) fn read_footer(path: &Path) -> Result<ArrowReaderMetadata> {
-    let file = File::open(path).map_err(Error::io("reading", path))?;
+    let file = plain_file::open(path)?;
     let failed = |error: ParquetError| match error {
         // An I/O error comes wrapped in this variant.
         ParquetError::External(source) => Error::invalid(path, source.to_string()),

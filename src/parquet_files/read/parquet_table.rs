@@ -6,13 +6,13 @@ use super::page_size_limit::PageSizeLimit;
 use super::unreadable_file::unreadable_file;
 use crate::batches::{TableSource, catch_decoder_panic};
 use crate::error::{Error, Result};
+use crate::plain_file;
 use crate::tables::Table;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
-use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ impl ParquetTable {
         let RowGroup { file, index, .. } = self.row_groups[row_group];
         let (path, footer) = &self.files[file];
         // Several threads read row groups, and a cloned handle would share its position.
-        let opened = File::open(path).map_err(Error::io("reading", path))?;
+        let opened = plain_file::open(path)?;
         let mask = ProjectionMask::columns(footer.parquet_schema(), columns.iter().copied());
         let levels = parquet_to_arrow_field_levels(footer.parquet_schema(), mask, Some(footer.schema().fields()));
         let limited = PageSizeLimit::new(opened, footer.metadata().row_group(index).num_rows());

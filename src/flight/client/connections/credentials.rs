@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::flight::location::Location;
 use crate::flight::tls::{HTTP2, identity, provider, roots, unusable_identity};
+use crate::plain_file;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -60,8 +60,7 @@ impl Credentials {
     /// # Errors
     /// Returns [`Error::Io`] if the file can't be read.
     pub fn token_in(path: &Path) -> Result<String> {
-        let text = fs::read_to_string(path).map_err(Error::io("reading", path))?;
-        Ok(text.lines().next().unwrap_or_default().trim().to_string())
+        Ok(plain_file::read_text(path)?.lines().next().unwrap_or_default().trim().to_string())
     }
 
     /// Returns the TLS configuration.
