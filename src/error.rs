@@ -1,5 +1,6 @@
 //! The error type of the crate.
 
+use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
 
 /// The error type of the crate. Its variants say who has to act.
@@ -72,6 +73,19 @@ impl Error {
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { doing, path, source }
+    }
+
+    /// Returns the error that the system refuses another thread. It names the limits on threads.
+    pub fn no_thread(error: std::io::Error) -> Self {
+        let error = match (error.kind(), getrlimit(Resource::Nproc).current) {
+            (std::io::ErrorKind::WouldBlock, limit) => std::io::Error::other(format!(
+                "{error}: a limit on threads is reached. `ulimit -u` is {}, and a container or a service can have a lower \
+                 limit (pids.max, TasksMax). Raise the limit, or lower --threads",
+                limit.map_or_else(|| "unlimited".into(), |limit| limit.to_string())
+            )),
+            _ => error,
+        };
+        Self::io("starting", "a thread")(error)
     }
 
     /// Returns the error for a file with invalid content at `path`.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
-use std::{iter, thread};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::{fs, iter, thread};
 
 /// The number of results that can wait for an earlier one, in addition to one for each thread. An encoded row group has
 /// about 4 MB.
@@ -16,7 +17,8 @@ const RESULTS_AHEAD: usize = 2;
 /// At most `threads + 2` jobs are running or waiting for `take`. This limits memory.
 ///
 /// # Errors
-/// Returns the first error of `work` or `take`. No job starts after it. Returns [`Error::Internal`] if `work` panics.
+/// Returns the first error of `work` or `take`. No job starts after it. Returns [`Error::Internal`] if `work` panics, and
+/// [`Error::Io`] if the system refuses a thread.
 pub fn run_in_order<J: Copy + Sync, T: Send>(
     jobs: &[J],
     threads: usize,
@@ -33,9 +35,11 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
         let _ = permit.send(());
     }
     thread::scope(|scope| {
+        // An early return with `?` drops both, so workers get no more permits and can't send results. They then end.
+        let (permit, results) = (permit, results);
         for _ in 0..threads {
             let (next, permits, work, result) = (&next, &permits, &work, result.clone());
-            scope.spawn(move || {
+            spawn(scope, move || {
                 loop {
                     // A worker takes the permit before the job, so the job that `take` waits for always has a permit.
                     let permitted = permits.lock().is_ok_and(|permits| permits.recv().is_ok());
@@ -47,11 +51,9 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
                         return;
                     }
                 }
-            });
+            })?;
         }
         drop(result);
-        // An early return with `?` drops both, so workers get no more permits and can't send results. They then end.
-        let (permit, results) = (permit, results);
         let mut waiting = BTreeMap::new();
         for (wanted, &job) in jobs.iter().enumerate() {
             let value = loop {
@@ -68,6 +70,34 @@ pub fn run_in_order<J: Copy + Sync, T: Send>(
         }
         Ok(())
     })
+}
+
+/// Starts `work` on a thread of `scope`.
+///
+/// # Errors
+/// Returns [`Error::Io`] if the system refuses the thread. [`Scope::spawn`] panics then.
+pub fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    thread::Builder::new().spawn_scoped(scope, work).map_err(Error::no_thread)
+}
+
+/// Checks that the system allows `count` more threads, for crates that panic if it refuses one.
+///
+/// # Errors
+/// Returns [`Error::Io`] if the system refuses a thread.
+pub fn check_threads(count: usize) -> Result<()> {
+    // Linux counts a thread until it has left this folder, which is a moment after its end.
+    let running = || fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let before = running();
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let _closed = gate.lock();
+        (0..count).try_for_each(|_| spawn(scope, || drop(gate.lock())).map(drop))
+    })?;
+    (0..10_000).take_while(|_| running() > before).for_each(|_| thread::yield_now());
+    Ok(())
 }
 
 #[cfg(test)]

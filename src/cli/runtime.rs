@@ -1,6 +1,7 @@
 //! The number of threads, and the async runtime.
 
 use crate::error::{Error, Result};
+use crate::workers::check_threads;
 use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
 
@@ -13,7 +14,12 @@ pub(super) fn threads(option: Option<u64>) -> usize {
 }
 
 /// Starts an async runtime with `threads` worker threads.
+///
+/// # Errors
+/// Returns [`Error::Io`] if the system refuses so many threads.
 pub(super) fn runtime(threads: usize) -> Result<Runtime> {
+    // The runtime panics or hangs if it gets too few threads. It looks up the names of hosts on one more.
+    check_threads(threads + 1)?;
     Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()

@@ -46,5 +46,6 @@ mod syncs;
 mod tables_in_memory;
 mod telemetry;
 mod third_party;
+mod thread_limits;
 mod verification;
 mod verify_command;

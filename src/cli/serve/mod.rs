@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
 use crate::flight::server::{Access, Limits, MetricsEndpoint, Server};
 use crate::tables::DataSet;
+use crate::workers::check_threads;
 use access_args::AccessArgs;
 use clap::Args;
 use limit_args::LimitArgs;
@@ -120,6 +121,8 @@ impl Serve {
             )));
         }
         let access = Arc::new(self.access.load()?);
+        // The log panics if it gets no thread.
+        check_threads(1)?;
         let _log_guard = self.log.start()?;
         turn_off_huge_pages();
         let runtime = runtime(threads(None))?;

@@ -3,6 +3,7 @@
 use super::file_sink::FileSink;
 use super::staged_file::StagedFile;
 use crate::error::{Error, Result};
+use crate::workers::spawn;
 use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc;
@@ -12,19 +13,19 @@ use std::thread;
 /// files are on the disk.
 ///
 /// # Errors
-/// Returns the error of `write`, or [`Error::Io`] if a sync fails.
+/// Returns the error of `write`, or [`Error::Io`] if a sync fails or the system refuses a thread.
 pub(in crate::parquet_files) fn sync_while_writing<T>(
     files: &[StagedFile],
     write: impl FnOnce(Vec<FileSink<'_>>) -> Result<T>,
 ) -> Result<T> {
     let written = thread::scope(|scope| {
         let (requests, to_sync) = mpsc::channel::<(&File, &Path)>();
-        let syncing = scope.spawn(move || {
+        let syncing = spawn(scope, move || {
             to_sync.into_iter().try_for_each(|(file, path)| {
                 // The system reports a failed write to one sync only, so this error must not be lost.
                 file.sync_data().map_err(Error::io("writing to the disk", path))
             })
-        });
+        })?;
         let sinks = files.iter().map(|file| file.sink().with_sync_requests(requests.clone())).collect();
         drop(requests);
         let written = write(sinks);
@@ -35,8 +36,8 @@ pub(in crate::parquet_files) fn sync_while_writing<T>(
     thread::scope(|scope| {
         let files = files.iter().map(|file| (file.file(), file.staged_path()));
         let syncs = files
-            .map(|(file, path)| scope.spawn(move || file.sync_all().map_err(Error::io("writing to the disk", path))));
-        let syncs: Vec<_> = syncs.collect();
+            .map(|(file, path)| spawn(scope, move || file.sync_all().map_err(Error::io("writing to the disk", path))));
+        let syncs = syncs.collect::<Result<Vec<_>>>()?;
         syncs.into_iter().try_for_each(|sync| sync.join().unwrap_or_else(|_| Err(sync_panicked())))
     })?;
     Ok(written)

@@ -59,7 +59,7 @@ impl Generators {
         for _ in 0..threads {
             let (queue, on_idle) = (queue.clone(), on_idle.clone());
             let thread = thread::Builder::new().name("generate".into());
-            thread.spawn(move || run_jobs(&queue, on_idle)).map_err(Error::io("starting", "a generator thread"))?;
+            thread.spawn(move || run_jobs(&queue, on_idle)).map_err(Error::no_thread)?;
         }
         Ok(Self { jobs, queue_depth })
     }
