@@ -1,7 +1,7 @@
 //! The program `saasgen`.
 
 use clap::Parser;
-use saasgen::cli::Cli;
+use saasgen::cli::{Cli, end_by_stop_signal};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match Cli::parse().run(give_memory_back) {
+    let code = match Cli::parse().run(give_memory_back) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -20,7 +20,9 @@ fn main() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }
-    }
+    };
+    end_by_stop_signal();
+    code
 }
 
 /// Returns freed memory of the calling thread to the system. mimalloc does this by itself only while the thread

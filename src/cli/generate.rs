@@ -47,11 +47,11 @@ pub(super) struct Generate {
 impl Generate {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
-        let stop = StopSignal::listen()?;
         let Plan { manifest, tables, expected_rows } = match &self.like {
             Some(manifest) => Plan::like(manifest, self.data_set.model.given()?)?,
             None => self.plan()?,
         };
+        let stop = StopSignal::listen()?;
         let folder = self.output.prepare(manifest, &tables)?;
         self.output.write(folder, &tables, expected_rows, &stop, start)
     }

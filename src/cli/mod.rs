@@ -13,6 +13,8 @@ mod verification_table;
 mod verify;
 mod write_summary;
 
+pub use stop_signal::end_by_stop_signal;
+
 use crate::error::Result;
 use clap::{Parser, Subcommand};
 
@@ -26,7 +28,7 @@ use clap::{Parser, Subcommand};
   saasgen verify --report report.html    check data/raw and write a report
   saasgen describe usage_daily           print a table's columns and laws
 
-Exit codes: 0 success, 1 failure, 2 wrong usage")]
+Exit codes: 0 success, 1 failure, 2 wrong usage; a signal that stops a run also ends the program")]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -87,10 +87,10 @@ struct DataSetSource {
 impl Verify {
     /// Returns whether no check fails.
     pub fn run(self) -> Result<bool> {
-        let stop = StopSignal::listen()?;
         let model = self.model.given()?;
         self.check_report()?;
         let credentials = self.credentials.load()?;
+        let stop = StopSignal::listen()?;
         let runtime = runtime(threads(None))?;
         let source = match &self.server {
             Some(uri) => runtime.block_on(async {

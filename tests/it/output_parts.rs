@@ -3,10 +3,12 @@
 use crate::program::{Ran, Serve, contents, names, run_in, send_signal, start_in, succeed_in, wait_until};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use libc::SIGINT;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use saasgen::parquet_files::Manifest;
 use saasgen::tables::Table;
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use tempfile::tempdir;
 
@@ -234,7 +236,7 @@ fn writers_of_one_part_exclude_each_other_and_writers_of_other_parts_continue() 
     let short = ["generate", "--customers", "3000000", "--out", "out", "--tables", "retention_curves", "--parts", "2"];
     succeed_in(path, &[&short[..], &["--part", "2"]].concat());
     send_signal(&running, "INT");
-    assert_eq!(running.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(running.wait_with_output().unwrap().status.signal(), Some(SIGINT));
     assert_eq!(entry_names(&path.join("out")), ["manifest-part-00002-of-00002.json"]);
     // The next run removes the leftovers of a killed run.
     let mut killed = start_in(path, &part("1"));

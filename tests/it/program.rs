@@ -1,6 +1,7 @@
 //! Runs the program as a process.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ pub fn saasgen(args: &[&str]) -> Command {
 /// The result of a finished run.
 pub struct Ran {
     pub code: Option<i32>,
+    /// The signal that ended the run.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -23,6 +26,7 @@ impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
+            signal: output.status.signal(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
@@ -79,7 +83,7 @@ pub fn run_without_hanging(mut command: Command) -> Ran {
 }
 
 /// Polls `condition`, which depends on another process, until it holds. Panics after 60 s.
-pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(60), "waited 60 s for {what}");
@@ -156,6 +160,17 @@ impl Serve {
         send_signal(&self.child, name);
     }
 
+    /// Returns whether the server has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for the end as [`Self::ended`] does, for at most 60 s.
+    pub fn ended_soon(mut self) -> Ran {
+        wait_until("the end of the server", || !self.is_running());
+        self.ended()
+    }
+
     /// Returns the resident memory in MiB.
     pub fn resident_mib(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -168,8 +183,8 @@ impl Serve {
         let mut stdout = String::new();
         self.stderr.read_to_string(&mut self.log).unwrap();
         self.stdout.read_to_string(&mut stdout).unwrap();
-        let code = self.child.wait().unwrap().code();
-        Ran { code, stdout, stderr: std::mem::take(&mut self.log) }
+        let status = self.child.wait().unwrap();
+        Ran { code: status.code(), signal: status.signal(), stdout, stderr: std::mem::take(&mut self.log) }
     }
 
     /// Sends a signal, waits for the end and returns the exit code.

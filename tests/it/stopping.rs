@@ -1,8 +1,10 @@
 //! Stopping a server: draining open streams, the drain timeout, signals, and notifications to systemd.
 
+use crate::access::write_credentials;
 use crate::fixture::{Fixture, soon};
 use crate::program::{Serve, saasgen};
 use crate::support::{concat, data_set, rows};
+use crate::terminal::Terminal;
 use arrow_flight::decode::DecodedPayload;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightData, FlightDescriptor, Ticket};
@@ -12,6 +14,7 @@ use saasgen::flight::server::Server;
 use saasgen::scan::Scan;
 use saasgen::tables::Table;
 use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::tempdir;
 use tonic::transport::{Channel, Endpoint};
@@ -115,11 +118,86 @@ async fn a_second_signal_ends_the_server_at_once() {
         server.signal(first);
         assert!(server.wait_for("stopping").contains("streams=1"));
         assert_eq!(refusal(channel).await.code(), Code::Unavailable);
-        server.signal(second);
+        // Signals shortly after the first one repeat it.
+        while server.is_running() {
+            server.signal(second);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let ran = soon(tokio::task::spawn_blocking(move || server.ended())).await.unwrap();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         assert!(ran.stderr.contains("second signal to stop: running streams are cut off streams=1"), "{}", ran.stderr);
         assert!(ran.stderr.contains("outcome=stopped"), "{}", ran.stderr);
+    }
+}
+
+/// `timeout` sends SIGTERM to the server, and at once again to its group.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_signal_cuts_no_stream() {
+    let mut server = Serve::start(&["--drain-timeout", "3600"]);
+    let channel = connect(&server.uri).await;
+    let stream = open_endless_stream(channel.clone()).await;
+    server.signal("TERM");
+    server.signal("TERM");
+    assert!(server.wait_for("stopping").contains("streams=1"));
+    assert_eq!(refusal(channel).await.code(), Code::Unavailable);
+    drop(stream);
+    let ran = soon(tokio::task::spawn_blocking(move || server.ended())).await.unwrap();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("outcome=cancelled") && !ran.stderr.contains("second signal"), "{}", ran.stderr);
+}
+
+/// Without a terminal, SIGHUP stops a server that has nothing to reload.
+#[test]
+fn sighup_stops_a_server_without_files_to_reload() {
+    let server = Serve::start(&["--customers", "10"]);
+    server.signal("HUP");
+    let ran = server.ended_soon();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopping"), "{}", ran.stderr);
+}
+
+/// With `nohup`, a server serves until another signal stops it, with files to reload and without.
+#[test]
+fn a_server_that_is_started_to_ignore_sighup_survives_it() {
+    let folder = tempdir().unwrap();
+    write_credentials(folder.path());
+    for (more, log) in [(&[][..], None), (&["--auth-tokens", "tokens"][..], Some("reloaded"))] {
+        let mut shell = Command::new("bash");
+        let script = "trap '' HUP; exec \"$0\" serve --listen 127.0.0.1:0 --customers 10 \"$@\"";
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_saasgen")]).args(more);
+        shell.current_dir(folder.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
+        let mut server = Serve::of(shell);
+        server.signal("HUP");
+        log.map(|log| server.wait_for(log));
+        // The server answers after the signal.
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let code = runtime.block_on(async { refusal_of_nothing(connect(&server.uri).await).await });
+        assert_ne!(code, Code::Unavailable);
+        server.signal("TERM");
+        let ran = server.ended_soon();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr.matches("stopping").count(), 1, "{}", ran.stderr);
+    }
+}
+
+async fn refusal_of_nothing(channel: Channel) -> Code {
+    let nothing = FlightServiceClient::new(channel).do_get(Ticket::new("nothing")).await;
+    nothing.expect_err("there is no such table").code()
+}
+
+#[test]
+fn a_server_stops_when_its_terminal_is_closed() {
+    let folder = tempdir().unwrap();
+    write_credentials(folder.path());
+    for more in [&[][..], &["--auth-tokens", "tokens"][..]] {
+        let terminal = Terminal::new(80);
+        let mut command = terminal.saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
+        command.args(more).current_dir(folder.path());
+        let server = Serve::of(command);
+        drop(terminal);
+        let ran = server.ended_soon();
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert!(ran.stderr.contains("stopping"), "{}", ran.stderr);
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tokio::net::lookup_host;
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Access (SIGHUP reloads the files)")]
+#[command(next_help_heading = "Access (SIGHUP reloads the files, except in a terminal)")]
 pub(super) struct AccessArgs {
     /// Certificate of the server in PEM form, with its chain; turns on TLS
     #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_key")]
@@ -43,6 +43,11 @@ impl AccessArgs {
             client_ca: self.tls_client_ca.clone(),
         });
         Access::new(tls, self.auth_tokens.clone())
+    }
+
+    /// Returns whether there are files to read again.
+    pub fn has_files(&self) -> bool {
+        self.tls_cert.is_some() || self.auth_tokens.is_some()
     }
 
     /// Checks that other machines can reach `address` only with TLS and proof of identity, or with `--insecure`.

@@ -3,6 +3,7 @@
 mod access_args;
 mod limit_args;
 mod log_args;
+mod signals;
 mod systemd;
 
 use super::args::DataSetArgs;
@@ -17,9 +18,9 @@ use access_args::AccessArgs;
 use clap::Args;
 use limit_args::LimitArgs;
 use log_args::LogArgs;
+use signals::Signals;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Serve a data set over Arrow Flight, generating the rows as clients read them
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 ///
 /// The server prints its address as one line to stdout, and logs to stderr. Ctrl-C or SIGTERM ends it: new streams are
 /// refused, and running streams have --drain-timeout seconds to end. A second signal ends it at once.
+///
+/// SIGHUP makes it read certificates and tokens again. A server in a terminal, or without such files, stops instead.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen serve
@@ -131,8 +134,7 @@ impl Serve {
 
     async fn serve(self, data_set: DataSet, limits: Limits, access: Arc<Access>, give_memory_back: fn()) -> Result<()> {
         // The handlers are installed before the address is known, so no signal is missed.
-        let mut signals = StopSignals::listen()?;
-        let mut hangups = listen_for(SignalKind::hangup())?;
+        let Signals { stop: mut stop_signals, reload: mut reload_signal } = Signals::listen(self.access.has_files())?;
         let drain_timeout = Duration::from_secs(self.drain_timeout);
         self.access.check(&self.listen, &access).await?;
         let server = Server::bind(&self.listen, data_set)
@@ -154,14 +156,16 @@ impl Serve {
 
         let (stop, open) = (CancellationToken::new(), server.activity().open_streams());
         let stopping = async {
-            signals.next().await;
+            stop_signals.next().await;
             systemd::stopping(drain_timeout);
             stop.cancel();
-            signals.next().await;
+            stop_signals.skip_repeats().await;
+            stop_signals.next().await;
             *open.borrow()
         };
         let reloading = async {
-            while hangups.recv().await.is_some() {
+            loop {
+                reload_signal.next().await;
                 systemd::reloading();
                 match access.reload() {
                     Ok(()) => tracing::info!("reloaded certificates and tokens"),
@@ -171,7 +175,6 @@ impl Serve {
                 }
                 systemd::reloaded();
             }
-            std::future::pending().await
         };
         let result = tokio::select! {
             result = server.serve(stop.cancelled()) => result,
@@ -179,32 +182,9 @@ impl Serve {
                 tracing::warn!(streams, "second signal to stop: running streams are cut off");
                 Ok(())
             }
-            () = reloading => Ok(()),
+            never = reloading => never,
         };
         tracing::info!("stopped");
         result
     }
-}
-
-/// The signals that stop the server: Ctrl-C and SIGTERM.
-struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> Result<Self> {
-        Ok(Self { interrupt: listen_for(SignalKind::interrupt())?, terminate: listen_for(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-fn listen_for(kind: SignalKind) -> Result<Signal> {
-    signal(kind).map_err(Error::io("listening for signals to", "the process"))
 }
