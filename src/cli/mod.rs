@@ -3,7 +3,7 @@
 mod args;
 mod describe;
 mod generate;
-mod progress_bar;
+mod progress;
 mod pull;
 mod runtime;
 mod serve;

@@ -1,7 +1,7 @@
 //! `saasgen verify`.
 
 use super::args::{CredentialArgs, ModelArgs, count, local_path};
-use super::progress_bar::RowProgressBar;
+use super::progress::{ProgressLines, RowProgress};
 use super::runtime::{runtime, threads};
 use super::stdout::{print, print_json};
 use super::stop_signal::StopSignal;
@@ -104,16 +104,16 @@ impl Verify {
         let sources: Vec<&dyn TableSource> = source.sources.iter().map(Box::as_ref).collect();
         let claimed = source.claim.iter().flat_map(|claim| &claim.scans).map(|scan| scan.expected_rows().rows).sum();
         let rows: f64 = sources.iter().filter_map(|source| source.rows()).map(|rows| rows as f64).sum();
-        let bar = RowProgressBar::new(rows.max(claimed), self.json);
+        let row_progress = RowProgress::new(rows.max(claimed), Some(ProgressLines::Text).filter(|_| !self.json));
         let options = ReadOptions {
             threads: threads(self.threads),
             stripe_rows: STRIPE_ROWS,
             stop: stop.flag(),
-            progress: &|rows| bar.add(rows),
+            progress: &|rows| row_progress.add(rows),
         };
         let subject = Subject { model: &source.model, sources: &sources, claim: source.claim, error_rate: ERROR_RATE };
         let verification = verify(&subject, options)?;
-        bar.finish();
+        drop(row_progress);
         if self.json {
             print_json(&JsonResult { subject: &source.subject, verification: &verification })?;
         } else {

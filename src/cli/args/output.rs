@@ -5,7 +5,7 @@ use super::data_set::{ALL_TABLES, table_or_all};
 use super::local_path::local_path;
 use super::rows::RowArgs;
 use crate::batches::TableSource;
-use crate::cli::progress_bar::RowProgressBar;
+use crate::cli::progress::{ProgressLines, RowProgress};
 use crate::cli::runtime::threads;
 use crate::cli::stop_signal::StopSignal;
 use crate::cli::write_summary::WriteSummary;
@@ -123,11 +123,12 @@ impl OutputArgs {
         stop: &StopSignal,
         start: Instant,
     ) -> Result<()> {
-        let bar = RowProgressBar::new(rows, self.quiet);
+        let lines = if self.json { ProgressLines::Json } else { ProgressLines::Text };
+        let row_progress = RowProgress::new(rows, Some(lines).filter(|_| !self.quiet));
         let options =
-            WriteOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| bar.add(rows) };
+            WriteOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| row_progress.add(rows) };
         let manifest = folder.write(tables, options)?;
-        bar.finish();
+        drop(row_progress);
         let tables: Vec<Table> = tables.iter().map(|table| table.source.table()).collect();
         let summary = WriteSummary { out: &self.out, manifest: &manifest, tables: &tables, elapsed: start.elapsed() };
         match (self.json, self.quiet) {
