@@ -88,6 +88,23 @@ impl Error {
         Self::io("starting", "a thread")(error)
     }
 
+    /// Returns a closure that makes the error for an `address` that can't be listened on, and names another one for `option`.
+    pub fn listening(option: &'static str, address: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        move |source| {
+            let advice = match source.kind() {
+                ErrorKind::AddrInUse => "another program listens there",
+                ErrorKind::PermissionDenied => {
+                    "this user may not listen there; most systems keep ports below 1024 for root"
+                }
+                ErrorKind::AddrNotAvailable => "this machine does not have that address",
+                _ => return Self::io("listening on", address)(source),
+            };
+            let message = format!("{source}: {advice}. For a free port of this machine, use {option} 127.0.0.1:0");
+            Self::io("listening on", address)(std::io::Error::new(source.kind(), message))
+        }
+    }
+
     /// Returns the error for a file with invalid content at `path`.
     pub fn invalid(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
         Self::io("reading", path)(std::io::Error::new(std::io::ErrorKind::InvalidData, message.into()))

@@ -24,10 +24,20 @@ pub fn open_or_unnamed_pipe(path: &Path) -> Result<File> {
     open_if(path, |kind| kind.is_file() || (kind.is_fifo() && path.canonicalize().is_err()))
 }
 
+/// Reads the plain file or unnamed pipe at `path`.
+///
+/// # Errors
+/// Returns the errors of [`open_or_unnamed_pipe`], and [`Error::Io`] if the file can't be read.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_or_unnamed_pipe(path)?.read_to_end(&mut bytes).map_err(Error::io("reading", path))?;
+    Ok(bytes)
+}
+
 /// Reads the text in the plain file or unnamed pipe at `path`.
 ///
 /// # Errors
-/// Returns the errors of [`open_or_unnamed_pipe`], and [`Error::Io`] if the file can't be read or is not UTF-8.
+/// Returns the errors of [`read`], and [`Error::Io`] if the file is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
     let mut text = String::new();
     open_or_unnamed_pipe(path)?.read_to_string(&mut text).map_err(Error::io("reading", path))?;

@@ -53,13 +53,13 @@ pub(super) struct Pull {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Retries")]
 struct RetryArgs {
-    /// Retries in a row, without a batch in between, before pull gives up; 0 to 1000
+    /// Retries in a row, without a batch in between, before pull gives up, 0 to 1000 [default: 8]
     ///
     /// The waits between retries double from 0.05 s to 5 s, plus a random share of up to the same length. Eight retries
-    /// give a server about 17 s to come back.
-    #[arg(long, value_name = "N", default_value_t = RetryPolicy::DEFAULT_RETRIES as u64,
-          allow_negative_numbers = true, value_parser = count(0..=1000))]
-    retries: u64,
+    /// give a server about 17 s to come back. If this option is given, pull also waits so long for a server that does
+    /// not listen yet. Without it, pull fails at once if it can't connect at the start.
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=1000))]
+    retries: Option<u64>,
 
     /// Seconds without a message before a server counts as gone, 1 to 86400
     ///
@@ -71,7 +71,11 @@ struct RetryArgs {
 
 impl RetryArgs {
     fn policy(&self) -> RetryPolicy {
-        RetryPolicy { retries: self.retries as usize, stall_timeout: Duration::from_secs(self.stall_timeout) }
+        RetryPolicy {
+            retries: self.retries.map_or(RetryPolicy::DEFAULT_RETRIES, |retries| retries as usize),
+            waits_for_server: self.retries.is_some(),
+            stall_timeout: Duration::from_secs(self.stall_timeout),
+        }
     }
 }
 
@@ -140,7 +144,7 @@ impl Pull {
         let stop = StopSignal::listen()?;
         let runtime = runtime(threads(None))?;
         let ask = async {
-            let client = Client::connect(&self.server, credentials).await?.with_retries(self.retry.policy());
+            let client = Client::new(&self.server, credentials, self.retry.policy())?;
             let Description { mut identity, expected_rows, parameters } = client.describe().await?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
             let rows = rows * self.scan.selected_share(&identity) / part.map_or(1.0, |part| part.parts() as f64);

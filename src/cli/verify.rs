@@ -8,7 +8,7 @@ use super::stop_signal::StopSignal;
 use super::verification_table::VerificationTable;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
-use crate::flight::client::{Client, Credentials, Description, FlightSource};
+use crate::flight::client::{Client, Credentials, Description, FlightSource, RetryPolicy};
 use crate::model::Model;
 use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
@@ -236,7 +236,7 @@ async fn open_server(
     runtime: &Runtime,
     stop: &StopSignal,
 ) -> Result<DataSetSource> {
-    let client = Client::connect(uri, credentials).await?;
+    let client = Client::new(uri, credentials, RetryPolicy::default())?;
     let Description { identity, parameters, .. } = client.describe().await?;
     let data_set = identity.data_set(uri, parameters.as_ref(), model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();

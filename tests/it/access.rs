@@ -5,6 +5,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 use tempfile::{TempDir, tempdir};
 
 const ANN: &str = "a-token-of-ann-0123456789";
@@ -12,26 +13,37 @@ const BOB: &str = "a-token-of-bob-0123456789";
 const SMALL: [&str; 2] = ["--customers", "300"];
 
 /// A certificate authority.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn write(&self, path: &Path) {
+    pub fn write(&self, path: &Path) {
         fs::write(path, self.0.pem()).unwrap();
     }
 
     /// Writes a certificate for this machine to `NAME.pem`, and its key to `NAME.key`.
-    fn sign(&self, folder: &Path, name: &str) {
-        let key = KeyPair::generate().unwrap();
+    pub fn sign(&self, folder: &Path, name: &str) {
         let params = CertificateParams::new(["localhost".to_string(), "127.0.0.1".to_string()]).unwrap();
+        self.sign_params(folder, name, params);
+    }
+
+    /// Writes a certificate with `params` to `NAME.pem`, and its key to `NAME.key`.
+    pub fn sign_params(&self, folder: &Path, name: &str, params: CertificateParams) {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         fs::write(folder.join(name).with_extension("pem"), certificate.pem()).unwrap();
         fs::write(folder.join(name).with_extension("key"), key.serialize_pem()).unwrap();
+    }
+
+    /// Writes the certificate of the authority itself to `NAME.pem`, and its key to `NAME.key`.
+    pub fn write_identity(&self, folder: &Path, name: &str) {
+        self.write(&folder.join(name).with_extension("pem"));
+        fs::write(folder.join(name).with_extension("key"), self.0.key().serialize_pem()).unwrap();
     }
 }
 
@@ -204,7 +216,10 @@ fn invalid_certificates_and_tokens_are_refused_at_the_start() {
     refused(&["--auth-tokens", "tokens"], "line 1 has a token of 5 bytes");
     refused(&["--tls-cert", "server.pem"], "--tls-key");
     refused(&["--tls-cert", "tokens", "--tls-key", "server.key"], "tokens holds no certificate");
-    refused(&["--tls-cert", "server.pem", "--tls-key", "client.key"], "can't be used with the key");
+    refused(
+        &["--tls-cert", "server.pem", "--tls-key", "client.key"],
+        "client.key does not belong to the certificate in",
+    );
     refused(
         &["--tls-cert", "server.pem", "--tls-key", "server.key", "--tls-client-ca", "ann"],
         "ann holds no certificate",
@@ -212,6 +227,53 @@ fn invalid_certificates_and_tokens_are_refused_at_the_start() {
     refused(&["--tls-client-ca", "ca.pem"], "--tls-cert");
     let missing = run_in(credentials.folder.path(), &["serve", "--listen", "127.0.0.1:0", "--auth-tokens", "nowhere"]);
     assert!(missing.code == Some(1) && missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn private_keys_that_tls_can_not_use_are_refused_with_the_reason() {
+    let credentials = Credentials::new();
+    let openssl = |args: &str| {
+        let mut command = Command::new("openssl");
+        let ran = command.args(args.split(' ')).current_dir(credentials.folder.path()).output().unwrap();
+        assert!(ran.status.success(), "openssl {args}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    openssl("pkey -in server.key -aes256 -passout pass:secret -out encrypted.key");
+    openssl("genrsa -traditional -aes256 -passout pass:secret -out old.key 2048");
+    openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key");
+    openssl("genrsa -out short.key 1024");
+    for (key, message) in [
+        ("encrypted.key", "encrypted.key is encrypted"),
+        ("old.key", "old.key is encrypted"),
+        ("p521.key", "p521.key is an ECDSA P-521 key"),
+        ("short.key", "short.key is of an unknown kind"),
+        ("ca.pem", "ca.pem holds no private key"),
+    ] {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--tls-cert", "server.pem", "--tls-key", key];
+        let served = run_in(credentials.folder.path(), &args);
+        let args = ["pull", "--server", "grpc+tls://127.0.0.1:1", "--tls-ca", "ca.pem", "--tls-cert", "client.pem"];
+        let pulled = run_in(credentials.folder.path(), &with(&args, &["--tls-key", key, "--out", "pulled"]));
+        for ran in [served, pulled] {
+            assert!(ran.code == Some(2) && ran.stderr.contains(message), "{key}: {:?} {}", ran.code, ran.stderr);
+        }
+    }
+    let encrypted = ["serve", "--tls-cert", "server.pem", "--tls-key", "encrypted.key"];
+    let advice = run_in(credentials.folder.path(), &encrypted).stderr;
+    assert!(advice.contains("`openssl pkey -in encrypted.key -out FILE`"), "{advice}");
+}
+
+#[test]
+fn an_address_in_use_is_answered_with_a_free_one() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    for (args, advice) in [
+        (vec!["serve", "--listen", &taken], "--listen 127.0.0.1:0"),
+        (vec!["serve", "--listen", "127.0.0.1:0", "--metrics", &taken], "--metrics 127.0.0.1:0"),
+    ] {
+        let ran = run_in(Path::new("."), &args);
+        let parts = [&taken, "Address already in use", "another program listens there", advice];
+        assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{args:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! `pull` refuses a server whose streams are wrong. The error names the server, and the folder stays as it was.
+//! `pull` resumes a stream that is wrong. If every stream is wrong, it gives up with the fault that it saw, and the folder
+//! stays as it was.
 
-use crate::program::{Serve, contents, run_in, succeed_in};
+use crate::program::{Ran, Serve, contents, run_in, succeed_in};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::flight_service_server::{FlightService, FlightServiceServer};
@@ -13,7 +14,9 @@ use prost::Message;
 use saasgen::batches::schema;
 use saasgen::scan::{BatchMark, Scan};
 use saasgen::tables::Table;
-use tempfile::tempdir;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use tempfile::{TempDir, tempdir};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
@@ -28,6 +31,8 @@ type Corruption = fn(Vec<FlightData>) -> Vec<FlightData>;
 struct CorruptServer {
     upstream: FlightServiceClient<Channel>,
     corrupt: Corruption,
+    /// The number of streams that it corrupts still.
+    left: AtomicUsize,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -53,7 +58,9 @@ impl FlightService for CorruptServer {
 
     async fn do_get(&self, request: Request<Ticket>) -> Answer<Self::DoGetStream> {
         let messages = self.upstream.clone().do_get(request.into_inner()).await?.into_inner();
-        let messages = (self.corrupt)(messages.try_collect().await?);
+        let messages = messages.try_collect().await?;
+        let is_left = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let messages = if is_left { (self.corrupt)(messages) } else { messages };
         Ok(Response::new(stream::iter(messages.into_iter().map(Ok)).boxed()))
     }
 
@@ -101,7 +108,7 @@ fn support_schema() -> FlightData {
 }
 
 /// The name of each corruption, the corruption, and a part of the error.
-const CORRUPTIONS: [(&str, Corruption, &str); 8] = [
+const CORRUPTIONS: [(&str, Corruption, &str); 9] = [
     (
         "a mark below the previous one",
         |mut messages| {
@@ -121,7 +128,8 @@ const CORRUPTIONS: [(&str, Corruption, &str); 8] = [
     (
         "a mark past the end of the endpoint",
         |mut messages| {
-            mark(&mut messages[3], 70_002);
+            let last = messages.len() - 1;
+            mark(&mut messages[last], 70_002);
             messages
         },
         "sent the resume mark 70002, which is past the endpoint's end at 70001",
@@ -155,55 +163,98 @@ const CORRUPTIONS: [(&str, Corruption, &str); 8] = [
         "sent the customers 65537 to 70000 in a batch that is marked as 32769 to 65536",
     ),
     (
+        "a mark past its batch, which is noticed only at the next one",
+        |mut messages| {
+            mark(&mut messages[1], 40_000);
+            messages
+        },
+        "sent the customers 32769 to 65536 in a batch that is marked as 40000 to 65536",
+    ),
+    (
         "another schema within the stream",
         |mut messages| {
-            messages.insert(2, support_schema());
+            messages.insert(1, support_schema());
             messages
         },
         "another schema",
     ),
     (
-        "another schema at the end of the stream",
+        "another schema before the last batch",
         |mut messages| {
-            messages.push(support_schema());
+            messages.insert(messages.len() - 1, support_schema());
             messages
         },
         "another schema",
     ),
 ];
 
-async fn start(upstream: &Serve, corrupt: Corruption) -> String {
+/// Starts a server that corrupts the first `streams` streams.
+async fn start(upstream: &Serve, corrupt: Corruption, streams: usize) -> String {
     let channel = Endpoint::from_shared(upstream.uri.replace("grpc://", "http://")).unwrap().connect().await.unwrap();
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let uri = format!("grpc://{}", incoming.local_addr().unwrap());
-    let server = CorruptServer { upstream: FlightServiceClient::new(channel), corrupt };
+    let left = AtomicUsize::new(streams);
+    let server = CorruptServer { upstream: FlightServiceClient::new(channel), corrupt, left };
     tokio::spawn(Server::builder().add_service(FlightServiceServer::new(server)).serve_with_incoming(incoming));
     uri
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_corrupt_stream_is_refused_and_the_folder_stays_as_it_was() {
-    let folder = tempdir().unwrap();
-    let upstream = Serve::start(&["--customers", CUSTOMERS]);
-    succeed_in(
-        folder.path(),
-        &["generate", "--customers", CUSTOMERS, "--tables", "customers", "--out", "out", "--quiet"],
-    );
-    let before = contents(&folder.path().join("out"));
-    let pull = |uri: String| {
-        let path = folder.path().to_path_buf();
-        tokio::task::spawn_blocking(move || {
-            run_in(&path, &["pull", "--server", &uri, "--tables", "customers", "--out", "out", "--quiet"])
-        })
-    };
-    for (what, corrupt, message) in CORRUPTIONS {
-        let uri = start(&upstream, corrupt).await;
-        let ran = pull(uri.clone()).await.unwrap();
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{what}: {}", ran.stderr);
-        assert!(ran.stderr.contains(message) && ran.stderr.contains(&uri), "{what}: {}", ran.stderr);
-        assert!(contents(&folder.path().join("out")) == before, "{what}: the folder has changed");
+/// A folder with the files of the table, and a server of it.
+struct Pulled {
+    folder: TempDir,
+    upstream: Serve,
+    before: Vec<(String, Vec<u8>)>,
+}
+
+impl Pulled {
+    fn new() -> Self {
+        let folder = tempdir().unwrap();
+        let args = ["generate", "--customers", CUSTOMERS, "--tables", "customers", "--out", "out", "--quiet"];
+        succeed_in(folder.path(), &args);
+        let before = contents(&folder.path().join("out"));
+        Self { folder, upstream: Serve::start(&["--customers", CUSTOMERS]), before }
     }
-    let ran = pull(start(&upstream, |messages| messages).await).await.unwrap();
+
+    /// Pulls from `uri`. The folder must have the files of the table in any case.
+    async fn pull(&self, uri: &str, what: &str) -> Ran {
+        let (folder, uri) = (self.folder.path().to_path_buf(), uri.to_string());
+        let pull = move || {
+            let to = ["pull", "--tables", "customers", "--out", "out", "--quiet", "--retries", "1", "--server", &uri];
+            run_in(&folder, &to)
+        };
+        let ran = tokio::task::spawn_blocking(pull).await.unwrap();
+        assert!(contents(&self.folder.path().join("out")) == self.before, "{what}: the folder has changed");
+        ran
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_from_corrupt_streams_gives_up_and_the_folder_stays_as_it_was() {
+    let pulled = Pulled::new();
+    for (what, corrupt, message) in CORRUPTIONS {
+        let uri = start(&pulled.upstream, corrupt, usize::MAX).await;
+        let ran = pulled.pull(&uri, what).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{what}: {}", ran.stderr);
+        for part in [message, &uri, "gave up after"] {
+            assert!(ran.stderr.contains(part), "{what}: {}", ran.stderr);
+        }
+    }
+    let ran = pulled.pull(&start(&pulled.upstream, |messages| messages, 0).await, "without a corruption").await;
     assert_eq!(ran.code, Some(0), "without a corruption: {}", ran.stderr);
-    assert!(contents(&folder.path().join("out")) == before);
+}
+
+/// A mark that is too high leaves a gap, which no other stream can fill.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_corrupt_once_is_resumed() {
+    let pulled = Pulled::new();
+    for (what, corrupt, message) in CORRUPTIONS {
+        let uri = start(&pulled.upstream, corrupt, 1).await;
+        let ran = pulled.pull(&uri, what).await;
+        if what.starts_with("a mark past its batch") {
+            assert_eq!(ran.code, Some(1), "{what}: {}", ran.stderr);
+            assert!(ran.stderr.contains("but an earlier stream cut one at 40000"), "{what}: {}", ran.stderr);
+        } else {
+            assert_eq!(ran.code, Some(0), "{what}, {message}: {}", ran.stderr);
+        }
+    }
 }

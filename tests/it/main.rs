@@ -6,6 +6,7 @@ mod access;
 mod bad_input;
 mod column_bounds;
 mod command_line;
+mod connection_errors;
 mod corrupt_server;
 mod do_get;
 mod documentation;

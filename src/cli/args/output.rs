@@ -125,8 +125,11 @@ impl OutputArgs {
     ) -> Result<()> {
         let lines = if self.json { ProgressLines::Json } else { ProgressLines::Text };
         let row_progress = RowProgress::new(rows, Some(lines).filter(|_| !self.quiet));
-        let options =
-            WriteOptions { threads: threads(self.threads), stop: stop.flag(), progress: &|rows| row_progress.add(rows) };
+        let options = WriteOptions {
+            threads: threads(self.threads),
+            stop: stop.flag(),
+            progress: &|rows| row_progress.add(rows),
+        };
         let manifest = folder.write(tables, options)?;
         drop(row_progress);
         let tables: Vec<Table> = tables.iter().map(|table| table.source.table()).collect();

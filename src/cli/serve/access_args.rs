@@ -11,10 +11,14 @@ use tokio::net::lookup_host;
 #[command(next_help_heading = "Access (SIGHUP reloads the files, except in a terminal)")]
 pub(super) struct AccessArgs {
     /// Certificate of the server in PEM form, with its chain; turns on TLS
+    ///
+    /// From 14 days before it expires, the server logs a warning at its start, on SIGHUP and once a day.
     #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
-    /// Private key of that certificate in PEM form
+    /// Private key of that certificate in PEM form, not encrypted
+    ///
+    /// It can be RSA with 2048 to 8192 bits, ECDSA P-256, ECDSA P-384 or Ed25519.
     #[arg(long, value_name = "FILE", value_parser = local_path(), requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 

@@ -23,6 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// The interval at which a running server checks whether its certificate expires soon.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(86_400);
+
 /// Serve a data set over Arrow Flight, generating the rows as clients read them
 ///
 /// A ticket is the name of a table, with optional keys: `customers`, or `usage_daily?from=2024-01-01&to=2024-01-31`.
@@ -165,7 +168,13 @@ impl Serve {
         };
         let reloading = async {
             loop {
-                reload_signal.next().await;
+                if let Some(warning) = access.certificate_warning() {
+                    tracing::warn!("{warning}");
+                }
+                tokio::select! {
+                    () = reload_signal.next() => {}
+                    () = tokio::time::sleep(CERTIFICATE_CHECK) => continue,
+                }
                 systemd::reloading();
                 match access.reload() {
                     Ok(()) => tracing::info!("reloaded certificates and tokens"),

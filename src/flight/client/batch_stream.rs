@@ -51,7 +51,7 @@ impl BatchStream {
                 Ok(Self { connection, next_id: first_id, decoder })
             }
             Ok(Err(status)) => {
-                let failure = Failure::from_status(connection.location(), &status);
+                let failure = connection.failure(&status);
                 Err((connection, failure))
             }
             Err(_) => {
@@ -70,12 +70,12 @@ impl BatchStream {
         loop {
             let message = timeout(stall_timeout, next_message(&mut self.decoder)).await;
             let message = message.map_err(|_| stalled(&self.connection, stall_timeout))?;
-            let server = self.connection.location();
-            let message = message.transpose().map_err(|error| Failure::from_stream(server, &error))?;
+            let message = message.transpose().map_err(|error| self.connection.stream_failure(&error))?;
             // This also covers the end of the stream: a stream without rows has a schema, too.
             if self.decoder.schema() != Some(schema) {
+                let server = self.connection.location();
                 let message = format!("{server} sent rows of another schema than it announced");
-                return Err(Failure::Refused(Error::Remote(message)));
+                return Err(Failure::Broken(Error::Remote(message)));
             }
             let Some(message) = message else { return Ok(None) };
             if let DecodedPayload::RecordBatch(batch) = message.payload {

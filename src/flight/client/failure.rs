@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::flight::location::Location;
-use arrow_flight::error::FlightError;
 use tonic::{Code, Status};
 
 /// A failed call or stream.
@@ -33,15 +32,10 @@ impl Failure {
             | Code::Cancelled
             | Code::DeadlineExceeded
             | Code::DataLoss => Self::Broken(remote()),
+            Code::Unauthenticated => Self::Refused(Error::Remote(format!(
+                "{message}. Name a file with a token that it knows with --token-file, or set SAASGEN_TOKEN"
+            ))),
             _ => Self::Refused(remote()),
-        }
-    }
-
-    /// Classifies an error within a stream from `server`.
-    pub fn from_stream(server: &Location, error: &FlightError) -> Self {
-        match error {
-            FlightError::Tonic(status) => Self::from_status(server, status),
-            error => Self::Broken(Error::Remote(format!("{server}: {error}"))),
         }
     }
 

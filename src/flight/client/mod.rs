@@ -39,11 +39,11 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tonic::Status;
 
-/// The time that a server has to answer a call that returns no stream.
+/// The time that a server has to accept a connection, and to answer a call that returns no stream.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The retries of a client's first call. They are few: if another program listens at the address, the user learns it
-/// soon.
+/// The retries of a client's first call, if it does not wait for the server. They are few: if another program listens at
+/// the address, the user learns it soon.
 const FIRST_CALL_RETRIES: usize = 3;
 
 /// A server's description of the data set that it serves.
@@ -68,32 +68,31 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the server at `uri`, such as `grpc://localhost:8815`; [`Location`] lists the forms of a URI.
+    /// Creates a client of the server at `uri`, such as `grpc://localhost:8815`; [`Location`] lists the forms of a URI.
+    /// It connects at its first call, and retries failures by `policy`.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if `uri` has none of these forms, or if the token of `credentials` would cross a
-    /// network unencrypted. Returns [`Error::Remote`] if no server answers.
-    pub async fn connect(uri: &str, credentials: Credentials) -> Result<Self> {
-        let server: Location = uri.parse()?;
-        let connections = Arc::new(ConnectionPool::new(credentials));
-        connections.take(&server).await?;
-        Ok(Self { server, connections, policy: RetryPolicy::default() })
+    /// Returns [`Error::Misuse`] if `uri` has none of these forms.
+    pub fn new(uri: &str, credentials: Credentials, policy: RetryPolicy) -> Result<Self> {
+        let connections = ConnectionPool::new(credentials, ANSWER_TIMEOUT.min(policy.stall_timeout));
+        Ok(Self { server: uri.parse()?, connections: Arc::new(connections), policy })
     }
 
-    /// Sets how failures are retried.
-    pub fn with_retries(self, policy: RetryPolicy) -> Self {
-        Self { policy, ..self }
-    }
-
-    /// Asks the server which data set it serves.
+    /// Asks the server which data set it serves. This is the first contact.
     ///
     /// # Errors
+    /// Returns [`Error::Misuse`] if the credentials can't be used, or if their token would cross a network unencrypted.
     /// Returns [`Error::Remote`] if the server does not answer, or is not a saasgen server.
     pub async fn describe(&self) -> Result<Description> {
         let ask = async |flight: &mut Connection| {
             flight.do_action(Action::new("Describe", "")).await?.into_inner().try_collect().await
         };
-        let policy = RetryPolicy { retries: self.policy.retries.min(FIRST_CALL_RETRIES), ..self.policy };
+        let mut policy = self.policy;
+        if !policy.waits_for_server {
+            policy.retries = policy.retries.min(FIRST_CALL_RETRIES);
+            // The call uses this connection.
+            self.connections.take(&self.server).await.map_err(Failure::into_error)?;
+        }
         let results: Vec<arrow_flight::Result> = self.call(policy, ask).await?;
         let body = results.first().map(|result| result.body.as_ref()).unwrap_or_default();
         serde_json::from_slice(body).map_err(|error| {
@@ -145,7 +144,14 @@ impl Client {
             };
             match retries.next_wait() {
                 Some(wait) => sleep(wait).await,
-                None => return Err(Error::Remote(format!("gave up after {} tries: {error}", retries.failures()))),
+                None => {
+                    let tries = retries.failures();
+                    return Err(if tries > 1 {
+                        Error::Remote(format!("gave up after {tries} tries: {error}"))
+                    } else {
+                        error
+                    });
+                }
             }
         }
     }
@@ -155,7 +161,7 @@ impl Client {
         let limit = ANSWER_TIMEOUT.min(self.policy.stall_timeout);
         let failure = match timeout(limit, call(&mut flight)).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(status)) => Failure::from_status(&self.server, &status),
+            Ok(Err(status)) => flight.failure(&status),
             Err(_) => {
                 Failure::Broken(Error::Remote(format!("{} did not answer within {} s", self.server, limit.as_secs())))
             }

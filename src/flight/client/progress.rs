@@ -10,23 +10,34 @@ pub(super) struct Progress {
     ids: Option<Range<u64>>,
     /// The first customer that no batch has covered.
     next_id: u64,
+    /// The first customer of the last batch.
+    last_id: u64,
+    /// Whether the mark of the last batch may be wrong.
+    is_distrusted: bool,
     rows: u64,
 }
 
 impl Progress {
     /// Starts without rows. `ids` are the customers of the endpoint, if the ticket names them.
     pub fn new(ids: Option<Range<u64>>) -> Self {
-        Self { next_id: ids.as_ref().map_or(0, |ids| ids.start), ids, rows: 0 }
+        let first_id = ids.as_ref().map_or(0, |ids| ids.start);
+        Self { next_id: first_id, last_id: first_id, is_distrusted: false, ids, rows: 0 }
     }
 
-    /// Returns the customer to resume at: the first that no batch has covered.
-    pub fn next_id(&self) -> u64 {
-        self.next_id
+    /// Returns the customer to resume at: the first that no batch has covered, or the first of the last batch if its mark
+    /// may be wrong.
+    pub fn resume_at(&self) -> u64 {
+        if self.is_distrusted { self.last_id } else { self.next_id }
+    }
+
+    /// Notes that a stream was damaged, perhaps in the mark of the last batch.
+    pub fn distrust(&mut self) {
+        self.is_distrusted = true;
     }
 
     /// Returns whether the rows of the endpoint's last customer were received.
     pub fn is_complete(&self) -> bool {
-        self.rows > 0 && self.ids.as_ref().is_some_and(|ids| self.next_id >= ids.end)
+        self.rows > 0 && !self.is_distrusted && self.ids.as_ref().is_some_and(|ids| self.next_id >= ids.end)
     }
 
     /// Adds a batch of `rows` rows that covers the customers `*stream_next_id..next_id`, and sets `*stream_next_id`,
@@ -52,7 +63,7 @@ impl Progress {
                 self.next_id
             ));
         }
-        self.next_id = next_id;
+        (self.last_id, self.next_id, self.is_distrusted) = (first_id, next_id, false);
         self.rows += rows as u64;
         Ok(true)
     }

@@ -4,6 +4,9 @@
 //! rows from that customer on, at another server if there is one. Every server cuts blocks at the same customers, and
 //! parts of blocks are joined again, so a break does not change the batches. A table without customers can't be
 //! requested in part: its stream starts again, and the reader skips the batches that it has.
+//!
+//! A stream that is damaged is a broken one. The damage may be in the last mark, so the reader requests the last batch once
+//! more and compares its mark.
 
 use super::batch_stream::{BatchStream, MarkedBatch};
 use super::block_assembler::BlockAssembler;
@@ -117,12 +120,16 @@ impl ResumingReader {
                 self.stream = Some(stream);
                 return Ok(Some(marked));
             };
-            let first_id = stream.next_id;
-            let added = self.progress.add(&mut stream.next_id, next_id, marked.batch.num_rows());
-            let added = added.and_then(|is_new| check_ids(&marked.batch, first_id..next_id).map(|()| is_new));
-            let is_new = added.map_err(|fault| {
-                Failure::Refused(Error::Remote(format!("{}: {} {fault}", self.name, stream.connection.location())))
-            })?;
+            let checked = check_ids(&marked.batch, stream.next_id..next_id);
+            let added = checked.and_then(|()| self.progress.add(&mut stream.next_id, next_id, marked.batch.num_rows()));
+            let is_new = match added {
+                Ok(is_new) => is_new,
+                Err(damage) => {
+                    self.progress.distrust();
+                    let damage = format!("{} {damage}", stream.connection.location());
+                    return Err(self.failed(stream.connection, Failure::Broken(Error::Remote(damage))));
+                }
+            };
             if is_new {
                 self.connections.health.record_batch(stream.connection.location());
                 self.retries.reset();
@@ -139,15 +146,16 @@ impl ResumingReader {
         let location = location.ok_or_else(|| Error::Internal("an endpoint without a location".into()))?;
         let connection = match self.connections.take(location).await {
             Ok(connection) => connection,
-            Err(error) => {
+            Err(failure) => {
                 health.record_failure(location);
-                return Err(error.into());
+                return Err(failure);
             }
         };
         let (ticket, first_id) = match &self.request {
             Some(request) => {
-                let remaining = ScanRequest { first_id: Some(self.progress.next_id()), ..request.clone() };
-                (Ticket::new(remaining.encode_to_vec()), self.progress.next_id())
+                let first_id = self.progress.resume_at();
+                let remaining = ScanRequest { first_id: Some(first_id), ..request.clone() };
+                (Ticket::new(remaining.encode_to_vec()), first_id)
             }
             None => (self.endpoint.ticket.clone(), 0),
         };
@@ -208,7 +216,8 @@ impl ResumingReader {
     }
 }
 
-/// Checks that the first and the last row of `batch` belong to customers in `ids`.
+/// Checks that the first and the last row of `batch` belong to customers in `ids`. Does nothing if `ids` is empty: then the
+/// mark of the batch is wrong.
 ///
 /// # Errors
 /// Returns a description of the fault if they do not.
@@ -217,7 +226,7 @@ fn check_ids(batch: &RecordBatch, ids: Range<u64>) -> Result<(), String> {
     let ends = column.and_then(|column| column.values().first().zip(column.values().last()));
     let is_in = |id: i64| u64::try_from(id).is_ok_and(|id| ids.contains(&id));
     match ends {
-        Some((&first, &last)) if !is_in(first) || !is_in(last) => Err(format!(
+        Some((&first, &last)) if !ids.is_empty() && (!is_in(first) || !is_in(last)) => Err(format!(
             "sent the customers {first} to {last} in a batch that is marked as {} to {}",
             ids.start,
             ids.end - 1

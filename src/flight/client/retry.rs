@@ -17,6 +17,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 pub struct RetryPolicy {
     /// The number of waits without a batch in between. After each wait, every location is tried once.
     pub retries: usize,
+    /// Whether the first contact is retried as often. If not, a client fails at once if it can't connect, and soon if
+    /// its first call fails: the user learns that the address is wrong.
+    pub waits_for_server: bool,
     /// The time without a message after which a server counts as gone. A batch has up to 2 MiB, so it must be long
     /// enough for a slow link to transfer that much.
     pub stall_timeout: Duration,
@@ -32,7 +35,11 @@ impl RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { retries: Self::DEFAULT_RETRIES, stall_timeout: Duration::from_secs(Self::DEFAULT_STALL_SECONDS) }
+        Self {
+            retries: Self::DEFAULT_RETRIES,
+            waits_for_server: false,
+            stall_timeout: Duration::from_secs(Self::DEFAULT_STALL_SECONDS),
+        }
     }
 }
 

@@ -5,23 +5,29 @@
 
 mod connector;
 mod credentials;
+mod fault;
+mod grpc_channel;
 mod health;
 
 pub use credentials::{ClientTlsFiles, Credentials};
 
-use crate::error::{Error, Result};
+use super::failure::Failure;
+use crate::error::Error;
 use crate::flight::location::Location;
+use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use connector::Connector;
 use credentials::Bearer;
+use fault::FaultCell;
+use grpc_channel::GrpcChannel;
 use health::ServerHealth;
 use std::collections::HashMap;
-use std::iter;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 
 /// The longest message that is accepted. A saasgen server sends batches of up to 2 MiB and endpoint lists of up to
 /// 4 MiB.
@@ -34,67 +40,75 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The bytes that a server may send on each connection before they are read: one batch, and the start of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
 
-type FlightClient = FlightServiceClient<InterceptedService<Channel, Bearer>>;
+type FlightClient = FlightServiceClient<InterceptedService<GrpcChannel, Bearer>>;
+
+/// A connection, and its fault.
+type Idle = (FlightClient, FaultCell);
 
 /// The idle connections of a client by server, and the health of the servers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ConnectionPool {
     credentials: Credentials,
+    /// The time that a server has to accept a connection.
+    connect_timeout: Duration,
     /// The health of the servers.
     pub health: ServerHealth,
-    idle: Mutex<HashMap<Location, Vec<FlightClient>>>,
+    idle: Mutex<HashMap<Location, Vec<Idle>>>,
 }
 
 impl ConnectionPool {
-    /// Creates a pool without connections. Every connection uses `credentials`.
-    pub fn new(credentials: Credentials) -> Self {
-        Self { credentials, ..Self::default() }
+    /// Creates a pool without connections. Every connection uses `credentials`, and must be open within
+    /// `connect_timeout`.
+    pub fn new(credentials: Credentials, connect_timeout: Duration) -> Self {
+        Self { credentials, connect_timeout, health: ServerHealth::default(), idle: Mutex::default() }
     }
 
     /// Takes an idle connection to the server at `location`, or opens one.
     ///
     /// # Errors
-    /// Returns [`Error::Remote`] if no server answers at `location`.
-    pub async fn take(self: &Arc<Self>, location: &Location) -> Result<Connection> {
+    /// Returns a failure if no server answers at `location`, or if the credentials can't be used there.
+    pub async fn take(self: &Arc<Self>, location: &Location) -> Result<Connection, Failure> {
         let idle = self.idle().get_mut(location).and_then(Vec::pop);
-        let flight = match idle {
-            Some(flight) => flight,
-            None => open(location, &self.credentials).await?,
+        let (flight, fault) = match idle {
+            Some(idle) => idle,
+            None => self.open(location).await?,
         };
-        Ok(Connection { flight, location: location.clone(), is_broken: false, pool: Arc::clone(self) })
+        Ok(Connection { flight, fault, location: location.clone(), is_broken: false, pool: Arc::clone(self) })
     }
 
-    fn idle(&self) -> MutexGuard<'_, HashMap<Location, Vec<FlightClient>>> {
+    async fn open(&self, location: &Location) -> Result<Idle, Failure> {
+        let fault = FaultCell::default();
+        let connector = Connector::new(location, &self.credentials, self.connect_timeout, fault.clone())?;
+        let origin = connector.origin();
+        let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("connecting to {location}: {error}"));
+        // The connector ignores this URI and does TLS itself, so the channel is configured without it.
+        let endpoint = Endpoint::from_static("http://localhost")
+            .origin(origin.parse().map_err(|error| internal(&error))?)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES);
+        let bearer = self.credentials.bearer(location)?;
+        let channel = endpoint.connect_with_connector(connector).await.map_err(|error| match fault.get() {
+            Some(fault) => fault.into(),
+            None => Failure::Broken(Error::Remote(format!("{location}: {error}"))),
+        })?;
+        let channel = GrpcChannel::new(channel, location.clone(), fault.clone());
+        let flight =
+            FlightServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        Ok((flight, fault))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, HashMap<Location, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-async fn open(location: &Location, credentials: &Credentials) -> Result<FlightClient> {
-    let connector = Connector::new(location, credentials)?;
-    let origin = connector.origin();
-    let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("connecting to {location}: {error}"));
-    // The connector ignores this URI and does TLS itself, so the channel is configured without it.
-    let endpoint = Endpoint::from_static("http://localhost")
-        .origin(origin.parse().map_err(|error| internal(&error))?)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES);
-    let bearer = credentials.bearer(location)?;
-    let channel = endpoint.connect_with_connector(connector).await.map_err(|error| {
-        let cause = iter::successors(std::error::Error::source(&error), |error| error.source()).last();
-        let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
-        Error::Remote(format!(
-            "no server answers at {location} ({cause}): start one with `saasgen serve`, or name another with --server"
-        ))
-    })?;
-    Ok(FlightServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE_BYTES))
 }
 
 /// A connection. Returns to the pool when dropped, unless it was [discarded](Self::discard).
 #[derive(Debug)]
 pub(super) struct Connection {
     flight: FlightClient,
+    fault: FaultCell,
     location: Location,
     is_broken: bool,
     pool: Arc<ConnectionPool>,
@@ -104,6 +118,19 @@ impl Connection {
     /// Returns the location of the server.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Returns the failure of a call that ended with `status`.
+    pub fn failure(&self, status: &Status) -> Failure {
+        self.fault.get().map_or_else(|| Failure::from_status(&self.location, status), Failure::from)
+    }
+
+    /// Returns the failure of a stream that ended with `error`.
+    pub fn stream_failure(&self, error: &FlightError) -> Failure {
+        match error {
+            FlightError::Tonic(status) => self.failure(status),
+            error => Failure::Broken(Error::Remote(format!("{}: {error}", self.location))),
+        }
     }
 
     /// Closes the connection, and the idle ones to the same server, which probably broke with it.
@@ -130,7 +157,7 @@ impl DerefMut for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if !self.is_broken {
-            self.pool.idle().entry(self.location.clone()).or_default().push(self.flight.clone());
+            self.pool.idle().entry(self.location.clone()).or_default().push((self.flight.clone(), self.fault.clone()));
         }
     }
 }

@@ -3,15 +3,14 @@
 use super::access::Access;
 use super::listener::Listener;
 use super::state::ConnectionState;
-use crate::flight::byte_stream::ByteStream;
+use crate::flight::byte_stream::{ByteStream, Watch, WatchedStream};
 use crate::flight::server::limits::Limits;
 use futures::stream::{self, Stream};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -80,30 +79,24 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
             tokio::spawn(Arc::clone(&state).close_if_slow(limits));
             let closed = Box::pin(state.closed.clone().cancelled_owned());
             // Fails only if the server stops.
-            let _ = ready.send(Connection { io, state, closed, preface_left: PREFACE_BYTES, _permit: permit }).await;
+            let watch = ConnectionWatch { state, closed, preface_left: PREFACE_BYTES, _permit: permit };
+            let _ = ready.send(Connection { io, watch }).await;
         });
     }
 }
 
 /// A connection to a client. It ends with an error once its state is closed.
-pub(in crate::flight::server) struct Connection {
-    io: Box<dyn ByteStream>,
+pub(in crate::flight::server) type Connection = WatchedStream<ConnectionWatch>;
+
+/// Notices the preface of a connection, and ends the connection once its state is closed.
+pub(in crate::flight::server) struct ConnectionWatch {
     state: Arc<ConnectionState>,
     closed: Pin<Box<WaitForCancellationFutureOwned>>,
     preface_left: usize,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Connection {
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.closed.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl Drop for Connection {
+impl Drop for ConnectionWatch {
     fn drop(&mut self) {
         self.state.closed.cancel();
     }
@@ -113,50 +106,26 @@ impl Connected for Connection {
     type ConnectInfo = Arc<ConnectionState>;
 
     fn connect_info(&self) -> Arc<ConnectionState> {
-        Arc::clone(&self.state)
+        Arc::clone(&self.watch.state)
     }
 }
 
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check(cx)?;
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
+impl Watch for ConnectionWatch {
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.closed.as_mut().poll(cx) {
+            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    fn read(&mut self, result: io::Result<&[u8]>) -> io::Result<()> {
+        let bytes = result?.len();
         if self.preface_left > 0 {
-            self.preface_left = self.preface_left.saturating_sub(buffer.filled().len() - before);
+            self.preface_left = self.preface_left.saturating_sub(bytes);
             if self.preface_left == 0 {
                 self.state.begun.cancel();
             }
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check(cx)?;
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        Ok(())
     }
 }

@@ -53,6 +53,11 @@ impl Access {
         self.tokens.as_ref().map_or(Ok(()), Tokens::reload)
     }
 
+    /// Returns a warning if the server's certificate is invalid now, or expires within 14 days.
+    pub fn certificate_warning(&self) -> Option<String> {
+        self.tls.as_ref().and_then(Tls::date_warning)
+    }
+
     /// Gives `caller` the name and the token of its `authorization` header, if the server asks for tokens.
     ///
     /// # Errors

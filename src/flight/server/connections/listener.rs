@@ -33,7 +33,7 @@ impl Listener {
                 let (listener, file) = SocketFile::listen(path)?;
                 Ok(Self::Unix(listener, file))
             }
-            _ => Ok(Self::Tcp(TcpListener::bind(address).await.map_err(Error::io("listening on", address))?)),
+            _ => Ok(Self::Tcp(TcpListener::bind(address).await.map_err(Error::listening("--listen", address))?)),
         }
     }
 

@@ -1,11 +1,13 @@
 //! TLS with certificates from files, which can be read again while the server runs.
 
 use crate::error::{Error, Result};
-use crate::flight::tls::{HTTP2, identity, provider, roots, unusable_identity, unusable_roots};
+use crate::flight::tls::{HTTP2, date_warning, identity, provider, roots, unusable_identity, unusable_roots};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 
 /// The PEM files of a server's TLS.
@@ -23,8 +25,11 @@ pub struct TlsFiles {
 #[derive(Debug)]
 pub(super) struct Tls {
     files: TlsFiles,
-    config: RwLock<Arc<ServerConfig>>,
+    loaded: RwLock<Loaded>,
 }
+
+/// The contents of the files, and the certificate chain in them.
+type Loaded = (Arc<ServerConfig>, Vec<CertificateDer<'static>>);
 
 impl Tls {
     /// Reads the files.
@@ -32,8 +37,8 @@ impl Tls {
     /// # Errors
     /// [`Error::Io`] if a file can't be read, [`Error::Misuse`] if it can't be used.
     pub fn new(files: TlsFiles) -> Result<Self> {
-        let config = RwLock::new(config(&files)?);
-        Ok(Self { files, config })
+        let loaded = RwLock::new(load(&files)?);
+        Ok(Self { files, loaded })
     }
 
     /// Whether clients need a certificate.
@@ -46,18 +51,24 @@ impl Tls {
     /// # Errors
     /// The errors of [`Self::new`]. The old certificates then stay in use.
     pub fn reload(&self) -> Result<()> {
-        let config = config(&self.files)?;
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        let loaded = load(&self.files)?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
     }
 
     /// Returns the acceptor for the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner)).into()
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).0).into()
+    }
+
+    /// Returns a warning if the certificate is invalid now, or expires within 14 days.
+    pub fn date_warning(&self) -> Option<String> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        date_warning(&self.files.certificate, &loaded.1, SystemTime::now())
     }
 }
 
-fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
+fn load(files: &TlsFiles) -> Result<Loaded> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Internal(format!("setting up TLS: {error}")))?;
@@ -69,8 +80,8 @@ fn config(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
         }
     };
     let (chain, key) = identity(&files.certificate, &files.key)?;
-    let config = builder.with_single_cert(chain, key);
+    let config = builder.with_single_cert(chain.clone(), key);
     let mut config = config.map_err(|error| unusable_identity(&files.certificate, &files.key, &error))?;
     config.alpn_protocols = vec![HTTP2.to_vec()];
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), chain))
 }

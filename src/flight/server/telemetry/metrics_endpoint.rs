@@ -56,7 +56,7 @@ impl MetricsEndpoint {
                 open.port()
             )));
         }
-        let listener = TcpListener::bind(&addresses[..]).await.map_err(io())?;
+        let listener = TcpListener::bind(&addresses[..]).await.map_err(Error::listening("--metrics", address))?;
         let local_addr = listener.local_addr().map_err(io())?;
         Ok(Self { listener, local_addr, activity })
     }
