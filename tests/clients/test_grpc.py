@@ -2,6 +2,7 @@
 import signal
 
 import grpc
+import pyarrow.flight as flight
 import pytest
 from google.protobuf import message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -11,6 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from conftest import CUSTOMERS, Server
 
 FLIGHT = "arrow.flight.protocol.FlightService"
+GZIP = 2  # GRPC_COMPRESS_GZIP
 
 
 @pytest.fixture
@@ -38,6 +40,42 @@ def test_health_turns_when_the_server_is_told_to_stop():
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watch.cancel()
     assert server.process.wait(timeout=60) == 0
+
+
+def flight_info(channel):
+    """Calls GetFlightInfo with messages that reflection describes."""
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    method = pool.FindServiceByName(FLIGHT).FindMethodByName("GetFlightInfo")
+    request, answer = (message_factory.GetMessageClass(kind) for kind in (method.input_type, method.output_type))
+    call = channel.unary_unary(f"/{FLIGHT}/GetFlightInfo", request.SerializeToString, answer.FromString)
+    return call(request(type="PATH", path=["customers"]), timeout=30)
+
+
+def test_channels_that_compress_with_gzip_by_default(server):
+    address = server.uri.removeprefix("grpc://")
+    with grpc.insecure_channel(address, compression=grpc.Compression.Gzip) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        # gRPC compresses only messages that get shorter so.
+        assert health.Check(health_pb2.HealthCheckRequest(service=FLIGHT), timeout=30).status == 1
+        with pytest.raises(grpc.RpcError) as error:
+            health.Check(health_pb2.HealthCheckRequest(service="nothing" * 100), timeout=30)
+        assert error.value.code() == grpc.StatusCode.NOT_FOUND
+        assert flight_info(channel).total_records == CUSTOMERS
+    with flight.connect(server.uri, generic_options=[("grpc.default_compression_algorithm", GZIP)]) as client:
+        ticket = b"customers?columns=customer_id,plan,region,signup_date&first_id=1&last_id=111&strings=dictionary"
+        assert client.do_get(flight.Ticket(ticket)).read_all().num_rows == 111
+        with pytest.raises(ValueError, match="1208 bytes; a key"):
+            client.do_get(flight.Ticket(b"customers?columns=" + b"customer_id," * 100)).read_all()
+
+
+def test_other_compressions_are_refused_with_those_that_are_not(server):
+    address = server.uri.removeprefix("grpc://")
+    with grpc.insecure_channel(address, compression=grpc.Compression.Deflate) as channel:
+        with pytest.raises(grpc.RpcError) as error:
+            health = health_pb2_grpc.HealthStub(channel)
+            health.Check(health_pb2.HealthCheckRequest(service="nothing" * 100), timeout=30)
+    assert error.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "gzip" in error.value.details()
 
 
 def test_reflection_describes_every_service_and_message(channel):

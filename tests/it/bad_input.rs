@@ -3,6 +3,7 @@
 //! The server refuses each with one of the [`ALLOWED`] codes, and goes on. A refusal costs less than 10 ms of processor
 //! time and 1 MiB of memory. The server has its own thread, whose time and allocations are measured.
 
+use crate::raw_client::{Answer, body, gzipped};
 use crate::support::data_set;
 use arrow_flight::FlightDescriptor;
 use cpu_time::ThreadTime;
@@ -11,8 +12,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use prost::Message;
-use saasgen::flight::server::Server;
+use saasgen::flight::server::{Limits, Server};
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::{fmt, thread};
@@ -22,6 +24,7 @@ use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
+use tower_service::Service;
 
 /// The processor time and the memory that one request may cost.
 const MAX_TIME: Duration = Duration::from_millis(10);
@@ -225,9 +228,14 @@ impl MeasuredServer {
 
     /// Makes a call, and measures the server meanwhile.
     fn send(&self, input: &Input) -> Cost {
+        self.measure(self.call(input))
+    }
+
+    /// Measures the server while `call` runs.
+    fn measure(&self, call: impl Future<Output = Status>) -> Cost {
         let (done, until) = oneshot::channel();
         self.work.send(until).unwrap();
-        let status = self.runtime.block_on(self.call(input));
+        let status = self.runtime.block_on(call);
         done.send(()).unwrap();
         let (time, bytes) = self.costs.recv().unwrap();
         Cost { status, time, bytes }
@@ -252,6 +260,34 @@ impl MeasuredServer {
             Err(status) => return status,
         };
         first.map_or_else(|status| status, |_: Option<RawAnswer>| Status::ok(""))
+    }
+}
+
+/// A request of 60 KB that is a thousand times as long once it is decompressed.
+#[test]
+fn a_decompression_bomb_costs_no_more_than_another_request() {
+    let server = MeasuredServer::start();
+    let bomb = gzipped(&vec![0; 60_000_000]);
+    assert!(bomb.len() < Limits::default().request_bytes);
+    for (path, option) in [
+        ("/arrow.flight.protocol.FlightService/DoGet", "--max-request-bytes"),
+        ("/arrow.flight.protocol.FlightService/DoAction", "--max-action-bytes"),
+        ("/arrow.flight.protocol.FlightService/Handshake", "--max-request-bytes"),
+        ("/grpc.health.v1.Health/Check", "--max-request-bytes"),
+    ] {
+        let call = || async {
+            let mut channel = server.channel.clone();
+            poll_fn(|cx| channel.poll_ready(cx)).await.unwrap();
+            let request = http::Request::post(path).header("content-type", "application/grpc");
+            let request = request.header("grpc-encoding", "gzip").body(body(bomb.clone())).unwrap();
+            Answer::of(channel.call(request).await.unwrap()).await.status
+        };
+        // The first call also pays for the first use of some code.
+        server.measure(call());
+        let Cost { status, time, bytes } = server.measure(call());
+        assert!(status.message().contains(option), "{path}: {status}");
+        assert!(bytes < MAX_BYTES, "{path}: {bytes} bytes");
+        assert!(time < MAX_TIME, "{path}: {time:?}");
     }
 }
 

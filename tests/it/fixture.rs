@@ -14,6 +14,7 @@ use saasgen::error::Result;
 use saasgen::flight::server::{Activity, Limits, Server};
 use saasgen::scan::{BatchMark, Scan};
 use saasgen::tables::DataSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -23,6 +24,7 @@ use tonic::transport::{Channel, Endpoint};
 
 /// A server on a free port, and a client that is connected to it.
 pub struct Fixture {
+    pub address: SocketAddr,
     pub client: FlightServiceClient<Channel>,
     pub channel: Channel,
     pub activity: Arc<Activity>,
@@ -43,14 +45,15 @@ impl Fixture {
 
     /// Starts `server`, and connects a client.
     pub async fn of(server: Server) -> Self {
-        let uri = format!("http://{}", server.local_addr().unwrap());
+        let address = server.local_addr().unwrap();
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(server.serve(async {
             let _ = stopped.await;
         }));
-        let channel = Endpoint::from_shared(uri).unwrap().connect().await.unwrap();
-        Self { client: FlightServiceClient::new(channel.clone()), channel, activity, stop, served }
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let channel = endpoint.connect().await.unwrap();
+        Self { address, client: FlightServiceClient::new(channel.clone()), channel, activity, stop, served }
     }
 
     /// Stops the server, and waits until it has ended without an error.

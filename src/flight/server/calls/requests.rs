@@ -82,11 +82,12 @@ pub(in crate::flight::server) async fn action(
     limit: usize,
     takes_prefix: impl Fn(&str, &[u8]) -> bool,
 ) -> Result<Received, Status> {
-    let (message, left) = head(&mut body, limit, MAX_SKIPPED_BYTES.max(limit), MAX_ACTION).await?;
-    let bytes = message.slice(PREFIX_BYTES..);
-    let shared = match left {
-        0 => SharedAction::decode(bytes).map_err(|error| undecodable("Action", &error))?,
-        _ => SharedAction::of_prefix(bytes).ok_or_else(|| too_long(message.len() + left, MAX_ACTION, limit))?,
+    let (message, length, left) = head(&mut body, limit, MAX_SKIPPED_BYTES.max(limit), MAX_ACTION).await?;
+    let (bytes, is_whole) = (message.slice(PREFIX_BYTES..), message.len() == length);
+    let too_long = || too_long(length - PREFIX_BYTES, MAX_ACTION, limit);
+    let shared = match is_whole {
+        true => SharedAction::decode(bytes).map_err(|error| undecodable("Action", &error))?,
+        false => SharedAction::of_prefix(bytes).ok_or_else(too_long)?,
     };
     let name = std::str::from_utf8(&shared.name).ok().filter(|name| name.len() <= MAX_NAME_BYTES).ok_or_else(|| {
         Status::invalid_argument(format!(
@@ -94,11 +95,11 @@ pub(in crate::flight::server) async fn action(
             shared.name.len()
         ))
     })?;
-    if left > 0 && !takes_prefix(name, &shared.body) {
-        return Err(too_long(message.len() + left, MAX_ACTION, limit));
+    if !is_whole && !takes_prefix(name, &shared.body) {
+        return Err(too_long());
     }
     skip(body, left).await?;
-    Ok(Received { action: Action::new(name, shared.body), is_whole: left == 0 })
+    Ok(Received { action: Action::new(name, shared.body), is_whole })
 }
 
 /// An [`Action`] that shares the bytes of its message, so a name of a megabyte is not copied.
@@ -137,14 +138,14 @@ pub(super) async fn checked(
 /// Reads the one message of a request, with its prefix. A message that claims to be longer than `limit` is refused at
 /// once.
 async fn one_message(mut body: Body, limit: usize) -> Result<Bytes, Status> {
-    let (message, left) = head(&mut body, limit, limit, "--max-request-bytes").await?;
+    let (message, _, left) = head(&mut body, limit, limit, "--max-request-bytes").await?;
     skip(body, left).await?;
     Ok(message)
 }
 
-/// Reads the prefix of a message and at most `kept` bytes after it. Returns them, and how many more bytes follow. A message
-/// that claims to be longer than `most`, the limit of the option `name`, is refused at once.
-async fn head(body: &mut Body, kept: usize, most: usize, name: &str) -> Result<(Bytes, usize), Status> {
+/// Reads the prefix of a message and at most `kept` bytes after it. Returns them, the length of the message with its prefix,
+/// and how many of its bytes were not received yet. A message that claims to be longer than `most`, the limit of the option `name`, is refused at once.
+async fn head(body: &mut Body, kept: usize, most: usize, name: &str) -> Result<(Bytes, usize, usize), Status> {
     let mut message = BytesMut::new();
     let mut received = 0;
     loop {
@@ -160,7 +161,8 @@ async fn head(body: &mut Body, kept: usize, most: usize, name: &str) -> Result<(
             return Err(not_one());
         }
         if message.len() >= wanted {
-            return Ok((message.freeze(), expected - received));
+            message.truncate(wanted);
+            return Ok((message.freeze(), expected, expected - received));
         }
         message.reserve(wanted - message.len());
     }
@@ -179,7 +181,8 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Status> {
     match body.frame().await {
         None => Ok(None),
         Some(Ok(frame)) => Ok(frame.into_data().ok()),
-        Some(Err(status)) if status.code() == Code::DeadlineExceeded => Err(status),
+        // Admission has ended the request.
+        Some(Err(status)) if [Code::DeadlineExceeded, Code::ResourceExhausted].contains(&status.code()) => Err(status),
         Some(Err(error)) => Err(Status::invalid_argument(format!("reading the request: {error}"))),
     }
 }
@@ -200,7 +203,7 @@ fn length(bytes: &[u8], limit: usize, name: &str) -> Result<Option<usize>, Statu
             length if length <= limit => Ok(Some(PREFIX_BYTES + length)),
             length => Err(too_long(length, name, limit)),
         },
-        Some(_) => Err(Status::unimplemented("compressed requests are not supported; send them uncompressed")),
+        Some(_) => Err(Status::invalid_argument("the request is compressed; send its encoding as grpc-encoding")),
     }
 }
 

@@ -1,17 +1,21 @@
-//! Admission of calls: limits of connections and headers, tokens, and deadlines for requests.
+//! Admission of calls: their form, limits of connections and headers, tokens, and deadlines.
 
 use super::access::Access;
 use super::state::{ConnectionState, OpenCall};
+use super::{deadline, gzip};
 use crate::error::Error;
 use crate::flight::server::caller::Caller;
 use crate::flight::server::limits::Limits;
 use crate::flight::server::telemetry::{Activity, Cause, Refusal};
-use http::header::AUTHORIZATION;
+use futures::future::{Either, ready};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame};
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
@@ -64,34 +68,43 @@ where
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let connection = request.extensions().get::<Arc<ConnectionState>>().cloned();
-        let call = connection.as_ref().map(ConnectionState::open_call);
-        let peer = connection.as_ref().map(|connection| &connection.peer);
-        let mut caller = peer.map_or_else(Caller::default, Caller::at);
-        match self.rules.admit(&request, connection.as_deref(), &mut caller) {
+        let connection = connection.unwrap_or_else(|| ConnectionState::new("-", false));
+        let (call, mut caller) = (connection.open_call(), Caller::at(&connection.peer));
+        let deadline = deadline::of(request.headers());
+        let answer = match self.rules.admit(&mut request, &connection, &mut caller) {
             Err(refusal) => {
                 self.rules.activity.metrics.refused(refusal.cause);
                 refusal.log(&caller, request.uri().path());
-                Box::pin(async move { Ok(refusal.status.into_http().map(|body| tracked(body, call))) })
+                let mut answer = refusal.status.into_http();
+                *answer.status_mut() = http_status(&request);
+                if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
+                    answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+                }
+                Either::Left(ready(Ok(answer)))
             }
             Ok(()) => {
                 request.extensions_mut().insert(caller);
-                let deadline = Box::pin(sleep(self.rules.limits.handshake));
-                let answer = self.service.call(request.map(|body| Body::new(TimedRequest { body, deadline })));
-                Box::pin(async move { Ok(answer.await?.map(|body| tracked(body, call))) })
+                Either::Right(self.service.call(request))
             }
-        }
+        };
+        Box::pin(async move {
+            let mut answer = deadline::limit(deadline, answer).await?;
+            answer.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(gzip::ACCEPTED));
+            Ok(answer.map(|body| tracked(body, call)))
+        })
     }
 }
 
 impl AdmissionLayer {
-    /// Checks the limits and the token of a call, and gives `caller` its name and token.
+    /// Checks the form, the limits and the token of a call, and gives `caller` its name and token. Then the body of the
+    /// request must arrive in time, and is decompressed.
     fn admit(
         &self,
-        request: &http::Request<Body>,
-        connection: Option<&ConnectionState>,
+        request: &mut http::Request<Body>,
+        connection: &ConnectionState,
         caller: &mut Caller,
     ) -> Result<(), Refusal> {
-        if connection.is_some_and(|connection| connection.is_refused) {
+        if connection.is_refused {
             let most = self.limits.connections;
             let refusal = format!("{most} connections are open; --max-connections allows no more. Try again later");
             return Err(Refusal::new(Cause::Connections, Error::Limit(refusal)));
@@ -105,67 +118,76 @@ impl AdmissionLayer {
             let refusal = format!("the call has {header_bytes} bytes of headers; --max-header-bytes allows {most}");
             return Err(Refusal::new(Cause::TooLarge, Error::Limit(refusal)));
         }
+        if http_status(request) != StatusCode::OK {
+            let form = "this is a gRPC server: a request must be a POST with the content type application/grpc";
+            return Err(Status::unimplemented(form).into());
+        }
         if !request.uri().path().starts_with(HEALTH) {
             self.access.admit(request.headers().get(AUTHORIZATION), caller)?;
         }
+        let body = timed(mem::take(request.body_mut()), Box::pin(sleep(self.limits.handshake)));
+        *request.body_mut() = match (gzip::is_used(request.headers_mut())?, request.uri().path().ends_with("/DoAction"))
+        {
+            (false, _) => body,
+            (true, false) => gzip::decompressed(body, self.limits.request_bytes, "--max-request-bytes"),
+            (true, true) => gzip::decompressed(body, self.limits.action_bytes, "--max-action-bytes"),
+        };
         Ok(())
     }
 }
 
+/// Returns the HTTP status of the answer to `request`: OK if it has the method and the content type of gRPC.
+fn http_status<B>(request: &http::Request<B>) -> StatusCode {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    match *request.method() {
+        Method::POST if ["application/grpc", "application/grpc+proto"].contains(&kind) => StatusCode::OK,
+        Method::POST => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        _ => StatusCode::METHOD_NOT_ALLOWED,
+    }
+}
+
 /// Wraps an answer so that its connection knows whether the client or the server is waiting.
-fn tracked(body: Body, call: Option<OpenCall>) -> Body {
-    match call {
-        Some(call) => {
-            // The client has the head of the answer to read.
-            call.wait_for_client();
-            Body::new(TrackedBody { body, call })
-        }
-        None => body,
-    }
-}
-
-struct TrackedBody {
-    body: Body,
-    call: OpenCall,
-}
-
-impl HttpBody for TrackedBody {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
-        self.call.wait_for_server();
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.call.wait_for_client();
+fn tracked(body: Body, call: OpenCall) -> Body {
+    // The client has the head of the answer to read.
+    call.wait_for_client();
+    let poll = move |body: Pin<&mut Body>, cx: &mut Context<'_>| {
+        call.wait_for_server();
+        let frame = task::ready!(body.poll_frame(cx));
+        call.wait_for_client();
         Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.body.size_hint()
-    }
+    };
+    Body::new(PolledBody { body, poll })
 }
 
-/// A request that must be complete by its deadline.
-struct TimedRequest {
-    body: Body,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl HttpBody for TimedRequest {
-    type Data = bytes::Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<bytes::Bytes>, Status>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if frame.is_pending() && self.deadline.as_mut().poll(cx).is_ready() {
+/// Wraps a request so that it must be complete by `deadline`.
+fn timed(body: Body, mut deadline: Pin<Box<Sleep>>) -> Body {
+    let poll = move |body: Pin<&mut Body>, cx: &mut Context<'_>| {
+        let frame = body.poll_frame(cx);
+        if frame.is_pending() && deadline.as_mut().poll(cx).is_ready() {
             let late = "the request was not complete within --handshake-timeout";
             return Poll::Ready(Some(Err(Status::deadline_exceeded(late))));
         }
         frame
+    };
+    Body::new(PolledBody { body, poll })
+}
+
+/// A body that `poll` polls.
+struct PolledBody<P> {
+    body: Body,
+    poll: P,
+}
+
+type FramePoll = Poll<Option<Result<Frame<bytes::Bytes>, Status>>>;
+
+impl<P: FnMut(Pin<&mut Body>, &mut Context<'_>) -> FramePoll + Unpin> HttpBody for PolledBody<P> {
+    type Data = bytes::Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
+        let Self { body, poll } = &mut *self;
+        poll(Pin::new(body), cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -3,6 +3,8 @@
 mod accept;
 mod access;
 mod admission;
+mod deadline;
+mod gzip;
 mod listener;
 mod state;
 mod tls;
