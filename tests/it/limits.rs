@@ -3,10 +3,10 @@
 use crate::fixture::soon;
 use crate::support::data_set;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{HandshakeRequest, Ticket};
+use arrow_flight::{Action, HandshakeRequest, Ticket};
 use futures::{FutureExt, StreamExt, stream};
 use saasgen::error::Result;
-use saasgen::flight::server::{Access, Activity, Limits, Server};
+use saasgen::flight::server::{Access, Activity, Limits, Server, TlsFiles};
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -27,6 +27,8 @@ const SHORT: Duration = Duration::from_millis(500);
 
 /// The first bytes of every HTTP/2 client.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The type of a frame that asks whether the client is there.
+const PING: u8 = 6;
 /// An empty frame of settings.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
@@ -67,10 +69,33 @@ impl LimitedServer {
         let _ = soon(connection.read_to_end(&mut answer)).await;
     }
 
+    /// Opens a connection of HTTP/2 that makes no call, and reads until the server has sent a frame of type `kind`. Returns
+    /// what it sent.
+    async fn read_until(&self, kind: u8) -> Vec<u8> {
+        let mut connection = TcpStream::connect(self.address).await.unwrap();
+        connection.write_all(&[PREFACE, SETTINGS].concat()).await.unwrap();
+        let mut sent = Vec::new();
+        while !frames(&sent).iter().any(|frame| frame.0 == kind) {
+            assert!(soon(connection.read_buf(&mut sent)).await.unwrap() > 0, "the server closed the connection");
+        }
+        sent
+    }
+
     async fn stop(self) {
         self.stop.send(()).unwrap();
         self.served.await.unwrap().unwrap();
     }
+}
+
+/// Returns the type, the stream and the payload of each whole frame of HTTP/2 in `bytes`.
+fn frames(mut bytes: &[u8]) -> Vec<(u8, u32, &[u8])> {
+    let mut frames = Vec::new();
+    while let [a, b, c, kind, _, s, t, u, v, rest @ ..] = bytes {
+        let Some((payload, after)) = rest.split_at_checked(u32::from_be_bytes([0, *a, *b, *c]) as usize) else { break };
+        frames.push((*kind, u32::from_be_bytes([*s, *t, *u, *v]), payload));
+        bytes = after;
+    }
+    frames
 }
 
 fn ticket(text: &str) -> Ticket {
@@ -158,13 +183,7 @@ async fn connections_that_do_not_answer_pings_are_closed() {
     silent.write_all(&[PREFACE, SETTINGS].concat()).await.unwrap();
     let mut answer = Vec::new();
     soon(silent.read_to_end(&mut answer)).await.unwrap();
-    let (mut frames, mut rest) = (Vec::new(), &answer[..]);
-    while let [a, b, c, kind, _, _, _, _, _, after @ ..] = rest {
-        frames.push(*kind);
-        rest = &after[u32::from_be_bytes([0, *a, *b, *c]) as usize..];
-    }
-    const PING: u8 = 6;
-    assert!(frames.contains(&PING), "{frames:?}");
+    assert!(frames(&answer).iter().any(|(kind, ..)| *kind == PING), "{answer:?}");
 
     // The other client has answered pings in the meantime, and still reads.
     soon(alive.message()).await.unwrap().unwrap();
@@ -211,13 +230,20 @@ async fn the_stall_timeout_closes_an_unread_stream_but_not_a_slow_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn headers_and_requests_beyond_their_limits_are_refused() {
-    let server = LimitedServer::start(Limits { request_bytes: 2_000, ..Limits::default() }, Access::default()).await;
+    let server = LimitedServer::start(
+        Limits { request_bytes: 2_000, action_bytes: 3_000, ..Limits::default() },
+        Access::default(),
+    )
+    .await;
     let mut client = server.client().await;
     let mut request = Request::new(ticket("customers?last_id=1"));
     request.metadata_mut().insert("x-long", "x".repeat(20_000).parse().unwrap());
     assert_refused(&client.do_get(request).await.unwrap_err(), "--max-header-bytes allows 16384");
     let long = ticket(&format!("customers?columns={}", "x".repeat(2_000)));
     assert_refused(&client.do_get(long).await.unwrap_err(), "--max-request-bytes allows 2000");
+    let action = |bytes: usize| Action::new("CancelFlightInfo", vec![0xff; bytes]);
+    assert_refused(&client.do_action(action(4_000)).await.unwrap_err(), "--max-action-bytes allows 3000");
+    assert_eq!(client.do_action(action(2_500)).await.unwrap_err().code(), Code::InvalidArgument);
     client.do_get(ticket("customers?last_id=1")).await.unwrap();
     drop(client);
     server.stop().await;
@@ -262,5 +288,78 @@ async fn a_stream_outlives_the_age_limit_of_its_connection() {
     assert_eq!(messages, 40, "the stream is complete");
     client.do_get(ticket("customers?last_id=1")).await.unwrap();
     drop(client);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_at_its_age_limit_is_told_to_open_a_new_one() {
+    const GO_AWAY: u8 = 7;
+    let server = LimitedServer::start(Limits { age: SHORT, ..Limits::default() }, Access::default()).await;
+    let sent = server.read_until(GO_AWAY).await;
+    // The last four bytes of GOAWAY are its reason: 0 is no error.
+    let reasons: Vec<_> =
+        frames(&sent).into_iter().filter(|(kind, ..)| *kind == GO_AWAY).map(|(.., of)| &of[4..8]).collect();
+    assert!(!reasons.is_empty() && reasons.iter().all(|reason| *reason == [0; 4]), "{reasons:?}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_delays_calls_beyond_the_limit_of_its_connection() {
+    let server = LimitedServer::start(Limits { calls: 2, ..Limits::default() }, Access::default()).await;
+    let client = server.client().await;
+    let get = || {
+        let mut client = client.clone();
+        async move { client.do_get(ticket("usage_daily")).await.unwrap() }
+    };
+    let open = [soon(get()).await, soon(get()).await];
+    let mut third = Box::pin(get());
+    assert!(tokio::time::timeout(SHORT, &mut third).await.is_err(), "a third call was answered");
+    assert_eq!(*server.activity.open_streams().borrow(), 2);
+    drop(open);
+    soon(third).await;
+    drop(client);
+    server.stop().await;
+}
+
+/// A client may send so many bytes of requests before the server has read them: in all calls of a connection, and in each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_holds_at_most_64_kib_of_unread_requests() {
+    const SETTINGS_FRAME: u8 = 4;
+    const WINDOW_UPDATE: u8 = 8;
+    const INITIAL_WINDOW_SIZE: [u8; 2] = [0, 4];
+    /// The window of a connection before its first update (RFC 9113, 6.9.2).
+    const DEFAULT_WINDOW: u32 = 65_535;
+    let server = LimitedServer::start(Limits { keepalive: SHORT, ..Limits::default() }, Access::default()).await;
+    let sent = server.read_until(PING).await;
+    let (mut of_call, mut of_connection) = (None, DEFAULT_WINDOW);
+    for (kind, stream, payload) in frames(&sent) {
+        if kind == SETTINGS_FRAME {
+            for setting in payload.chunks(6) {
+                let (name, value) = setting.split_at(2);
+                if name == INITIAL_WINDOW_SIZE {
+                    of_call = Some(u32::from_be_bytes(value.try_into().unwrap()));
+                }
+            }
+        } else if kind == WINDOW_UPDATE && stream == 0 {
+            of_connection += u32::from_be_bytes(payload.try_into().unwrap());
+        }
+    }
+    // An update of one byte is not worth sending.
+    assert_eq!((of_call, of_connection.div_ceil(64 << 10)), (Some(64 << 10), 1));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_handshake_that_does_not_end_is_closed() {
+    let folder = tempdir().unwrap();
+    crate::access::write_credentials(folder.path());
+    let file = |name: &str| folder.path().join(name);
+    let tls = TlsFiles { certificate: file("server.pem"), key: file("server.key"), client_ca: None };
+    let access = Access::new(Some(tls), None).unwrap();
+    let server = LimitedServer::start(Limits { handshake: SHORT, ..Limits::default() }, access).await;
+    // The first bytes of a handshake record of 512 bytes.
+    for first_bytes in [&[][..], &[0x16, 3, 1, 2, 0, 1]] {
+        server.wait_for_close(first_bytes).await;
+    }
     server.stop().await;
 }

@@ -108,3 +108,44 @@ impl LimitArgs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        limits: LimitArgs,
+    }
+
+    fn limits(args: &[&str]) -> Limits {
+        Command::try_parse_from([&["serve"], args].concat()).unwrap().limits.limits()
+    }
+
+    #[test]
+    fn each_option_sets_its_own_limit() {
+        let default = Limits::default();
+        assert_eq!(limits(&[]), default);
+        let seconds = Duration::from_secs;
+        for (option, value, expected) in [
+            ("--max-streams", "7", Limits { streams: 7, ..default }),
+            ("--max-streams-per-name", "7", Limits { streams_of_name: 7, ..default }),
+            ("--max-blocks", "7", Limits { blocks: 7, ..default }),
+            ("--max-customers", "7", Limits { customers: 7, ..default }),
+            ("--max-request-bytes", "7000", Limits { request_bytes: 7_000, ..default }),
+            ("--max-action-bytes", "7000", Limits { action_bytes: 7_000, ..default }),
+            ("--max-header-bytes", "7000", Limits { header_bytes: 7_000, ..default }),
+            ("--max-connections", "7", Limits { connections: 7, ..default }),
+            ("--max-calls", "7", Limits { calls: 7, ..default }),
+            ("--handshake-timeout", "7", Limits { handshake: seconds(7), ..default }),
+            ("--idle-timeout", "7", Limits { idle: seconds(7), ..default }),
+            ("--stall-timeout", "7", Limits { stall: seconds(7), ..default }),
+            ("--max-connection-age", "7", Limits { age: seconds(7), ..default }),
+            ("--keepalive", "7", Limits { keepalive: seconds(7), ..default }),
+        ] {
+            assert_eq!(limits(&[option, value]), expected, "{option}");
+        }
+    }
+}
