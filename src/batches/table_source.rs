@@ -16,6 +16,11 @@ pub trait TableSource: Sync {
     /// Returns the schema of the rows. Batches may have dictionaries in place of text.
     fn schema(&self) -> SchemaRef;
 
+    /// Returns the name and the schema of each file. A source that has no files has one schema without a name.
+    fn file_schemas(&self) -> Vec<(String, SchemaRef)> {
+        vec![(String::new(), self.schema())]
+    }
+
     /// Returns whether the source declares that its rows are sorted by the table's sort columns.
     fn declares_order(&self) -> bool;
 

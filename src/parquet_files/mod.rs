@@ -20,5 +20,5 @@ pub use file_format::FileFormat;
 pub use file_names::MANIFEST_FILE;
 pub use manifest::{Manifest, ScanRange, TableEntry};
 pub use output_folder::OutputFolder;
-pub use read::ParquetTable;
+pub use read::{ParquetFile, ParquetTable, skipped_files};
 pub use write::{Progress, TableOutput, WriteOptions, write_table};

@@ -43,7 +43,7 @@ pub fn verify(subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verific
     let mut violations = Violations::default();
     let readable = readable_sources(subject, &mut violations);
     check_claimed_rows(subject)?;
-    let ids = expected_ids(subject, &readable)?;
+    let ids = expected_ids(subject, &readable, &violations)?;
     let pipeline = Pipeline { model: &model, subject, ids: &ids, options };
     let mut observations = pipeline.run(&readable, violations)?;
     if let Some(source) = readable.iter().find(|source| source.table() == Table::RetentionCurves) {

@@ -16,7 +16,13 @@ pub fn readable_sources<'a>(subject: &Subject<'a>, violations: &mut Violations) 
         violations.record(table, Rule::Schema, || "the table is missing".to_string());
     }
     for source in subject.sources {
-        let wrong = Converter::new(source.table(), subject.model.parameters()).unreadable_columns(&source.schema());
+        let converter = Converter::new(source.table(), subject.model.parameters());
+        let schemas = source.file_schemas();
+        let wrong = schemas.iter().flat_map(|(file, schema)| {
+            let place = if schemas.len() > 1 { format!("{file}: ") } else { String::new() };
+            converter.unreadable_columns(schema).into_iter().map(move |text| format!("{place}{text}"))
+        });
+        let wrong: Vec<String> = wrong.collect();
         if wrong.is_empty() {
             readable.push(*source);
         }
@@ -54,18 +60,22 @@ pub fn check_claimed_rows(subject: &Subject<'_>) -> Result<()> {
 ///
 /// # Errors
 /// Returns [`Error::Misuse`] if there is neither a claim nor a customers table with rows.
-pub fn expected_ids(subject: &Subject<'_>, readable: &[&dyn TableSource]) -> Result<Range<i64>> {
+pub fn expected_ids(
+    subject: &Subject<'_>,
+    readable: &[&dyn TableSource],
+    violations: &Violations,
+) -> Result<Range<i64>> {
     let claimed = subject.claim.iter().flat_map(|claim| &claim.scans).find(|scan| scan.table().has_customers());
     if let Some(scan) = claimed {
         let ids = scan.ids();
         return Ok(ids.start as i64..ids.end as i64);
     }
     let customers = readable.iter().find(|source| source.table() == Table::Customers).ok_or_else(|| {
-        Error::Misuse(
-            "there is no readable customers table: without it, or a manifest that names the data set, no other table \
-             can be checked"
-                .into(),
-        )
+        let reasons = violations.get(Table::Customers, Rule::Schema).examples.join("; ");
+        Error::Misuse(format!(
+            "there is no readable customers table ({reasons}): without it, or a manifest that names the data set, no \
+             other table can be checked"
+        ))
     })?;
     let row_groups = 0..customers.row_groups();
     let largest = row_groups.filter_map(|row_group| customers.customer_ids(row_group).map(|ids| *ids.end())).max();

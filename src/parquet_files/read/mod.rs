@@ -8,7 +8,9 @@ mod delta_lengths;
 mod footer;
 mod page_size_limit;
 mod parquet_table;
+mod table_files;
 mod unreadable_file;
 mod varint;
 
-pub use parquet_table::ParquetTable;
+pub use parquet_table::{ParquetFile, ParquetTable};
+pub use table_files::skipped_files;

@@ -3,6 +3,7 @@
 use super::checked_row_group::CheckedRowGroup;
 use super::footer::{CUSTOMER_ID, customer_ids_in_statistics, declares_order, has_signed_customer_ids, read_footer};
 use super::page_size_limit::PageSizeLimit;
+use super::table_files::table_files;
 use super::unreadable_file::unreadable_file;
 use crate::batches::{TableSource, catch_decoder_panic};
 use crate::error::{Error, Result};
@@ -13,7 +14,6 @@ use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
-use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,14 +21,55 @@ use std::sync::Arc;
 /// The number of rows per batch. A batch of the widest table takes about 400 kB.
 const BATCH_ROWS: usize = 16_384;
 
-/// The Parquet files of one table, sorted by name.
+/// The Parquet files of one table, sorted by name. Columns are read by name, so files may have them in any order, and
+/// may have other columns.
 #[derive(Debug)]
 pub struct ParquetTable {
     table: Table,
-    schema: SchemaRef,
-    files: Vec<(PathBuf, ArrowReaderMetadata)>,
+    files: Vec<ParquetFile>,
     row_groups: Vec<RowGroup>,
     declares_order: bool,
+}
+
+/// One file of a table.
+#[derive(Debug)]
+pub struct ParquetFile {
+    path: PathBuf,
+    bytes: u64,
+    footer: ArrowReaderMetadata,
+}
+
+impl ParquetFile {
+    fn open(path: PathBuf) -> Result<Self> {
+        let bytes = std::fs::metadata(&path).map_err(Error::io("reading", &path))?.len();
+        Ok(Self { footer: read_footer(&path)?, path, bytes })
+    }
+
+    /// Returns the path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Returns the number of rows.
+    pub fn rows(&self) -> u64 {
+        self.footer.metadata().file_metadata().num_rows().max(0) as u64
+    }
+
+    /// Returns the program that wrote the file, as it names itself.
+    pub fn writer(&self) -> Option<&str> {
+        self.footer.metadata().file_metadata().created_by()
+    }
+
+    /// Returns the value of `key` in the file's metadata.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let pairs = self.footer.metadata().file_metadata().key_value_metadata()?;
+        pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+    }
 }
 
 #[derive(Debug)]
@@ -45,50 +86,20 @@ impl ParquetTable {
     /// `TABLE.parquet`, which is how engines write them. Returns `None` if the table is not there.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if a file can't be read, is not a Parquet file, or has other columns than the first one.
-    /// Returns [`Error::Misuse`] if the table is there twice, or if its folder has no Parquet files.
+    /// Returns [`Error::Io`] if a file can't be read or is not a Parquet file. Returns [`Error::Misuse`] if the table is
+    /// there twice, or if its folder has no Parquet files.
     pub fn find(folder: &Path, table: Table) -> Result<Option<Self>> {
-        let (name, file_name) = (folder.join(table.name()), folder.join(format!("{}.parquet", table.name())));
-        let paths = match (name.exists(), file_name.exists()) {
-            (true, true) => {
-                return Err(Error::Misuse(format!(
-                    "{} is there twice, as {} and as {}: move one of them away",
-                    table.name(),
-                    name.display(),
-                    file_name.display()
-                )));
-            }
-            (true, false) => parquet_files(&name)?,
-            (false, true) if file_name.is_dir() => parquet_files(&file_name)?,
-            (false, true) => vec![file_name],
-            (false, false) => return Ok(None),
-        };
-        if paths.is_empty() {
-            return Err(Error::Misuse(format!(
-                "the folder of {} in {} has no *.parquet files: put the files directly into it, because \
-                 folders inside it, such as partitions by a column, are not read",
-                table.name(),
-                folder.display()
-            )));
-        }
-        Self::open(table, paths).map(Some)
+        let paths = table_files(folder, table)?;
+        (!paths.is_empty()).then(|| Self::open(table, paths)).transpose()
     }
 
     /// Opens the files of `table` at `paths`, which is not empty.
     ///
     /// # Errors
-    /// Returns [`Error::Io`] if a file can't be read, is not a Parquet file, or has other columns than the first one.
+    /// Returns [`Error::Io`] if a file can't be read or is not a Parquet file.
     pub fn open(table: Table, paths: Vec<PathBuf>) -> Result<Self> {
-        let mut files: Vec<(PathBuf, ArrowReaderMetadata)> = Vec::with_capacity(paths.len());
-        for path in paths {
-            let footer = read_footer(&path)?;
-            if let Some((first_path, first)) = files.first() {
-                check_same_columns(&path, footer.schema(), first_path, first.schema())?;
-            }
-            files.push((path, footer));
-        }
-        let schema = files.first().map_or_else(|| Arc::new(Schema::empty()), |(_, first)| Arc::clone(first.schema()));
-        let row_groups = files.iter().enumerate().flat_map(|(file, (_, footer))| {
+        let files: Vec<ParquetFile> = paths.into_iter().map(ParquetFile::open).collect::<Result<_>>()?;
+        let row_groups = files.iter().enumerate().flat_map(|(file, ParquetFile { footer, .. })| {
             let row_groups = footer.metadata().row_groups().iter().enumerate();
             let has_signed_ids = has_signed_customer_ids(footer.schema());
             row_groups.map(move |(index, row_group)| {
@@ -96,27 +107,34 @@ impl ParquetTable {
                 RowGroup { file, index, customer_ids }
             })
         });
+        let row_groups = row_groups.collect();
         let declares_order = files
             .iter()
-            .all(|(_, footer)| footer.metadata().row_groups().iter().all(|row_group| declares_order(table, row_group)));
-        let mut opened = Self { table, schema, row_groups: row_groups.collect(), files, declares_order };
+            .all(|file| file.footer.metadata().row_groups().iter().all(|row_group| declares_order(table, row_group)));
+        let mut opened = Self { table, row_groups, files, declares_order };
         for row_group in 0..opened.row_groups.len() {
-            if opened.row_groups[row_group].customer_ids.is_none() && opened.schema.index_of(CUSTOMER_ID).is_ok() {
+            let has_ids = opened.file(row_group).footer.schema().index_of(CUSTOMER_ID).is_ok();
+            if has_ids && opened.row_groups[row_group].customer_ids.is_none() {
                 opened.row_groups[row_group].customer_ids = Some(opened.read_customer_ids(row_group)?);
             }
         }
         Ok(opened)
     }
 
-    /// Returns the path of the file that has the row group.
-    fn path(&self, row_group: usize) -> &Path {
-        &self.files[self.row_groups[row_group].file].0
+    /// Returns the files, sorted by name.
+    pub fn files(&self) -> &[ParquetFile] {
+        &self.files
+    }
+
+    /// Returns the file that has the row group.
+    fn file(&self, row_group: usize) -> &ParquetFile {
+        &self.files[self.row_groups[row_group].file]
     }
 
     /// Reads `columns` of a row group.
     fn read(&self, row_group: usize, columns: &[&str]) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
-        let RowGroup { file, index, .. } = self.row_groups[row_group];
-        let (path, footer) = &self.files[file];
+        let index = self.row_groups[row_group].index;
+        let ParquetFile { path, footer, .. } = self.file(row_group);
         // Several threads read row groups, and a cloned handle would share its position.
         let opened = plain_file::open(path)?;
         let mask = ProjectionMask::columns(footer.parquet_schema(), columns.iter().copied());
@@ -148,7 +166,7 @@ impl ParquetTable {
             let ids = cast(batch.column(0), &DataType::Int64);
             let ids = ids.map_err(|error| {
                 let message = format!("{CUSTOMER_ID} must be a whole number: {error}");
-                Error::invalid(self.path(row_group), message)
+                Error::invalid(self.file(row_group).path(), message)
             })?;
             let ids = ids.as_primitive::<Int64Type>();
             if batch.column(0).null_count() > 0 {
@@ -167,7 +185,12 @@ impl TableSource for ParquetTable {
     }
 
     fn schema(&self) -> SchemaRef {
-        SchemaRef::clone(&self.schema)
+        self.files.first().map_or_else(|| Arc::new(Schema::empty()), |file| Arc::clone(file.footer.schema()))
+    }
+
+    fn file_schemas(&self) -> Vec<(String, SchemaRef)> {
+        let file_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.files.iter().map(|file| (file_name(&file.path), Arc::clone(file.footer.schema()))).collect()
     }
 
     fn declares_order(&self) -> bool {
@@ -179,8 +202,7 @@ impl TableSource for ParquetTable {
     }
 
     fn rows(&self) -> Option<u64> {
-        let rows = self.files.iter().map(|(_, metadata)| metadata.metadata().file_metadata().num_rows());
-        Some(rows.sum::<i64>().max(0) as u64)
+        Some(self.files.iter().map(ParquetFile::rows).sum())
     }
 
     fn customer_ids(&self, row_group: usize) -> Option<RangeInclusive<i64>> {
@@ -191,35 +213,4 @@ impl TableSource for ParquetTable {
         let known: Vec<&str> = self.table.columns().iter().map(|column| column.name).collect();
         Ok(Box::new(self.read(row_group, &known)?))
     }
-}
-
-/// Returns the Parquet files in `folder`, sorted by name. Skips hidden files of engines, such as `.crc` files.
-fn parquet_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
-    let mut paths: Vec<PathBuf> =
-        entries.map_err(Error::io("reading", folder))?.into_iter().map(|entry| entry.path()).collect();
-    paths.retain(|path| {
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        path.extension().is_some_and(|extension| extension == "parquet") && !is_hidden
-    });
-    paths.sort();
-    Ok(paths)
-}
-
-fn check_same_columns(path: &Path, schema: &Schema, first_path: &Path, first: &Schema) -> Result<()> {
-    let (columns, expected) = (column_names(schema), column_names(first));
-    if columns == expected {
-        return Ok(());
-    }
-    let message = format!(
-        "its columns are {}, but the columns of {} are {}: all files of a table must have the same columns",
-        columns.join(", "),
-        first_path.display(),
-        expected.join(", ")
-    );
-    Err(Error::invalid(path, message))
-}
-
-fn column_names(schema: &Schema) -> Vec<&str> {
-    schema.fields().iter().map(|field| field.name().as_str()).collect()
 }

@@ -36,7 +36,7 @@ impl Converter {
     pub fn unreadable_columns(&self, schema: &Schema) -> Vec<String> {
         let columns = self.table.columns().iter();
         let messages = columns.filter_map(|column| match schema.field_with_name(column.name) {
-            Err(_) => Some(format!("column {} is missing", column.name)),
+            Err(_) => Some(format!("column {} is missing{}", column.name, self.instead(schema, column.name))),
             Ok(field) if !can_cast_types(field.data_type(), &read_type(column.kind)) => Some(format!(
                 "column {} has the type {}, which can't be converted to {}",
                 column.name,
@@ -46,6 +46,19 @@ impl Converter {
             Ok(_) => None,
         });
         messages.collect()
+    }
+
+    /// Returns the part of a message that says which column `schema` has instead of the missing column `name`: one that
+    /// is spelled differently or, if there is none, all that the table should not have.
+    fn instead(&self, schema: &Schema, name: &str) -> String {
+        let letters = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+        let is_known = |name: &str| self.table.columns().iter().any(|column| column.name == name);
+        let others = || schema.fields().iter().map(|field| field.name().as_str()).filter(|name| !is_known(name));
+        if let Some(other) = others().find(|other| letters(other) == letters(name)) {
+            return format!("; there is {other}, but names must be equal in every letter: rename it");
+        }
+        let names: Vec<&str> = others().take(10).collect();
+        if names.is_empty() { String::new() } else { format!("; the unknown columns are {}", names.join(", ")) }
     }
 
     /// Converts a batch whose columns are all readable.
@@ -60,6 +73,7 @@ impl Converter {
             Error::invalid(self.table.name(), format!("column {column}: {error}"))
         };
         let mut columns = Vec::with_capacity(self.names.len());
+        let mut arrays = Vec::with_capacity(self.names.len());
         // Which rows lack a value, and which have an unknown name. They stay empty if there is none.
         let (mut incomplete, mut unknown) = (vec![false; 0], vec![false; 0]);
         let mark = |marks: &mut Vec<bool>, row: usize| {
@@ -90,15 +104,59 @@ impl Converter {
                     Column::Text(codes)
                 }
             });
+            arrays.push((Arc::clone(given), array));
         }
         for row in (0..incomplete.len().max(unknown.len()))
             .filter(|&row| incomplete.get(row) == Some(&true) || unknown.get(row) == Some(&true))
         {
-            violations.record(self.table, Rule::Values, || describe(batch, self.table, row));
+            violations.record(self.table, Rule::Values, || self.describe(&arrays, &columns, row));
         }
         let rows = Rows::new(self.table, columns);
         Ok(if incomplete.is_empty() { rows } else { rows.retain(|_, row| !incomplete[row]) })
     }
+
+    /// Returns a row as text, as it was read, with the reason beside each value that can't be used. `arrays` has each
+    /// column as it was read and as it was converted.
+    fn describe(&self, arrays: &[(ArrayRef, ArrayRef)], columns: &[Column], row: usize) -> String {
+        let values = self.table.columns().iter().zip(arrays).zip(columns).map(|((spec, (given, array)), column)| {
+            let is_null = |array: &ArrayRef| array.logical_nulls().is_some_and(|nulls| nulls.is_null(row));
+            let fault = match column {
+                _ if is_null(given) => return format!("{} null", spec.name),
+                _ if is_null(array) => Some(fault(spec.kind, given.data_type())),
+                Column::Text(codes) if codes[row] == UNKNOWN => Some("an unknown name"),
+                _ => None,
+            };
+            let fault = fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
+            format!("{} {}{fault}", spec.name, as_text(given, row))
+        });
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Returns why a value of type `from` can't be a value of the kind.
+fn fault(kind: Kind, from: &DataType) -> &'static str {
+    match (kind, from) {
+        (Kind::Int64, _) => "not a whole number of 64 bits",
+        (Kind::Int32, _) => "not a whole number of 32 bits",
+        (Kind::Date, DataType::Timestamp(_, Some(_))) => "not midnight in UTC",
+        (Kind::Date, DataType::Timestamp(..) | DataType::Date64) => "not midnight",
+        (Kind::Date, _) => "not a date",
+        (Kind::Money, _) => "not an amount with two decimals",
+        (Kind::Float64, _) => "not a number",
+        (Kind::Boolean, _) => "neither true nor false",
+        (Kind::Text(_), _) => "not a text",
+    }
+}
+
+/// Returns a value as text. A timestamp with a zone is in UTC.
+fn as_text(array: &ArrayRef, row: usize) -> String {
+    let value = array.slice(row, 1);
+    let utc = match value.data_type() {
+        DataType::Timestamp(unit, Some(_)) => cast(&value, &DataType::Timestamp(*unit, Some("+00:00".into()))).ok(),
+        _ => None,
+    };
+    let text = array_value_to_string(utc.as_ref().unwrap_or(&value), 0);
+    text.unwrap_or_else(|error| format!("a value that can't be displayed: {error}"))
 }
 
 /// The type that the values of a column are converted to.
@@ -164,17 +222,4 @@ fn codes(array: &ArrayRef, names: &[String]) -> Vec<u8> {
     let by_key: Vec<u8> = texts.iter().map(|text| code_of(text).map_or(UNKNOWN, |index| index as u8)).collect();
     let code = |key: &i32| by_key.get(*key as usize).copied().unwrap_or_default();
     dictionary.keys().values().iter().map(code).collect()
-}
-
-/// Returns a row as text, as it is in the batch.
-fn describe(batch: &RecordBatch, table: Table, row: usize) -> String {
-    let known = table.columns().iter().filter_map(|spec| Some((spec.name, batch.column_by_name(spec.name)?)));
-    let values = known.map(|(name, column)| {
-        let text = match column.is_null(row) {
-            true => "null".to_string(),
-            false => array_value_to_string(column, row).unwrap_or_else(|_| "a value that can't be displayed".into()),
-        };
-        format!("{name} {text}")
-    });
-    values.collect::<Vec<_>>().join(", ")
 }
