@@ -1,56 +1,206 @@
 //! The result of `verify` as a table for the terminal.
 
-use crate::verify::{EXPLANATION, Verdict, Verification};
-use comfy_table::{CellAlignment, ContentArrangement, presets};
-use std::fmt;
+use crate::verify::{Check, Origin, Verdict, Verification};
+use comfy_table::{CellAlignment, presets};
+use rustix::termios::tcgetwinsize;
+use std::fmt::{self, Write as _};
+use std::io::IsTerminal;
 
 /// A table of all checks, followed by the details of each failed check and the reason for each check that did not run.
 pub(super) struct VerificationTable<'a> {
     pub verification: &'a Verification,
-    /// The first line: the place of the data set, and its identity.
-    pub subject: &'a str,
+    pub origin: &'a Origin,
+    pub layout: Layout,
 }
 
-/// The width of the table in characters.
-const TABLE_WIDTH: u16 = 100;
+/// The width and the colours of the output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    width: usize,
+    /// Whether long lines are wrapped. In a file or a pipe, a line stays whole, so that it can be searched.
+    wraps: bool,
+    has_colors: bool,
+}
+
+/// The width in a file or a pipe, and the largest width in a terminal, in characters.
+const MAX_WIDTH: usize = 100;
+
+/// The width if a terminal does not state its width.
+const USUAL_WIDTH: usize = 80;
+
+/// The smallest width of the names of checks. In a terminal that is too narrow for it, the terminal wraps the lines.
+const MIN_NAME_WIDTH: usize = 20;
+
+/// The largest width of an interval that stays on one line if the terminal is too narrow for the table.
+const MAX_INTERVAL_WIDTH: usize = 16;
+
+impl Layout {
+    /// Returns the layout for stdout. It has colours in a terminal, unless the environment variable `NO_COLOR` is set.
+    pub fn of_stdout() -> Self {
+        let stdout = std::io::stdout();
+        if !stdout.is_terminal() {
+            return Self { width: MAX_WIDTH, wraps: false, has_colors: false };
+        }
+        let width = tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self {
+            width: width.unwrap_or(USUAL_WIDTH).min(MAX_WIDTH),
+            wraps: true,
+            has_colors: !is_set("NO_COLOR") && !is_dumb,
+        }
+    }
+
+    /// Wraps a line that is not part of the table, if lines are wrapped.
+    fn line(self, text: &str, indent: usize) -> String {
+        wrapped(text, if self.wraps { self.width } else { usize::MAX }, indent)
+    }
+
+    /// Colours verdicts at the ends of lines, and the last line.
+    fn colored(self, text: &str) -> String {
+        if !self.has_colors {
+            return text.to_string();
+        }
+        let (red, green, yellow, end) = ("\x1b[1;31m", "\x1b[1;32m", "\x1b[33m", "\x1b[0m");
+        let mut colored = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            let (line, newline) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+            let verdicts = [(Verdict::Fails, red), (Verdict::NotRun, yellow)];
+            let mut verdicts = verdicts.into_iter().map(|(verdict, color)| (verdict.to_string(), color));
+            colored += &match verdicts.find(|(verdict, _)| line.ends_with(verdict)) {
+                Some((verdict, color)) => {
+                    format!("{}{color}{verdict}{end}", line.strip_suffix(&verdict).unwrap_or_default())
+                }
+                None if line.starts_with("The data set FAILS") => format!("{red}{line}{end}"),
+                None if line.starts_with("The data set holds") => format!("{green}{line}{end}"),
+                None => line.to_string(),
+            };
+            colored += newline;
+        }
+        colored
+    }
+}
 
 impl fmt::Display for VerificationTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verification, subject } = self;
-        let mut table = comfy_table::Table::new();
-        table.load_style(presets::NOTHING).set_width(TABLE_WIDTH);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(["check", "expected", "observed", "99 % interval", "p", "verdict"]);
-        let mut previous = "";
-        for check in &verification.checks {
-            if check.table != previous {
-                table.add_row([""]).add_row([check.table]);
-                previous = check.table;
-            }
-            let [expected, observed, interval, p] = check.evidence.figures();
-            table.add_row([format!("  {}", check.name), expected, observed, interval, p, check.verdict.to_string()]);
+        let Self { verification, origin, layout } = self;
+        let mut text = String::new();
+        writeln!(text, "{}", layout.line(&origin.to_string(), 0))?;
+        if let Some((reason, files)) = origin.skipped_files() {
+            writeln!(text, "{}", layout.line(&format!("{reason}: {files}"), 2))?;
         }
-        for (index, column) in table.column_iter_mut().enumerate() {
-            let is_last = index == 5;
-            column.set_padding((u16::from(index > 0 && !is_last), 1 - u16::from(is_last)));
-            if (1..=4).contains(&index) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        writeln!(f, "{subject}\n\n{}", table.trim_fmt())?;
+        writeln!(text, "\n{}", self.table())?;
         let with = |verdict| verification.checks.iter().filter(move |check| check.verdict == verdict);
         for check in with(Verdict::Fails) {
-            let details = check.evidence.details();
-            if !details.is_empty() {
-                writeln!(f, "\n{}: {} {}", check.table, check.name, check.verdict)?;
-                details.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+            writeln!(text, "\n{}: {} {}", check.table, check.name, check.verdict)?;
+            for detail in check.evidence.details() {
+                writeln!(text, "{}", layout.line(&format!("  {detail}"), 4))?;
             }
         }
         for (index, check) in with(Verdict::NotRun).enumerate() {
             let heading = if index == 0 { "\nnot run\n" } else { "" };
-            writeln!(f, "{heading}  {}: {}: {}", check.table, check.name, check.evidence.details().join("; "))?;
+            let reason = check.evidence.details().join("; ");
+            writeln!(text, "{heading}{}", layout.line(&format!("  {}: {}: {reason}", check.table, check.name), 4))?;
         }
-        writeln!(f, "\n{}", EXPLANATION)?;
-        writeln!(f, "\n{}", verification.summary())
+        for paragraph in verification.explanation() {
+            writeln!(text, "\n{}", wrapped(&paragraph, layout.width, 0))?;
+        }
+        writeln!(text, "\n{}", verification.summary())?;
+        f.write_str(&layout.colored(&text))
+    }
+}
+
+impl VerificationTable<'_> {
+    fn table(&self) -> String {
+        const HEADER: [&str; 5] = ["expected", "observed", "99 % interval", "p", "verdict"];
+        let checks = &self.verification.checks;
+        let name = |check: &Check| format!("  {}", check.name);
+        let mut rows: Vec<[String; 5]> = checks.iter().map(cells).collect();
+        let width_of = |rows: &[[String; 5]], column: usize| {
+            rows.iter().flat_map(|row| row[column].lines()).chain([HEADER[column]]).map(width).max().unwrap_or(0)
+        };
+        let name_width = |rows: &[[String; 5]]| {
+            // A space stands between columns.
+            let others = (0..HEADER.len()).map(|column| width_of(rows, column) + 1).sum();
+            self.layout.width.saturating_sub(others)
+        };
+        if name_width(&rows) < checks.iter().map(|check| width(&name(check))).max().unwrap_or(0) {
+            for [_, _, interval, ..] in &mut rows {
+                if width(interval) > MAX_INTERVAL_WIDTH {
+                    *interval = interval.replace(" .. ", " ..\n");
+                }
+            }
+        }
+        let name_width = name_width(&rows).max(MIN_NAME_WIDTH);
+        let mut table = comfy_table::Table::new();
+        table.load_style(presets::NOTHING).set_header(["check"].into_iter().chain(HEADER));
+        let mut previous = "";
+        for (check, cells) in checks.iter().zip(rows) {
+            if check.table != previous {
+                table.add_row([""]).add_row([check.table]);
+                previous = check.table;
+            }
+            table.add_row([wrapped(&name(check), name_width, 4)].into_iter().chain(cells));
+        }
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((u16::from(index > 0), 0));
+            if (1..=4).contains(&index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+}
+
+/// Returns the figures of a check and its verdict.
+fn cells(check: &Check) -> [String; 5] {
+    let [expected, observed, interval, p] = check.evidence.figures();
+    [expected, observed, interval, p, check.verdict.to_string()]
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Breaks `text` between words into lines of at most `width` characters. Lines after the first are indented.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for (index, word) in text.split(' ').enumerate() {
+        let length = self::width(word);
+        if index > 0 && used + 1 + length > width && used > indent {
+            let _ = write!(lines, "\n{:indent$}", "");
+            used = indent;
+        } else if index > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines.push_str(word);
+        used += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrapped("  one two three", 9, 4), "  one two\n    three");
+        assert_eq!(wrapped("  one two three", 8, 4), "  one\n    two\n    three");
+        assert_eq!(wrapped("one unbreakable", 5, 2), "one\n  unbreakable");
+        assert_eq!(wrapped("unbreakable", 5, 2), "unbreakable");
+        assert_eq!(wrapped("", 5, 2), "");
+    }
+
+    #[test]
+    fn verdicts_are_coloured_at_the_ends_of_lines() {
+        let plain = Layout { width: 80, wraps: true, has_colors: false };
+        let text = "rows  1.0 FAILS\nrows FAILS often\nx not run\n\nThe data set FAILS: 1 of 2.\n";
+        assert_eq!(plain.colored(text), text);
+        let expected = "rows  1.0 \x1b[1;31mFAILS\x1b[0m\nrows FAILS often\nx \x1b[33mnot run\x1b[0m\n\n\
+                        \x1b[1;31mThe data set FAILS: 1 of 2.\x1b[0m\n";
+        assert_eq!(Layout { has_colors: true, ..plain }.colored(text), expected);
     }
 }

@@ -5,15 +5,19 @@ use super::progress::{ProgressLines, RowProgress};
 use super::runtime::{runtime, threads};
 use super::stdout::{print, print_json};
 use super::stop_signal::StopSignal;
-use super::verification_table::VerificationTable;
+use super::verification_table::{Layout, VerificationTable};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Credentials, Description, FlightSource, RetryPolicy};
 use crate::model::Model;
-use crate::parquet_files::{MANIFEST_FILE, Manifest, ParquetTable, write_atomically};
+use crate::parquet_files::{
+    FileStatements, MANIFEST_FILE, Manifest, ManifestCheck, ParquetTable, skipped_files, write_atomically,
+};
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Table};
-use crate::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, Verification, grouped, report, verify};
+use crate::verify::{
+    Check, Claim, ERROR_RATE, Origin, ReadOptions, STRIPE_ROWS, StatedContent, Subject, Verification, report, verify,
+};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -26,6 +30,9 @@ use tokio::runtime::Runtime;
 /// a million runs.
 ///
 /// Reads Parquet files of any writer. A table can have several files, other types, extra columns and rows in any order.
+/// Columns are found by their names.
+///
+/// In a terminal, verdicts have colours, unless the environment variable NO_COLOR is set.
 ///
 /// Exit codes: 0 if no check fails, 1 if a check fails or data can't be read, 2 for wrong usage.
 #[derive(Debug, Args)]
@@ -69,7 +76,9 @@ pub(super) struct Verify {
 /// The output of `--json`.
 #[derive(Serialize)]
 struct JsonResult<'a> {
-    subject: &'a str,
+    subject: String,
+    /// Files that look like data of a table but were not read.
+    not_read: &'a [String],
     #[serde(flatten)]
     verification: &'a Verification,
 }
@@ -80,8 +89,7 @@ struct DataSetSource {
     /// The model that the data set should follow.
     model: Model,
     claim: Option<Claim>,
-    /// A description for the output.
-    subject: String,
+    origin: Origin,
 }
 
 impl Verify {
@@ -115,12 +123,15 @@ impl Verify {
         let verification = verify(&subject, options)?;
         drop(row_progress);
         if self.json {
-            print_json(&JsonResult { subject: &source.subject, verification: &verification })?;
+            let (subject, not_read) = (source.origin.to_string(), &source.origin.skipped[..]);
+            print_json(&JsonResult { subject, not_read, verification: &verification })?;
         } else {
-            print(&VerificationTable { verification: &verification, subject: &source.subject }.to_string())?;
+            let table =
+                VerificationTable { verification: &verification, origin: &source.origin, layout: Layout::of_stdout() };
+            print(&table.to_string())?;
         }
         if let Some(path) = &self.report {
-            write_atomically(path, report::html(&verification, &source.subject)?.as_bytes())?;
+            write_atomically(path, report::html(&verification, &source.origin.to_string())?.as_bytes())?;
         }
         Ok(verification.holds)
     }
@@ -151,28 +162,23 @@ impl Verify {
 
     fn open_folder(&self, model: Option<Model>) -> Result<DataSetSource> {
         let folder = &self.data;
-        if !folder.is_dir() {
-            return Err(Error::Misuse(format!(
-                "the folder {} does not exist: create a data set with `saasgen generate`, or name another folder with \
-                 --data",
-                folder.display()
-            )));
-        }
+        check_folder(folder)?;
         let manifest = Manifest::read_merged(folder)?;
-        let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
+        let skipped: Vec<String> =
+            skipped_files(folder, &Table::ALL)?.iter().map(|path| path.display().to_string()).collect();
+        let origin = Origin {
+            place: folder.display().to_string(),
+            identity: manifest.as_ref().map(|manifest| manifest.identity.clone()),
+            skipped,
+        };
+        let mut tables = Vec::new();
         for table in Table::ALL {
-            if let Some(source) = ParquetTable::find(folder, table)? {
-                sources.push(Box::new(source));
-            }
+            tables.extend(ParquetTable::find(folder, table)?);
         }
-        if sources.is_empty() {
-            return Err(Error::Misuse(format!(
-                "the folder {} has none of the tables {}, as .parquet files or as folders of them",
-                folder.display(),
-                Table::ALL.map(Table::name).join(", ")
-            )));
+        if tables.is_empty() {
+            return Err(Error::Misuse(no_tables(folder, &origin)));
         }
-        let unlisted = sources.iter().map(|source| source.table().name());
+        let unlisted = tables.iter().map(|source| source.table().name());
         let unlisted =
             unlisted.filter(|name| manifest.as_ref().is_some_and(|manifest| !manifest.tables.contains_key(*name)));
         let unlisted: Vec<&str> = unlisted.collect();
@@ -189,42 +195,109 @@ impl Verify {
                 folder.display()
             )));
         }
-        let place = folder.display().to_string();
-        let Some(manifest) = manifest else {
-            let subject = format!("{place}: of unknown origin, without a {MANIFEST_FILE} of saasgen");
-            let model = model.map_or_else(Model::saas_v1, Ok)?;
-            return Ok(DataSetSource { sources, model, claim: None, subject });
+        let (model, claim) = match &manifest {
+            None => (model.map_or_else(Model::saas_v1, Ok)?, None),
+            Some(manifest) => {
+                let data_set = manifest.identity.data_set(&origin.place, manifest.parameters.as_ref(), model)?;
+                let claim = claim_of_manifest(folder, manifest, &data_set, &tables)?;
+                (data_set.model().clone(), Some(claim))
+            }
         };
-        let data_set = manifest.identity.data_set(&place, manifest.parameters.as_ref(), model)?;
-        let claim = Some(claim_of_manifest(folder, &manifest, &data_set)?);
-        let subject = described(&place, &manifest.identity);
-        Ok(DataSetSource { sources, model: data_set.model().clone(), claim, subject })
+        let sources = tables.into_iter().map(|table| Box::new(table) as Box<dyn TableSource>).collect();
+        Ok(DataSetSource { sources, model, claim, origin })
     }
 }
 
-fn described(place: &str, identity: &Identity) -> String {
-    let Identity { model, seed, customers, .. } = identity;
-    format!("{place}: model {model}, seed {seed}, {} customers", grouped(*customers))
+/// Refuses a path that is not a folder.
+fn check_folder(folder: &Path) -> Result<()> {
+    let shown = folder.display();
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Err(Error::Misuse(if folder.exists() {
+        format!("{shown} is a file, but --data takes the folder that has the tables: --data {}", parent.display())
+    } else {
+        format!(
+            "the folder {shown} does not exist: create a data set with `saasgen generate`, or name another folder with \
+             --data"
+        )
+    }))
 }
 
-fn claim_of_manifest(folder: &Path, manifest: &Manifest, data_set: &DataSet) -> Result<Claim> {
+/// Returns the message for a folder without tables.
+fn no_tables(folder: &Path, origin: &Origin) -> String {
+    let mut text = format!(
+        "the folder {} has none of the tables {}, as .parquet files or as folders of them",
+        folder.display(),
+        Table::ALL.map(Table::name).join(", ")
+    );
+    let is_table = |name: &str| Table::from_name(name.strip_suffix(".parquet").unwrap_or(name)).is_ok();
+    let name = folder.file_name().and_then(|name| name.to_str());
+    if let (Some(name), Some(parent)) = (name.filter(|name| is_table(name)), folder.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        text += &format!(
+            "; {name} looks like the folder of one table, so name the folder above it: --data {}",
+            parent.display()
+        );
+    }
+    if let Some((reason, files)) = origin.skipped_files() {
+        text += &format!("; {reason}: {files}");
+    }
+    text
+}
+
+fn claim_of_manifest(folder: &Path, manifest: &Manifest, data_set: &DataSet, tables: &[ParquetTable]) -> Result<Claim> {
     let range = &manifest.scan;
     if !range.columns.is_empty() {
         return Err(Error::Misuse(format!(
-            "{} has only the columns {}, but only whole rows can be verified: write the tables without --columns",
+            "the manifest of {} states only the columns {}, but only whole rows can be verified: write the tables \
+             without --columns",
             folder.display(),
             range.columns.join(", ")
         )));
     }
-    let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
+    let mut claim = Claim::of_rows(Vec::new());
     for table in Table::ALL {
-        let Some(entry) = manifest.tables.get(table.name()) else { continue };
+        if !manifest.tables.contains_key(table.name()) {
+            continue;
+        }
         let strings = Some(Strings::Dictionary.name().to_string());
         let request = ScanRequest { strings, ..range.request(table) };
-        claim.scans.push(Scan::resolve(data_set, &request, RequestKind::Ticket)?.0);
-        claim.hashes.push((table, entry.content_hash.clone()));
+        let scan = Scan::resolve(data_set, &request, RequestKind::Ticket).map_err(|error| match error {
+            Error::Misuse(message) => Error::Misuse(format!("the manifest of {}: {message}", folder.display())),
+            other => other,
+        })?;
+        claim.scans.push(scan.0);
     }
+    for manifest in Manifest::read_all(folder)? {
+        for scan in &claim.scans {
+            let Some(entry) = manifest.tables.get(scan.table().name()) else { continue };
+            claim.contents.push(StatedContent {
+                manifest: manifest.file_name(),
+                table: scan.table(),
+                ids: manifest.part.map_or_else(|| scan.clone(), |part| scan.part(part)).ids(),
+                rows: entry.rows,
+                hash: entry.content_hash.clone(),
+            });
+        }
+    }
+    claim.checks = checks_of_manifests(folder, data_set, tables)?;
     Ok(claim)
+}
+
+/// Compares the statements of the manifests that are not about values with the model and the files.
+fn checks_of_manifests(folder: &Path, data_set: &DataSet, tables: &[ParquetTable]) -> Result<Vec<Check>> {
+    let ManifestCheck { data_set, files } = ManifestCheck::new(folder, &Identity::of(data_set), tables)?;
+    let of_files = files.into_iter().map(|(table, files)| {
+        let (table, name) = (table.name(), "files as the manifest lists them");
+        match files {
+            FileStatements::Compared(faults) => Check::of_statements(table, name, faults),
+            FileStatements::Rewritten(reason) => Check::not_run(table, name, reason),
+        }
+    });
+    let of_data_set = Check::of_statements("manifest", "agrees with the model and the files", data_set);
+    Ok([of_data_set].into_iter().chain(of_files).collect())
 }
 
 /// Returns all tables of a server. Each has the partitions of the local model, so the customers of each endpoint are
@@ -240,7 +313,7 @@ async fn open_server(
     let Description { identity, parameters, .. } = client.describe().await?;
     let data_set = identity.data_set(uri, parameters.as_ref(), model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
-    let mut claim = Claim { scans: Vec::new(), hashes: Vec::new() };
+    let mut claim = Claim::of_rows(Vec::new());
     for table in Table::ALL {
         let scan = Scan::whole(&data_set, table);
         let count = scan.partitions(Partitions::BySize).len() as u64;
@@ -257,6 +330,8 @@ async fn open_server(
         sources.push(Box::new(source.with_ids(scan.partitions(Partitions::Count(count)))));
         claim.scans.push(scan);
     }
-    let model = data_set.model().clone();
-    Ok(DataSetSource { sources, model, claim: Some(claim), subject: described(uri, &identity) })
+    let contradictions = Identity::of(&data_set).contradictions(&identity);
+    claim.checks.push(Check::of_statements("server", "agrees with the model", contradictions));
+    let origin = Origin { place: uri.to_string(), identity: Some(identity), skipped: Vec::new() };
+    Ok(DataSetSource { sources, model: data_set.model().clone(), claim: Some(claim), origin })
 }

@@ -177,6 +177,11 @@ impl Manifest {
         Ok(Some(merged))
     }
 
+    /// Returns the name of the manifest's file.
+    pub fn file_name(&self) -> String {
+        manifest_file(self.part)
+    }
+
     /// Returns whether both manifests come from the same data set with the same scan. They may be of different parts.
     pub fn is_same_data_set(&self, other: &Self) -> bool {
         self.identity.gives_values_of(&other.identity) && self.scan == other.scan

@@ -5,6 +5,7 @@ mod checks;
 mod comparison;
 mod derived_model;
 mod laws;
+mod origin;
 mod pipeline;
 mod preconditions;
 mod reading;
@@ -16,9 +17,11 @@ mod verdicts;
 mod violations;
 
 pub use laws::RetentionPoint;
+pub use origin::Origin;
+pub use reading::Extent;
 pub use statistics::{INTERVAL, Measured};
-pub use subject::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject};
-pub use verdicts::{Check, EXPLANATION, Evidence, Verdict, Verification, grouped};
+pub use subject::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, StatedContent, Subject};
+pub use verdicts::{Check, Evidence, Verdict, Verification, grouped};
 
 use crate::error::Result;
 use crate::tables::Table;

@@ -78,7 +78,7 @@ impl Pipeline<'_> {
         let mut aggregates = Aggregates::new(self.model);
         unused.into_inner().unwrap_or_else(PoisonError::into_inner).iter().for_each(|part| aggregates.merge(part));
         let readable = readable.iter().map(|source| source.table()).collect();
-        Ok(Observations { readable, aggregates, violations, differences })
+        Ok(Observations { readable, aggregates, violations, extents: reader.extents().collect(), differences })
     }
 
     fn stripes(&self, sources: &[&dyn TableSource]) -> Vec<Stripe> {

@@ -1,9 +1,11 @@
 //! The input of [`verify`](super::verify): a data set, and how to read it.
 
+use super::verdicts::Check;
 use crate::batches::TableSource;
 use crate::model::Model;
 use crate::scan::Scan;
 use crate::tables::Table;
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 /// The share of correct data sets that fail any statistical test: one in a million.
@@ -19,8 +21,32 @@ pub const STRIPE_ROWS: u64 = 1 << 21;
 pub struct Claim {
     /// The rows that each table should have: all rows, or the rows of a range of customers or days.
     pub scans: Vec<Scan>,
-    /// The stated content hashes, by table.
-    pub hashes: Vec<(Table, String)>,
+    /// The stated content of tables.
+    pub contents: Vec<StatedContent>,
+    /// Checks of statements that are not about values, for example the sizes of files.
+    pub checks: Vec<Check>,
+}
+
+impl Claim {
+    /// Returns a claim of rows, without any other statement.
+    pub fn of_rows(scans: Vec<Scan>) -> Self {
+        Self { scans, contents: Vec::new(), checks: Vec::new() }
+    }
+}
+
+/// The number of rows and the content hash that a manifest states for a table, or for one part of it.
+#[derive(Debug, Clone)]
+pub struct StatedContent {
+    /// The name of the manifest.
+    pub manifest: String,
+    /// The table.
+    pub table: Table,
+    /// The customers of the rows, or the numbers of the plans if the table has no customers.
+    pub ids: Range<u64>,
+    /// The number of rows.
+    pub rows: u64,
+    /// The content hash.
+    pub hash: String,
 }
 
 /// Options for reading a data set.
@@ -49,6 +75,11 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Returns the stated content of a table: one for the whole table, or one for each part.
+    pub fn contents(&self, table: Table) -> impl Iterator<Item = &StatedContent> {
+        self.claim.iter().flat_map(|claim| &claim.contents).filter(move |content| content.table == table)
+    }
+
     /// The tables that the data set must have.
     pub fn required(&self) -> impl Iterator<Item = Table> {
         let usual = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support];

@@ -5,7 +5,7 @@ use crate::tables::Table;
 use std::collections::BTreeMap;
 
 /// The number of rows that are shown for each rule.
-const EXAMPLES: usize = 5;
+pub const EXAMPLES: usize = 5;
 
 /// The violations of one rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,15 +6,15 @@ use crate::tables_in_memory::{MemoryTable, twice, with_column, with_numbers, wit
 use crate::verification::verified;
 use arrow::array::{AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::Float64Type;
-use saasgen::batches::{ScanSource, TableSource};
+use saasgen::batches::{ContentHash, ScanSource, TableSource};
 use saasgen::scan::Scan;
 use saasgen::tables::{DataSet, Table};
-use saasgen::verify::{Claim, ERROR_RATE, Evidence, Verdict};
+use saasgen::verify::{Claim, ERROR_RATE, Evidence, StatedContent, Verdict};
 use std::sync::Arc;
 
-fn claim(data_set: &DataSet, hashes: Vec<(Table, String)>) -> Claim {
+fn claim(data_set: &DataSet) -> Claim {
     let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
-    Claim { scans: tables.map(|table| Scan::whole(data_set, table)).into(), hashes }
+    Claim::of_rows(tables.map(|table| Scan::whole(data_set, table)).into())
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn one_wrong_value_is_found_and_described() {
     let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
     let usage = whole(&small, Table::UsageDaily);
     let exact = |edited: Vec<(Table, RecordBatch)>, table: Table| {
-        let verification = verify_edited(&small, &tables, edited, Some(claim(&small, Vec::new())));
+        let verification = verify_edited(&small, &tables, edited, Some(claim(&small)));
         let found = verification.check(table, "every value as generated").unwrap().clone();
         let Evidence::Exact { equal, changed, missing, extra, first_difference, .. } = found.evidence else { panic!() };
         assert_eq!(found.verdict == Verdict::Fails, !verification.holds);
@@ -61,19 +61,31 @@ fn one_wrong_value_is_found_and_described() {
     let bent = MemoryTable::new(Table::RetentionCurves, bent);
     let rest: Vec<ScanSource> = tables[..4].iter().map(|&table| ScanSource::new(Scan::whole(&small, table))).collect();
     let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&bent as &dyn TableSource]);
-    let verification =
-        verified(&small, &sources.collect::<Vec<_>>(), Some(claim(&small, Vec::new())), ERROR_RATE).unwrap();
+    let verification = verified(&small, &sources.collect::<Vec<_>>(), Some(claim(&small)), ERROR_RATE).unwrap();
     assert_fails(&verification, Table::RetentionCurves, "base x exp(-day / decay)");
     assert_fails(&verification, Table::RetentionCurves, "every value as generated");
 }
 
 #[test]
-fn a_wrong_content_hash_in_the_manifest_fails() {
+fn wrong_rows_or_a_wrong_content_hash_in_the_manifest_fail() {
     let small = data_set(7, 100);
-    let stated = vec![(Table::Billing, "0".repeat(32))];
     let tables = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support, Table::RetentionCurves];
-    let verification = verify_edited(&small, &tables, Vec::new(), Some(claim(&small, stated)));
-    assert_fails(&verification, Table::Billing, "every value as generated");
-    let fails = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).count();
-    assert_eq!(fails, 1);
+    let mut right = ContentHash::new();
+    right.update(&whole(&small, Table::Billing)).unwrap();
+    for (rows, hash, fails, detail) in [
+        (right.rows(), right.to_string(), 0, ""),
+        (7, right.to_string(), 1, "m.json states 7 rows, but the model generates "),
+        (right.rows(), "0".repeat(32), 1, "m.json states the content hash 0000"),
+    ] {
+        let (manifest, table, ids) = ("m.json".to_string(), Table::Billing, 1..101);
+        let contents = vec![StatedContent { manifest, table, ids, rows, hash }];
+        let claim = Claim { contents, ..claim(&small) };
+        let verification = verify_edited(&small, &tables, Vec::new(), Some(claim));
+        assert_eq!(verification.count(Verdict::Fails), fails, "{detail}");
+        if fails > 0 {
+            assert_fails(&verification, Table::Billing, "every value as generated");
+            let check = verification.check(Table::Billing, "every value as generated").unwrap();
+            assert!(check.evidence.details().concat().starts_with(detail), "{:?}", check.evidence.details());
+        }
+    }
 }

@@ -54,4 +54,5 @@ mod third_party;
 mod thread_limits;
 mod verification;
 mod verify_command;
+mod verify_manifest;
 mod wire;

@@ -171,7 +171,7 @@ fn verdicts_do_not_depend_on_splits_order_or_threads() {
     let data_set = data_set(11, 9_000);
     let judged = |sources: &[&dyn TableSource], threads: usize, stripe_rows: u64| {
         let scans = Table::ALL.map(|table| Scan::whole(&data_set, table));
-        let claim = Some(Claim { scans: scans.into(), hashes: Vec::new() });
+        let claim = Some(Claim::of_rows(scans.into()));
         let options = ReadOptions { threads, stripe_rows, stop: &AtomicBool::new(false), progress: &|_| () };
         let subject = Subject { model: data_set.model(), sources, claim, error_rate: ERROR_RATE };
         verify(&subject, options).unwrap()

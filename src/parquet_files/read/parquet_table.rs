@@ -13,7 +13,9 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
-use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels, parquet_to_arrow_schema};
+use parquet::basic::Compression;
+use parquet::file::metadata::RowGroupMetaData;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +60,30 @@ impl ParquetFile {
     /// Returns the number of rows.
     pub fn rows(&self) -> u64 {
         self.footer.metadata().file_metadata().num_rows().max(0) as u64
+    }
+
+    /// Returns the number of row groups.
+    pub fn row_groups(&self) -> usize {
+        self.footer.metadata().num_row_groups()
+    }
+
+    /// Returns whether all columns have this compression.
+    pub fn is_compressed(&self, compression: Compression) -> bool {
+        let row_groups = self.footer.metadata().row_groups().iter();
+        row_groups.flat_map(RowGroupMetaData::columns).all(|column| column.compression() == compression)
+    }
+
+    /// Returns whether the Arrow schema in the metadata has dictionaries, or `None` if it has no texts or is damaged.
+    pub fn has_dictionaries(&self) -> Option<bool> {
+        let metadata = self.footer.metadata().file_metadata();
+        let parse = || parquet_to_arrow_schema(metadata.schema_descr(), metadata.key_value_metadata()).ok();
+        let schema = catch_decoder_panic(parse)??;
+        let is_dictionary = |kind: &DataType| match kind {
+            DataType::Dictionary(..) => Some(true),
+            DataType::Utf8 => Some(false),
+            _ => None,
+        };
+        schema.fields().iter().find_map(|field| is_dictionary(field.data_type()))
     }
 
     /// Returns the program that wrote the file, as it names itself.

@@ -38,7 +38,7 @@ impl CustomerChunk<'_> {
         for regenerated in &self.regenerated.tables {
             let expected = regenerated.rows(&self.ids)?;
             differences.push(match self.table(regenerated.table()) {
-                Some((table, rows)) => Differences::compare(table, rows, &expected, self.subject.model.parameters()),
+                Some((table, rows)) => Differences::compare(table, rows, expected, self.subject.model.parameters()),
                 None => Differences::default(),
             });
         }

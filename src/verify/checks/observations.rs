@@ -3,6 +3,7 @@
 use super::aggregates::Aggregates;
 use crate::tables::Table;
 use crate::verify::comparison::Differences;
+use crate::verify::reading::Extent;
 use crate::verify::violations::Violations;
 
 /// The findings of a complete reading of a data set.
@@ -12,6 +13,8 @@ pub struct Observations {
     pub readable: Vec<Table>,
     pub aggregates: Aggregates,
     pub violations: Violations,
+    /// How much of each table was read.
+    pub extents: Vec<(Table, Extent)>,
     /// The differences of each table that was compared value by value.
     pub differences: Vec<(Table, Differences)>,
 }

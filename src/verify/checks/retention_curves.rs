@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::tables::Table;
 use crate::verify::comparison::{Differences, RegeneratedTable};
 use crate::verify::derived_model::DerivedModel;
-use crate::verify::reading::{Converter, Rows};
+use crate::verify::reading::{Converter, Extent, Rows};
 use crate::verify::rules::Rule;
 use crate::verify::subject::Subject;
 use crate::verify::violations::Violations;
@@ -21,19 +21,24 @@ pub fn check(
     let (table, parameters) = (Table::RetentionCurves, subject.model.parameters());
     let converter = Converter::new(table, parameters);
     let mut parts = Vec::new();
+    let mut extent = Extent::default();
     for row_group in 0..source.row_groups() {
         for batch in source.batches(row_group)? {
-            parts.push(converter.rows(&batch?, &mut observations.violations)?);
+            let batch = batch?;
+            let rows = converter.rows(&batch, &mut observations.violations)?;
+            extent.add(batch.num_rows(), &rows);
+            parts.push(rows);
         }
     }
+    observations.extents.push((table, extent));
     let rows = Rows::concat(table, parts);
     check_rows(model, &rows, &mut observations.violations);
     let scans = subject.claim.iter().flat_map(|claim| &claim.scans);
     if let Some(scan) = scans.into_iter().find(|scan| scan.table() == table) {
         let ids = scan.ids();
-        let expected = RegeneratedTable::new(scan.clone()).rows(&(ids.start as i64..ids.end as i64))?;
+        let expected = RegeneratedTable::new(scan.clone(), subject).rows(&(ids.start as i64..ids.end as i64))?;
         let rows = rows.sorted();
-        observations.differences.push((table, Differences::compare(&rows, 0..rows.len(), &expected, parameters)));
+        observations.differences.push((table, Differences::compare(&rows, 0..rows.len(), expected, parameters)));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Compares the rows that were read with the rows that the model generates, value by value.
 
+use super::regenerated::PartHashes;
 use crate::batches::ContentHash;
 use crate::model::Parameters;
 use crate::verify::reading::Rows;
@@ -18,8 +19,8 @@ pub struct Differences {
     pub extra: u64,
     /// A description of the first difference in the order of keys.
     pub first: Option<String>,
-    /// The content hash of the generated rows.
-    pub hash: ContentHash,
+    /// The content hashes of the generated rows.
+    pub hashes: PartHashes,
 }
 
 impl Differences {
@@ -30,7 +31,21 @@ impl Differences {
         self.missing += later.missing;
         self.extra += later.extra;
         self.first = self.first.take().or(later.first);
-        self.hash.merge(&later.hash);
+        for (part, hash) in later.hashes {
+            self.hashes.entry(part).or_default().merge(&hash);
+        }
+    }
+
+    /// Returns the content hash of all generated rows.
+    pub fn hash(&self) -> ContentHash {
+        let mut all = ContentHash::new();
+        self.hashes.values().for_each(|hash| all.merge(hash));
+        all
+    }
+
+    /// Returns the content hash of the generated rows of `ids`, which are all rows or a part whose content is stated.
+    pub fn hash_of(&self, ids: &Range<u64>) -> ContentHash {
+        self.hashes.get(&ids.start).copied().filter(|_| !ids.is_empty()).unwrap_or_default()
     }
 
     /// Returns the number of rows that differ.
@@ -48,10 +63,11 @@ impl Differences {
     pub fn compare(
         read: &Rows,
         range: Range<usize>,
-        (generated, hash): &(Rows, ContentHash),
+        (generated, hashes): (Rows, PartHashes),
         parameters: &Parameters,
     ) -> Self {
-        let mut differences = Self { hash: *hash, ..Self::default() };
+        let generated = &generated;
+        let mut differences = Self { hashes, ..Self::default() };
         if range.len() == generated.len() && read.equal(range.clone(), generated, 0..generated.len()) {
             differences.equal = range.len() as u64;
             return differences;

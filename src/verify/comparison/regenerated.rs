@@ -7,6 +7,7 @@ use crate::tables::{ColumnSet, Generator, Table};
 use crate::verify::reading::{Converter, Rows};
 use crate::verify::subject::Subject;
 use crate::verify::violations::Violations;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The columns of `usage_truth` that show which logs were lost: customer and date.
@@ -37,7 +38,7 @@ impl Regenerated {
         Self {
             tables: scans()
                 .filter(|scan| has_table(scan.table()))
-                .map(|scan| RegeneratedTable::new(scan.clone()))
+                .map(|scan| RegeneratedTable::new(scan.clone(), subject))
                 .collect(),
             customers: generator(Table::Customers, ColumnSet::all(Table::Customers)).filter(|_| no_customers),
             truth: generator(Table::UsageTruth, TRUTH_COLUMNS.into_iter().collect()).filter(|_| no_truth),
@@ -55,28 +56,45 @@ pub fn rows_of(generator: &Generator, ids: &Range<i64>) -> Rows {
 pub struct RegeneratedTable {
     batches: Batches,
     converter: Converter,
+    /// The first ids of the parts whose content a manifest states, ascending.
+    cuts: Vec<u64>,
 }
 
+/// The content hash of the rows of each part, by the part's first id.
+pub type PartHashes = BTreeMap<u64, ContentHash>;
+
 impl RegeneratedTable {
-    /// Regenerates the rows of `scan`.
-    pub fn new(scan: Scan) -> Self {
+    /// Regenerates the rows of `scan`, which is a claim of `subject`.
+    pub fn new(scan: Scan, subject: &Subject<'_>) -> Self {
         let converter = Converter::new(scan.table(), scan.data_set().model().parameters());
-        Self { batches: Batches::new(scan), converter }
+        let starts = subject.contents(scan.table()).map(|content| content.ids.start);
+        let mut cuts: Vec<u64> = starts.chain([scan.ids().start]).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        Self { batches: Batches::new(scan), converter, cuts }
     }
 
     pub fn table(&self) -> Table {
         self.batches.scan().table()
     }
 
-    /// Returns the rows of the customers in `ids` and their content hash.
-    pub fn rows(&self, ids: &Range<i64>) -> Result<(Rows, ContentHash)> {
+    /// Returns the rows of the customers in `ids` and their content hashes.
+    pub fn rows(&self, ids: &Range<i64>) -> Result<(Rows, PartHashes)> {
         let mut parts = Vec::new();
-        let mut hash = ContentHash::new();
-        for batch in self.batches.of_ids(ids.start as u64..ids.end as u64) {
-            let batch = batch?;
-            hash.update(&batch)?;
-            parts.push(self.converter.rows(&batch, &mut Violations::default())?);
+        let mut hashes = PartHashes::new();
+        let (mut start, end) = (ids.start as u64, ids.end as u64);
+        while start < end {
+            let next = self.cuts.partition_point(|&cut| cut <= start);
+            let end_of_part = self.cuts.get(next).map_or(end, |&cut| cut.min(end));
+            let part = next.checked_sub(1).map_or(start, |own| self.cuts[own]);
+            let hash = hashes.entry(part).or_default();
+            for batch in self.batches.of_ids(start..end_of_part) {
+                let batch = batch?;
+                hash.update(&batch)?;
+                parts.push(self.converter.rows(&batch, &mut Violations::default())?);
+            }
+            start = end_of_part;
         }
-        Ok((Rows::concat(self.table(), parts), hash))
+        Ok((Rows::concat(self.table(), parts), hashes))
     }
 }

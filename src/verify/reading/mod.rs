@@ -1,11 +1,13 @@
 //! Reads tables from any source as plain rows, in stripes of customers.
 
 mod convert;
+mod extent;
 mod rows;
 mod stripe;
 mod stripe_reader;
 
 pub use convert::Converter;
+pub use extent::Extent;
 pub use rows::{Rows, UNKNOWN};
 pub use stripe::Stripe;
 pub use stripe_reader::StripeReader;

@@ -1,6 +1,6 @@
 //! The rows of a table as plain columns.
 
-use crate::model::{Parameters, date_of};
+use crate::model::{Day, Parameters, date_of};
 use crate::tables::{Column, Kind, Table};
 use std::ops::Range;
 
@@ -86,6 +86,13 @@ impl Rows {
     /// Returns the customer of each row.
     pub fn customers(&self) -> &[i64] {
         self.int64(key_columns(self.table).0)
+    }
+
+    /// Returns the first and the last date. Returns `None` if there are no rows or no dates.
+    pub fn date_range(&self) -> Option<(Day, Day)> {
+        let column = self.table.columns().iter().position(|column| column.kind == Kind::Date)?;
+        let dates = self.dates(column);
+        Some((*dates.iter().min()?, *dates.iter().max()?))
     }
 
     pub fn key(&self, row: usize) -> RowKey {

@@ -6,6 +6,7 @@
 //! have rows of it. Memory is the same, but each row group may be read once for every stripe.
 
 use super::convert::Converter;
+use super::extent::Extent;
 use super::rows::{RowKey, Rows};
 use super::stripe::Stripe;
 use crate::batches::TableSource;
@@ -50,6 +51,8 @@ struct Position {
     parts: Vec<Rows>,
     /// Which row groups have been read, so their violations are already recorded.
     recorded: Vec<bool>,
+    /// The rows of these row groups.
+    extent: Extent,
     /// The key of the last row of the row group that was read last.
     last_key: Option<RowKey>,
 }
@@ -59,6 +62,7 @@ struct Decoded {
     /// One part for each batch, each sorted. They are not concatenated: this would copy them into new memory.
     parts: Vec<Rows>,
     violations: Violations,
+    extent: Extent,
     /// The keys of the first and of the last row.
     ends: Option<(RowKey, RowKey)>,
 }
@@ -73,6 +77,7 @@ impl<'a> StripeReader<'a> {
             next: 0,
             parts: Vec::new(),
             recorded: vec![false; reader.customer_ids.len()],
+            extent: Extent::default(),
             last_key: None,
         });
         Self { positions: positions.collect(), readers }
@@ -108,6 +113,11 @@ impl<'a> StripeReader<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns how much of each table has been read.
+    pub fn extents(&self) -> impl Iterator<Item = (Table, Extent)> {
+        self.readers.iter().zip(&self.positions).map(|(reader, position)| (reader.table(), position.extent))
     }
 
     /// Returns the rows of a range of customers of the stripe. Each table is sorted.
@@ -147,13 +157,15 @@ impl<'a> TableReader<'a> {
     }
 
     fn decode(&self, row_group: usize, stripe: &Stripe, options: ReadOptions<'_>) -> Result<Decoded> {
-        let mut decoded = Decoded { parts: Vec::new(), violations: Violations::default(), ends: None };
+        let (violations, extent) = (Violations::default(), Extent::default());
+        let mut decoded = Decoded { parts: Vec::new(), violations, extent, ends: None };
         for batch in self.source.batches(row_group)? {
             if options.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
             }
             let batch = batch?;
             let rows = self.converter.rows(&batch, &mut decoded.violations)?;
+            decoded.extent.add(batch.num_rows(), &rows);
             (options.progress)(batch.num_rows() as u64);
             let are_sorted = rows.are_sorted();
             self.check_order(&rows, are_sorted, &mut decoded);
@@ -228,6 +240,7 @@ impl Position {
             return;
         }
         violations.merge(decoded.violations);
+        self.extent.merge(&decoded.extent);
         if let Some((first, last)) = decoded.ends {
             if self.last_key.is_some_and(|before| first < before) {
                 let text = || {

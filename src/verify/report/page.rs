@@ -4,7 +4,7 @@ use super::chart::Chart;
 use super::{billing, customers, support, usage};
 use crate::error::Result;
 use crate::tables::Table;
-use crate::verify::verdicts::{Check, EXPLANATION, Verdict, Verification};
+use crate::verify::verdicts::{Check, Verdict, Verification};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 /// An element that is in every report and in no other page.
@@ -39,7 +39,7 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
                 p { (subject) }
                 p.soft {
                     "Verified against model " (verification.model) ", fingerprint " (verification.fingerprint) ". "
-                    (EXPLANATION)
+                    (verification.explanation().join(" "))
                 }
                 @if !failing.is_empty() {
                     h2 { "Failed checks" }
@@ -128,7 +128,7 @@ fn table<'a>(checks: impl Iterator<Item = &'a Check>) -> Markup {
 
 fn row(check: &Check) -> Markup {
     let [expected, observed, interval, p] = check.evidence.figures();
-    let details = check.evidence.details();
+    let details = if check.verdict == Verdict::Holds { Vec::new() } else { check.evidence.details() };
     markup! {
         tr {
             td { (check.table) }

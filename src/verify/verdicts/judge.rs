@@ -1,7 +1,8 @@
 //! Derives a verdict for every check from what was read.
 
+use super::numbers::grouped;
 use super::verification::{Check, Evidence, ReportData, Verdict, Verification};
-use crate::batches::TableSource;
+use crate::batches::{ContentHash, TableSource};
 use crate::tables::Table;
 use crate::verify::checks::Observations;
 use crate::verify::comparison::Differences;
@@ -9,7 +10,7 @@ use crate::verify::derived_model::DerivedModel;
 use crate::verify::laws::{TablesRead, TestedLaw, test_all};
 use crate::verify::rules::{Rule, check_name, rules};
 use crate::verify::statistics::holm;
-use crate::verify::subject::Subject;
+use crate::verify::subject::{StatedContent, Subject};
 
 /// The name of the comparison value by value.
 const EXACT: &str = "every value as generated";
@@ -23,7 +24,9 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
     };
     let laws = test_all(&model, &observations.aggregates, &read);
     let rejected = rejected(&laws, subject.error_rate);
-    let mut checks = Vec::new();
+    let stated = || subject.claim.iter().flat_map(|claim| &claim.checks);
+    // Statements about the data set, and not about a table, come first.
+    let mut checks: Vec<Check> = stated().filter(|check| Table::from_name(check.table).is_err()).cloned().collect();
     for table in Table::ALL {
         let source = subject.sources.iter().find(|source| source.table() == table);
         if source.is_none() && !subject.required().any(|required| required == table) {
@@ -37,25 +40,24 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
             }
         }
         for (law, is_rejected) in laws.iter().zip(&rejected).filter(|(law, _)| law.table == table) {
-            let (evidence, verdict) = match &law.outcome {
-                Ok(measured) => (Evidence::Law(*measured), if *is_rejected { Verdict::Fails } else { Verdict::Holds }),
-                Err(reason) => (Evidence::NotRun { reason: reason.clone() }, Verdict::NotRun),
-            };
-            checks.push(Check { table: table.name(), name: law.name.clone(), evidence, verdict });
+            let verdict = if *is_rejected { Verdict::Fails } else { Verdict::Holds };
+            let (table, name) = (table.name(), law.name.clone());
+            checks.push(match &law.outcome {
+                Ok(measured) => Check { table, name, evidence: Evidence::Law(*measured), verdict },
+                Err(reason) => Check::not_run(table, name, reason),
+            });
         }
         if is_readable && !whole_window {
-            let reason = "the data set has only some days of the window".to_string();
-            let evidence = Evidence::NotRun { reason };
-            checks.push(Check { table: table.name(), name: "laws".into(), evidence, verdict: Verdict::NotRun });
+            checks.push(Check::not_run(table.name(), "laws", "the data set has only some days of the window"));
         }
         if let Some((_, differences)) = observations.differences.iter().find(|(compared, _)| *compared == table) {
-            let stated = subject.claim.iter().flat_map(|claim| &claim.hashes).find(|(compared, _)| *compared == table);
-            checks.push(exact(table, differences, stated.map(|(_, hash)| hash.clone())));
+            checks.push(exact(table, differences, subject));
         } else if is_readable && subject.claim.is_some() {
-            let evidence = Evidence::NotRun { reason: "the manifest does not list the table".to_string() };
-            checks.push(Check { table: table.name(), name: EXACT.into(), evidence, verdict: Verdict::NotRun });
+            checks.push(Check::not_run(table.name(), EXACT, "the manifest does not list the table"));
         }
+        checks.extend(stated().filter(|check| check.table == table.name()).cloned());
     }
+    let tables = observations.extents.iter().map(|(table, extent)| (table.name(), *extent)).collect();
     let data = ReportData { model, aggregates: observations.aggregates, read };
     let model = &data.model;
     Verification {
@@ -64,6 +66,7 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
         customers,
         holds: checks.iter().all(|check| check.verdict != Verdict::Fails),
         error_rate: subject.error_rate,
+        tables,
         checks,
         retention: data.retention(),
         data,
@@ -91,29 +94,41 @@ fn structure(
 ) -> Check {
     let found = observations.violations.get(table, rule);
     let must_hold = rule != Rule::Order || source.is_some_and(TableSource::declares_order);
-    let (evidence, verdict) = match (found.count, must_hold) {
-        (0, _) => (Evidence::Structure { violations: 0, examples: Vec::new() }, Verdict::Holds),
-        (violations, true) => (Evidence::Structure { violations, examples: found.examples }, Verdict::Fails),
-        (violations, false) => {
-            let reason = format!("{violations} rows are out of order, but the files don't state that they are sorted");
-            (Evidence::NotRun { reason }, Verdict::NotRun)
-        }
-    };
-    Check { table: table.name(), name: check_name(model, table, rule), evidence, verdict }
+    let (table, name) = (table.name(), check_name(model, table, rule));
+    if found.count > 0 && !must_hold {
+        let reason = format!("{} rows are out of order, but the files don't state that they are sorted", found.count);
+        return Check::not_run(table, name, reason);
+    }
+    Check::structure(table, name, found.count, found.examples)
 }
 
-fn exact(table: Table, differences: &Differences, stated_hash: Option<String>) -> Check {
-    let content_hash = differences.hash.to_string();
-    let holds = differences.count() == 0 && stated_hash.as_ref().is_none_or(|stated| *stated == content_hash);
+fn exact(table: Table, differences: &Differences, subject: &Subject<'_>) -> Check {
+    let contents = subject.contents(table).map(|content| (content, differences.hash_of(&content.ids)));
+    let wrong_statements: Vec<String> = contents.flat_map(|(content, hash)| wrong_statements(content, hash)).collect();
+    let holds = differences.count() == 0 && wrong_statements.is_empty();
     let evidence = Evidence::Exact {
         equal: differences.equal,
         changed: differences.changed,
         missing: differences.missing,
         extra: differences.extra,
         first_difference: differences.first.clone(),
-        content_hash,
-        stated_hash,
+        content_hash: differences.hash().to_string(),
+        wrong_statements,
     };
     let verdict = if holds { Verdict::Holds } else { Verdict::Fails };
     Check { table: table.name(), name: EXACT.into(), evidence, verdict }
+}
+
+/// Returns the statements of a manifest that are wrong about the generated rows.
+fn wrong_statements(content: &StatedContent, generated: ContentHash) -> impl Iterator<Item = String> {
+    let rows = [content.rows, generated.rows()];
+    let hashes = [content.hash.clone(), generated.to_string()];
+    let name = &content.manifest;
+    let rows = (rows[0] != rows[1]).then(|| {
+        let [stated, generated] = rows.map(grouped);
+        format!("{name} states {stated} rows, but the model generates {generated}")
+    });
+    let hash = (hashes[0] != hashes[1])
+        .then(|| format!("{name} states the content hash {}, but the model generates {}", hashes[0], hashes[1]));
+    rows.into_iter().chain(hash)
 }

@@ -7,5 +7,4 @@ mod verification;
 
 pub use judge::judge;
 pub use numbers::{grouped, significant};
-pub use text::EXPLANATION;
 pub use verification::{Check, Evidence, ReportData, Verdict, Verification};

@@ -5,13 +5,6 @@ use super::verification::{Evidence, Verdict, Verification};
 use crate::verify::statistics::Measured;
 use std::fmt;
 
-/// Explains the columns of the table of checks.
-pub const EXPLANATION: &str =
-    "Many checks are chi-square tests: observed is the statistic, and expected is its degrees of freedom.
-99 of 100 correct data sets have a value in the 99 % interval. p is the probability that a
-correct data set is at least as far from the expected value. A correct data set fails a check once
-in a million runs.";
-
 impl Evidence {
     /// Returns four columns of text: expected value, observed value, 99 % interval and p-value.
     pub fn figures(&self) -> [String; 4] {
@@ -39,17 +32,17 @@ impl Evidence {
                 let more = (more > 0).then(|| format!("and {} more", grouped(more)));
                 examples.iter().cloned().chain(more).collect()
             }
-            Self::Law(_) => Vec::new(),
-            Self::Exact { changed, missing, extra, first_difference, content_hash, stated_hash, .. } => {
+            Self::Law(_) => {
+                let [expected, observed, interval, p] = self.figures();
+                vec![format!("observed {observed}, expected {expected}, 99 % interval {interval}, p {p}")]
+            }
+            Self::Exact { changed, missing, extra, first_difference, wrong_statements, .. } => {
                 let counts = (changed + missing + extra > 0).then(|| {
                     let [changed, missing, extra] = [*changed, *missing, *extra].map(grouped);
                     format!("rows with other values: {changed}, missing: {missing}, extra: {extra}")
                 });
                 let first = first_difference.as_ref().map(|first| format!("first difference: {first}"));
-                let hash = stated_hash.as_ref().filter(|stated| *stated != content_hash).map(|stated| {
-                    format!("the manifest states the content hash {stated}, the model generates {content_hash}")
-                });
-                counts.into_iter().chain(first).chain(hash).collect()
+                counts.into_iter().chain(first).chain(wrong_statements.iter().cloned()).collect()
             }
             Self::NotRun { reason } => vec![reason.clone()],
         }
@@ -67,6 +60,38 @@ impl fmt::Display for Verdict {
 }
 
 impl Verification {
+    /// Returns paragraphs that explain the figures of the statistical tests, if there are any.
+    pub fn explanation(&self) -> Vec<String> {
+        let tests = self.checks.iter().filter_map(|check| match &check.evidence {
+            Evidence::Law(measured) => Some((measured, check.verdict)),
+            _ => None,
+        });
+        let count = tests.clone().count();
+        let is_outside = |measured: &Measured| {
+            let [low, high] = measured.interval;
+            !(low..=high).contains(&measured.observed)
+        };
+        let outside = tests.filter(|(measured, verdict)| *verdict == Verdict::Holds && is_outside(measured)).count();
+        if count == 0 {
+            return Vec::new();
+        }
+        let figures = "Many checks are chi-square tests: observed is the statistic, and expected is its degrees of \
+                       freedom. 99 of 100 correct data sets have a value in the 99 % interval. p is the probability \
+                       that a correct data set is at least as far from the expected value.";
+        let rule = format!(
+            "a check fails only if its p is too small to be chance among all {count} tests, which happens to one correct \
+             data set in a million."
+        );
+        let verdicts = match outside {
+            0 => format!("With {count} tests, about one value in 100 is outside its interval by chance, so {rule}"),
+            1 => format!("1 of {count} values is outside its interval, as about one in 100 is by chance: {rule}"),
+            _ => format!(
+                "{outside} of {count} values are outside their interval, as about one in 100 is by chance: {rule}"
+            ),
+        };
+        vec![figures.to_string(), verdicts]
+    }
+
     /// Returns the verdict on the data set as a sentence.
     pub fn summary(&self) -> String {
         let [holds, fails, not_run] =

@@ -4,7 +4,9 @@ use crate::tables::Table;
 use crate::verify::checks::{Aggregates, UsageAggregates};
 use crate::verify::derived_model::{DerivedModel, Survival};
 use crate::verify::laws::{Activity, RetentionPoint, TablesRead};
+use crate::verify::reading::Extent;
 use crate::verify::statistics::Measured;
+use crate::verify::violations::EXAMPLES;
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -21,6 +23,8 @@ pub struct Verification {
     pub holds: bool,
     /// The share of correct data sets that fail any statistical test (Holm).
     pub error_rate: f64,
+    /// How much of each table was read, by the table's name. Tables whose columns can't be read are left out.
+    pub tables: IndexMap<&'static str, Extent>,
     /// All checks, by table.
     pub checks: Vec<Check>,
     /// The observed retention by plan. Empty if there is no usage table.
@@ -97,8 +101,8 @@ pub enum Evidence {
         first_difference: Option<String>,
         /// The content hash of the generated rows.
         content_hash: String,
-        /// The content hash that the manifest states.
-        stated_hash: Option<String>,
+        /// The statements of manifests that are wrong about the generated rows: their number and their content hash.
+        wrong_statements: Vec<String>,
     },
     /// The check was not run.
     NotRun {
@@ -117,6 +121,27 @@ pub enum Verdict {
     Fails,
     /// The check could not be run.
     NotRun,
+}
+
+impl Check {
+    /// Returns a check of a rule that every row, or every statement, must keep. It fails if there are violations.
+    pub fn structure(table: &'static str, name: impl Into<String>, violations: u64, examples: Vec<String>) -> Self {
+        let verdict = if violations == 0 { Verdict::Holds } else { Verdict::Fails };
+        Self { table, name: name.into(), evidence: Evidence::Structure { violations, examples }, verdict }
+    }
+
+    /// Returns a check of statements, of which `faults` are wrong.
+    pub fn of_statements(table: &'static str, name: impl Into<String>, mut faults: Vec<String>) -> Self {
+        let violations = faults.len() as u64;
+        faults.truncate(EXAMPLES);
+        Self::structure(table, name, violations, faults)
+    }
+
+    /// Returns a check that was not run, with the reason.
+    pub fn not_run(table: &'static str, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        let evidence = Evidence::NotRun { reason: reason.into() };
+        Self { table, name: name.into(), evidence, verdict: Verdict::NotRun }
+    }
 }
 
 impl Verification {
