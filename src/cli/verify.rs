@@ -131,7 +131,7 @@ impl Verify {
             print(&table.to_string())?;
         }
         if let Some(path) = &self.report {
-            write_atomically(path, report::html(&verification, &source.origin.to_string())?.as_bytes())?;
+            write_atomically(path, report::html(&verification, &source.origin)?.as_bytes())?;
         }
         Ok(verification.holds)
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 SAASGEN = os.environ["SAASGEN"]
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
@@ -15,6 +16,7 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run -
 BROKEN = """
 retention.decay_days = 150.0
 logs = { loss_min = 0.1, loss_max = 0.4 }
+plans.Pro.price = 89.0
 """
 
 
@@ -29,7 +31,7 @@ def reports(tmp_path_factory):
     (folder / "broken.toml").write_text(BROKEN)
     assert run("generate", "--customers", "20000", "--tables", tables, "--model", "broken.toml", "--out", "wrong") == 0
     (folder / "wrong" / "manifest.json").unlink()
-    (folder / "wrong" / "billing.parquet").unlink()
+    (folder / "wrong" / "support.parquet").unlink()
     assert run("verify", "--data", "wrong", "--report", "wrong.html") == 1
     return folder
 
@@ -46,11 +48,13 @@ def browser():
     driver.quit()
 
 
-def opened(browser, report, width, scheme="light"):
+def opened(browser, report, width, scheme="light", unfolded=True):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600})
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     browser.get(report.as_uri())
     assert browser.execute_script("return document.readyState") == "complete"
+    if unfolded:
+        browser.execute_script("document.querySelectorAll('details').forEach(details => details.open = true)")
 
 
 def requests(browser):
@@ -95,8 +99,62 @@ return faults;
 """
 
 
+# Words of more letters may be broken: hashes, and lists without spaces.
+BROKEN_WORDS = """
+const broken = [], range = document.createRange(), texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+  const text = texts.currentNode;
+  if (text.parentElement.closest('svg, style')) continue;
+  for (const word of text.data.matchAll(/(?<!\\S)\\S{1,30}(?!\\S)/g)) {
+    // A line of text may end at the hyphen of a date, but not a line in a table.
+    if (word[0].includes('-') && !text.parentElement.closest('td, dd')) continue;
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+  }
+}
+return broken;
+"""
+
+
 @pytest.mark.parametrize("name", ["right", "wrong"])
-@pytest.mark.parametrize("width", [400, 1400])
+@pytest.mark.parametrize("width", [390, 700, 720, 1000, 1200, 1400])
+def test_no_word_is_broken(browser, reports, name, width):
+    opened(browser, reports / f"{name}.html", width)
+    assert browser.execute_script(BROKEN_WORDS) == []
+
+
+def test_the_page_begins_with_the_data_set_and_folds_statistics_away(browser, reports):
+    opened(browser, reports / "right.html", 1200, unfolded=False)
+    begin, first_chart, folded, groups = browser.execute_script("""
+        const first = document.querySelector('svg'), text = document.body.innerText;
+        return [text.slice(0, text.indexOf(first.closest('figure').querySelector('figcaption').innerText)),
+                first.ariaLabel, [...document.querySelectorAll('details')].map(details => [details.open, details.innerText]),
+                [...document.querySelectorAll('section h2')].map(title => title.innerText)]""")
+    for part in ["The data set holds", "20,000", "2023-07-01 to 2024-12-31", "written by", "saasgen", "Enterprise", "usage_daily"]:
+        assert part in begin, (part, begin)
+    assert first_chart.startswith("Free ") and "standard deviation" not in first_chart
+    assert groups == ["customers", "usage_daily", "billing", "support", "retention_curves", "usage_truth", "manifest"]
+    assert len(folded) == len(groups)
+    for is_open, text in folded:
+        assert not is_open and "hold" in text and "99 % interval" not in text, text
+    opened(browser, reports / "wrong.html", 1200, unfolded=False)
+    is_open = browser.execute_script("return [...document.querySelectorAll('details')].map(details => details.open)")
+    assert any(is_open) and not all(is_open)
+
+
+def test_folded_statistics_are_printed(browser, reports):
+    opened(browser, reports / "right.html", 1200, unfolded=False)
+    is_shown = "return document.querySelector('.checks').checkVisibility({contentVisibilityAuto: true})"
+    wait = WebDriverWait(browser, 30)
+    wait.until(lambda browser: not browser.execute_script(is_shown))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    wait.until(lambda browser: browser.execute_script(is_shown))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("name", ["right", "wrong"])
+@pytest.mark.parametrize("width", [390, 1200, 1400])
 def test_nothing_overflows_and_every_label_is_readable(browser, reports, name, width):
     opened(browser, reports / f"{name}.html", width)
     scroll_width, inner_width, wide = browser.execute_script(OVERFLOWING)
@@ -113,7 +171,7 @@ const light = color => { const [r, g, b] = color.match(/[\\d.]+/g).map(Number); 
 const page = light(getComputedStyle(document.body).backgroundColor);
 const contrast = color => { const own = light(color); return (Math.max(own, page) + 0.05) / (Math.min(own, page) + 0.05); };
 const found = {};
-for (const element of document.querySelectorAll('h1, h2, p, td, th, li, figcaption')) found[getComputedStyle(element).color] = contrast(getComputedStyle(element).color);
+for (const element of document.querySelectorAll('h1, h2, p, td, th, li, dt, dd, strong, summary, figcaption')) found[getComputedStyle(element).color] = contrast(getComputedStyle(element).color);
 for (const text of document.querySelectorAll('svg text')) found[getComputedStyle(text).fill] = contrast(getComputedStyle(text).fill);
 for (const dot of document.querySelectorAll('svg circle')) found['dot ' + getComputedStyle(dot).fill] = contrast(getComputedStyle(dot).fill) * 1.5;
 return [page, found];
@@ -147,9 +205,10 @@ def test_screenshots_are_saved(browser, reports):
     """Saves screenshots in target/browser, at both widths and in both schemes."""
     folder = Path(os.environ.get("PICTURES", "target/browser"))
     folder.mkdir(parents=True, exist_ok=True)
-    for width, scheme in [(400, "light"), (400, "dark"), (1400, "light"), (1400, "dark")]:
-        opened(browser, reports / "right.html", width, scheme)
-        height = browser.execute_script("return document.documentElement.scrollHeight")
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
-        picture = folder / f"report-{width}-{scheme}.png"
-        assert browser.save_screenshot(str(picture)) and picture.stat().st_size > 100_000
+    for name in ["right", "wrong"]:
+        for width, scheme in [(390, "light"), (390, "dark"), (1200, "light"), (1200, "dark")]:
+            opened(browser, reports / f"{name}.html", width, scheme, unfolded=False)
+            height = browser.execute_script("return document.documentElement.scrollHeight")
+            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+            picture = folder / f"report-{name}-{width}-{scheme}.png"
+            assert browser.save_screenshot(str(picture)) and picture.stat().st_size > 100_000

@@ -206,6 +206,8 @@ fn files_that_are_not_read_are_named() {
     let line = format!("not read, because only TABLE.parquet and TABLE/*.parquet are: {}", names.join(", "));
     let ran = verify(path, &["--data", ".", "--report", "r.html"]);
     assert_eq!(ran.stdout.lines().nth(1), Some(line.as_str()), "{}", ran.stdout);
+    let report = fs::read_to_string(path.join("r.html")).unwrap();
+    assert!(names.iter().all(|name| report.contains(name)));
     let answer: Value = serde_json::from_str(&verify(path, &["--data", ".", "--json"]).stdout).unwrap();
     assert_eq!(answer["not_read"], json!(names));
 }
@@ -291,6 +293,14 @@ fn the_report_is_one_file_without_external_resources() {
         charts,
         "each chart must have an alternative text"
     );
+    // The page begins with the data set, and statistics are folded away.
+    let begin = report.split("<svg").next().unwrap();
+    for text in ["4,000", "2023-07-01 to 2024-12-31", "saasgen 0.1.0", "Enterprise", "usage_daily", "fingerprint"] {
+        assert!(begin.contains(text), "{text}");
+    }
+    assert!(!report.contains("standard deviation"));
+    assert_eq!(report.matches("<details>").count(), 5, "the manifest and four tables");
+    assert!(report.contains("<summary>18 checks: 18 hold</summary>"));
     for text in [
         "Retention, Enterprise",
         "Share active per day, by cohort",

@@ -128,7 +128,7 @@ fn draw(area: DrawingArea<SVGBackend<'_>, Shift>, [x, y]: [Axis<'_>; 2], marks: 
         .margin(6)
         .margin_right(14)
         .x_label_area_size(44)
-        .y_label_area_size(72)
+        .y_label_area_size(80)
         .build_cartesian_2d(x.from..x.to.max(x.from + f64::EPSILON), y.from..y.to.max(y.from + f64::EPSILON))
         .map_err(failed)?;
     let text = ("sans-serif", TEXT_SIZE).into_font().color(&BLACK);

@@ -4,6 +4,8 @@ mod axes;
 mod billing;
 mod chart;
 mod customers;
+mod model_parts;
+mod overview;
 mod page;
 mod shares;
 mod support;

@@ -1,9 +1,11 @@
-//! The HTML page: verdict, charts and the table of checks.
+//! The HTML page: the verdict, what the data set is, what fails, and the charts and checks of each table.
 
 use super::chart::Chart;
-use super::{billing, customers, support, usage};
+use super::model_parts::{charts_of, customer_groups};
+use super::overview::overview;
 use crate::error::Result;
 use crate::tables::Table;
+use crate::verify::origin::Origin;
 use crate::verify::verdicts::{Check, Verdict, Verification};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
@@ -12,15 +14,19 @@ pub const GENERATOR: &str = r#"<meta name="generator" content="saasgen verify">"
 
 const STYLE: &str = include_str!("style.css");
 
-/// Returns the report as an HTML page. `subject` names the data set.
+/// Returns the report as an HTML page.
 ///
-/// The same data set always has the same report: it contains no time, and no path except in `subject`.
+/// The same data set always has the same report: it contains no time, and no path except in `origin`.
 ///
 /// # Errors
 /// Returns [`Error::Internal`](crate::error::Error::Internal) if a chart can't be drawn, which is a bug.
-pub fn html(verification: &Verification, subject: &str) -> Result<String> {
-    let sections = sections(verification)?;
+pub fn html(verification: &Verification, origin: &Origin) -> Result<String> {
     let failing: Vec<&Check> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
+    let mut groups: Vec<&[Check]> = verification.checks.chunk_by(|one, next| one.table == next.table).collect();
+    // Checks of statements about the data set have no charts, and come last.
+    groups.sort_by_key(|checks| checks.first().is_some_and(|check| Table::from_name(check.table).is_err()));
+    let sections: Vec<Markup> =
+        groups.into_iter().map(|checks| section(checks, verification)).collect::<Result<_>>()?;
     let page = markup! {
         (DOCTYPE)
         html lang="en" {
@@ -36,59 +42,67 @@ pub fn html(verification: &Verification, subject: &str) -> Result<String> {
             body {
                 h1 { "saasgen verify" }
                 p.verdict.(if verification.holds { "holds" } else { "fails" }) { (verification.summary()) }
-                p { (subject) }
-                p.soft {
-                    "Verified against model " (verification.model) ", fingerprint " (verification.fingerprint) ". "
-                    (verification.explanation().join(" "))
-                }
+                h2 { "The data set" }
+                (overview(verification, origin, customer_groups(verification).as_ref()))
                 @if !failing.is_empty() {
                     h2 { "Failed checks" }
-                    (table(failing.into_iter()))
+                    ul.failures { @for check in failing { (failure(check)) } }
                 }
-                @for (title, charts) in &sections {
-                    @if !charts.is_empty() {
-                        section {
-                            h2 { (title) }
-                            div.charts { @for chart in charts { (figure(chart)) } }
-                        }
-                    }
+                @for section in &sections { (section) }
+                @if !verification.explanation().is_empty() {
+                    h2 { "How to read the figures" }
+                    @for paragraph in verification.explanation() { p.soft { (paragraph) } }
                 }
-                h2 { "All checks" }
-                (table(verification.checks.iter()))
             }
         }
     };
     Ok(page.into_string())
 }
 
-fn sections(verification: &Verification) -> Result<Vec<(&'static str, Vec<Chart>)>> {
-    let data = &verification.data;
-    let is_read = |table: Table| data.read.tables.contains(&table);
-    let mut sections = vec![("Number of rows", customers::row_counts(verification)?.into_iter().collect())];
-    let activity = data.activity();
-    if let Some((aggregates, survival)) = activity {
-        sections.push(("Retention by plan", usage::retention(verification)?));
-        sections.push((
-            "Activity by cohort and day",
-            vec![usage::cohorts(data, aggregates, survival)?, usage::rows_by_day(data, aggregates)?],
-        ));
+/// A check that fails, with all that is known about it.
+fn failure(check: &Check) -> Markup {
+    markup! {
+        li {
+            strong.fails { (check.table) ": " (check.name) }
+            @for line in check.evidence.details() { p { (line) } }
+        }
     }
-    if is_read(Table::Customers) {
-        sections.push(("Customers", customers::charts(data)?));
-    }
-    if let Some((aggregates, _)) = activity {
-        sections.push(("Values of active days", usage::values(data, aggregates)?));
-    }
-    if is_read(Table::UsageDaily) {
-        sections.push(("Missing logs", usage::losses(data)?.into_iter().collect()));
-    }
-    if is_read(Table::Billing) {
-        sections.push(("Billing", billing::charts(data)?));
-    }
-    if is_read(Table::Support) {
-        sections.push(("Support", support::charts(data)?));
-    }
-    Ok(sections)
+}
+
+/// The charts and the checks of a table, or the checks of statements about the data set.
+fn section(checks: &[Check], verification: &Verification) -> Result<Markup> {
+    let name = checks.first().map_or("", |check| check.table);
+    let table = Table::from_name(name).ok();
+    let charts = table.map_or(Ok(Vec::new()), |table| charts_of(table, verification))?;
+    Ok(markup! {
+        section {
+            h2 { (name) }
+            @if let Some(table) = table { p.soft { (table.summary()) } }
+            @if !charts.is_empty() { div.charts { @for chart in &charts { (figure(chart)) } } }
+            details open[checks.iter().any(|check| check.verdict == Verdict::Fails)] {
+                summary { (counts(checks)) }
+                (table_of(checks))
+            }
+        }
+    })
+}
+
+/// Returns the numbers of checks by verdict: `20 checks: 19 hold, 1 fails`.
+fn counts(checks: &[Check]) -> String {
+    let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+    let verb = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let verdicts = [
+        (Verdict::Holds, "holds", "hold"),
+        (Verdict::Fails, "FAILS", "FAIL"),
+        (Verdict::NotRun, "was not run", "were not run"),
+    ];
+    let verdicts = verdicts.map(|(verdict, one, many)| (count(verdict), one, many));
+    let verdicts: Vec<String> = verdicts
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| verb(count, one, many))
+        .collect();
+    format!("{}: {}", verb(checks.len(), "check", "checks"), verdicts.join(", "))
 }
 
 fn figure(chart: &Chart) -> Markup {
@@ -112,12 +126,12 @@ fn figure(chart: &Chart) -> Markup {
     }
 }
 
-fn table<'a>(checks: impl Iterator<Item = &'a Check>) -> Markup {
+fn table_of(checks: &[Check]) -> Markup {
     markup! {
-        table {
+        table.checks {
             thead {
                 tr {
-                    th { "table" } th { "check" } th.figure { "expected" } th.figure { "observed" }
+                    th { "check" } th.figure { "expected" } th.figure { "observed" }
                     th.figure { "99 % interval" } th.figure { "p" } th { "verdict" }
                 }
             }
@@ -128,13 +142,13 @@ fn table<'a>(checks: impl Iterator<Item = &'a Check>) -> Markup {
 
 fn row(check: &Check) -> Markup {
     let [expected, observed, interval, p] = check.evidence.figures();
-    let details = if check.verdict == Verdict::Holds { Vec::new() } else { check.evidence.details() };
+    // The details of a failed check stand at the top of the page.
+    let reasons = if check.verdict == Verdict::NotRun { check.evidence.details() } else { Vec::new() };
     markup! {
         tr {
-            td { (check.table) }
             td {
                 (check.name)
-                @if !details.is_empty() { ul { @for line in &details { li { (line) } } } }
+                @for reason in &reasons { p.soft { (reason) } }
             }
             td.figure data-label="expected" { (expected) }
             td.figure data-label="observed" { (observed) }

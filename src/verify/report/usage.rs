@@ -15,8 +15,20 @@ const BARS: usize = 60;
 /// The number of days of a month of age in the heat map.
 const MONTH_DAYS: usize = 30;
 
+/// Charts the rows by day, retention, missing logs and the values of active days.
+pub fn charts(verification: &Verification) -> Result<Vec<Chart>> {
+    let data = &verification.data;
+    let Some((aggregates, survival)) = data.activity() else { return Ok(Vec::new()) };
+    let mut charts = vec![rows_by_day(data, aggregates)?];
+    charts.extend(losses(data)?);
+    charts.push(cohorts(data, aggregates, survival)?);
+    charts.extend(retention(verification)?);
+    charts.extend(values(data, aggregates)?);
+    Ok(charts)
+}
+
 /// Charts the share of active customers by age, one chart for each plan.
-pub fn retention(verification: &Verification) -> Result<Vec<Chart>> {
+fn retention(verification: &Verification) -> Result<Vec<Chart>> {
     let model = &verification.data.model;
     let mut charts = Vec::new();
     for (plan, points) in model.plans.iter().zip(verification.retention.values()) {
@@ -46,7 +58,7 @@ pub fn retention(verification: &Verification) -> Result<Vec<Chart>> {
 }
 
 /// Charts the share of active customers by signup month and months since signup, as a heat map.
-pub fn cohorts(data: &ReportData, usage: &UsageAggregates, survival: Survival) -> Result<Chart> {
+fn cohorts(data: &ReportData, usage: &UsageAggregates, survival: Survival) -> Result<Chart> {
     let model = &data.model;
     let months = model.month_count();
     let columns = model.days().div_ceil(MONTH_DAYS);
@@ -93,7 +105,7 @@ pub fn cohorts(data: &ReportData, usage: &UsageAggregates, survival: Survival) -
 }
 
 /// Charts sessions, minutes and feature events of each plan with their distributions.
-pub fn values(data: &ReportData, usage: &UsageAggregates) -> Result<Vec<Chart>> {
+fn values(data: &ReportData, usage: &UsageAggregates) -> Result<Vec<Chart>> {
     let model = &data.model;
     let mut charts = Vec::new();
     for (index, plan) in model.plans.iter().enumerate() {
@@ -144,7 +156,7 @@ fn histogram(title: &str, unit: &str, counts: &[u64], probabilities: &[f64]) -> 
 }
 
 /// Charts the share of logs that are missing on each day, with the range of the model's loss rates.
-pub fn losses(data: &ReportData) -> Result<Option<Chart>> {
+fn losses(data: &ReportData) -> Result<Option<Chart>> {
     let (model, aggregates) = (&data.model, &data.aggregates);
     let rate = |(day, (&active, &logged)): (usize, (&u64, &u64))| {
         (active >= 100).then(|| (day as f64, 1.0 - logged as f64 / active as f64))
@@ -180,7 +192,7 @@ pub fn losses(data: &ReportData) -> Result<Option<Chart>> {
 }
 
 /// Charts the number of rows by day.
-pub fn rows_by_day(data: &ReportData, usage: &UsageAggregates) -> Result<Chart> {
+fn rows_by_day(data: &ReportData, usage: &UsageAggregates) -> Result<Chart> {
     let rows: Vec<u64> = usage.by_day.column_sums();
     let most = rows.iter().copied().max().unwrap_or(0) as f64;
     let text = format!("Rows per day. The number grows with the customers to at most {}", short(most));
