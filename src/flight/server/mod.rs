@@ -5,7 +5,8 @@
 //!  └───▶ connections ───────────▲
 //! ```
 //!
-//! All of them use the limits, the caller, the open streams and the memory budget, which stand beside this file.
+//! All of them use the limits, the caller, the messages of requests, the open streams and the memory budget, which stand beside
+//! this file.
 
 mod caller;
 mod calls;
@@ -14,6 +15,7 @@ mod drain;
 mod limits;
 mod memory_budget;
 mod open_streams;
+mod request_messages;
 mod streams;
 mod telemetry;
 

@@ -216,3 +216,44 @@ impl FaultCell {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cases that a test can't bring about on every machine. tests/it/connection_errors.rs has the others.
+    #[test]
+    fn a_fault_says_what_to_do_and_whether_another_try_may_succeed() {
+        let location = |uri: &str| uri.parse::<Location>().unwrap();
+        let (tcp, tls, unix) = (location("grpc://a:1"), location("grpc+tls://a:1"), location("grpc+unix:///run/s"));
+        let io = |kind: ErrorKind| io::Error::from(kind);
+        let of_rustls = |error: rustls::Error| Fault::of_tls(&tls, &io::Error::other(error));
+        let of_certificate = |error: CertificateError| of_rustls(rustls::Error::InvalidCertificate(error));
+        let alert = |alert| of_rustls(rustls::Error::AlertReceived(alert));
+        let cases = [
+            (Fault::unreachable(&tcp, &io(ErrorKind::HostUnreachable)), false, "grpc://a:1 can't be reached"),
+            (
+                Fault::unusable_socket(&unix, Path::new("/run/s"), &io(ErrorKind::PermissionDenied)),
+                true,
+                "no permission to connect to /run/s",
+            ),
+            (Fault::of_tls(&tls, &io(ErrorKind::ConnectionReset)), false, "use grpc:// instead"),
+            (of_certificate(CertificateError::Revoked), true, "was revoked"),
+            (of_certificate(CertificateError::ApplicationVerificationFailure), true, "can't be used"),
+            (alert(AlertDescription::CertificateExpired), true, "the certificate of this client, which has expired"),
+            (alert(AlertDescription::ProtocolVersion), true, "refuses the TLS handshake (ProtocolVersion)"),
+            (alert(AlertDescription::NoApplicationProtocol), true, "no HTTP/2"),
+            (Fault::closed(&tcp), false, "use grpc+tls:// instead of grpc://"),
+            (Fault::closed(&tls), false, "--tls-cert and --tls-key"),
+            (Fault::closed(&unix), false, "or is no gRPC server"),
+        ];
+        for (fault, is_lasting, part) in cases {
+            assert!(fault.message.contains(part) && fault.is_lasting == is_lasting, "{part}: {fault:?}");
+        }
+        for (status, is_lasting) in [(502, false), (503, false), (429, false), (404, true), (200, true)] {
+            let answer = http::Response::builder().status(status).body(()).unwrap();
+            let fault = Fault::of_answer(&tcp, &answer);
+            assert!(fault.message.contains(&status.to_string()) && fault.is_lasting == is_lasting, "{fault:?}");
+        }
+    }
+}

@@ -14,7 +14,6 @@ use futures::FutureExt as _;
 use futures::stream::{self, Stream};
 use http::request::Parts;
 use http_body::{Body as HttpBody, Frame};
-use http_body_util::Full;
 use std::any::Any;
 use std::convert::Infallible;
 use std::mem;
@@ -114,8 +113,8 @@ impl GrpcService {
         match call {
             Call::Streaming => self.through_tonic(http::Request::from_parts(head, body)).await,
             Call::Unary(decode) => {
-                let message = Body::new(Full::new(requests::checked(body, limits.request_bytes, decode).await?));
-                self.through_tonic(http::Request::from_parts(head, message)).await
+                let body = requests::checked(body, limits.request_bytes, decode).await?;
+                self.through_tonic(http::Request::from_parts(head, body)).await
             }
             Call::DoAction => {
                 let result =

@@ -1,10 +1,8 @@
 //! One gRPC message, as the connection sends it.
 
 use crate::error::{Error, Result};
+use crate::flight::server::request_messages::PREFIX_BYTES;
 use bytes::{BufMut, Bytes, BytesMut};
-
-/// Bytes of the prefix of a gRPC message: one for compression, four for the length.
-pub(in crate::flight::server) const PREFIX_BYTES: usize = 5;
 
 /// A gRPC message with its prefix.
 #[derive(Debug, Clone)]

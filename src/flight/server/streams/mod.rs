@@ -22,7 +22,7 @@ mod stretched_block;
 pub(super) use encoder::Encoder;
 pub(super) use generators::Panicked;
 pub(super) use logged_stream::LoggedStream;
-pub(super) use message::{Message, PREFIX_BYTES};
+pub(super) use message::Message;
 
 use super::memory_budget::BudgetShare;
 use super::telemetry::Activity;
