@@ -10,7 +10,6 @@ use crate::scan::{Part, ScanRequest};
 use crate::tables::{Identity, Table};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use std::io::Read;
 use std::path::Path;
 
 /// The description of the files in a folder. `manifest.json` is the manifest of a whole data set. A part of a data set has a
@@ -102,10 +101,12 @@ impl Manifest {
     /// file can't be read.
     pub fn read_file(path: &Path) -> Result<Self> {
         let refused = |what: &str| Error::Misuse(format!("{} {what}", path.display()));
-        let text = match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refused("does not exist")),
+        let text = match plain_file::read(path) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Err(refused("does not exist"));
+            }
             Err(_) if path.is_dir() => return Err(refused(&format!("is a folder: name the {MANIFEST_FILE} in it"))),
-            other => other.map_err(Error::io("reading", path))?,
+            other => other?,
         };
         let manifest: Self = serde_json::from_slice(&text)
             .map_err(|error| refused(&format!("is not a {MANIFEST_FILE} of saasgen: {error}")))?;
@@ -121,7 +122,7 @@ impl Manifest {
     /// # Errors
     /// Returns [`Error::Io`] if the file can't be read.
     pub fn read(folder: &Path, part: Option<Part>) -> Result<Option<Self>> {
-        let text = match read_text(&folder.join(manifest_file(part))) {
+        let text = match plain_file::read(&folder.join(manifest_file(part))) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
@@ -299,15 +300,9 @@ fn check_complete(folder: &Path, manifests: &[Manifest]) -> Result<()> {
     Err(Error::invalid(folder, message))
 }
 
-fn read_text(path: &Path) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    plain_file::open(path)?.read_to_end(&mut text).map_err(Error::io("reading", path))?;
-    Ok(text)
-}
-
 /// Returns an error if the file at `path`, which is no valid manifest, names saasgen.
 fn check_not_damaged(path: &Path) -> Result<()> {
-    let text = read_text(path)?;
+    let text = plain_file::read(path)?;
     let text = String::from_utf8_lossy(&text);
     let program = format!("\"{}\"", env!("CARGO_PKG_NAME"));
     if !text.contains(&program) {

@@ -105,8 +105,9 @@ fn options_that_name_a_file_take_no_named_pipe() {
     let pull = ["pull", "--server", "grpc+tls://localhost:1", "--retries", "0"];
     for (kind, make) in KINDS {
         make(&path.join("it"));
-        let cases: [&[&[&str]]; 10] = [
+        let cases: [&[&[&str]]; 11] = [
             &[&["generate", "--out", "new"], &["--model", "it"]],
+            &[&["generate", "--out", "new"], &["--like", "it"]],
             &[&["verify", "--data", "data"], &["--model", "it"]],
             &[&["verify", "--data", "data"], &["--report", "it"]],
             &[&serve, &["--model", "it"]],

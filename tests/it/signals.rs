@@ -97,7 +97,8 @@ fn a_run_that_times_out_leaves_no_files() {
 /// Starts a run on a disk that never finishes a sync, and waits until it is blocked.
 fn start_on_hanging_disk(log: &SyncLog) -> Child {
     let _ = fs::remove_file(log.log());
-    let mut command = log.command(&["generate", "--customers", "100", "--seed", "2", "--quiet", "--out", "out"]);
+    let args = ["generate", "--customers", "100", "--seed", "2", "--overwrite", "--quiet", "--out", "out"];
+    let mut command = log.command(&args);
     let command = command.env("SYNC_HANGS", "customers.parquet").stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     wait_until("the sync", || fs::read_to_string(log.log()).is_ok_and(|log| log.contains("customers.parquet")));

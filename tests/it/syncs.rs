@@ -37,7 +37,7 @@ impl Order<'_> {
 const TABLES: [&str; 4] = ["customers.parquet", "usage_daily.parquet", "billing.parquet", "support.parquet"];
 
 fn generate<'a>(seed: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["generate", "--customers", "300", "--quiet", "--out", "out", "--seed", seed], more].concat()
+    [&["generate", "--customers", "300", "--quiet", "--overwrite", "--out", "out", "--seed", seed], more].concat()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The tokens of clients, each with a name.
 
 use crate::error::{Error, Result};
-use crate::plain_file::open_or_unnamed_pipe;
+use crate::plain_file;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -68,7 +68,7 @@ impl Tokens {
 }
 
 fn read(path: &Path) -> Result<Arc<[Known]>> {
-    let mut file = open_or_unnamed_pipe(path)?;
+    let mut file = plain_file::open(path)?;
     let mode = file.metadata().map_err(Error::io("reading the permissions of", path))?.mode();
     if mode & OTHERS != 0 {
         return Err(Error::Misuse(format!(
