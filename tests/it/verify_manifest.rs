@@ -95,7 +95,7 @@ fn wrong_statements_of_a_manifest_fail() {
             "/scan",
             json!({"first_id": 2}),
             &["customers: every value as generated"],
-            "the model does not generate this row".into(),
+            "states 300 rows, but the model generates 299".into(),
         ),
         ("/scan", json!({"from": "2024-01-01"}), &[values], "the model does not generate this row".into()),
         (

@@ -67,10 +67,11 @@ impl ParquetFile {
         self.footer.metadata().num_row_groups()
     }
 
-    /// Returns whether all columns have this compression.
+    /// Returns whether every column that is compressed has this compression.
     pub fn is_compressed(&self, compression: Compression) -> bool {
+        let allowed = [compression, Compression::UNCOMPRESSED];
         let row_groups = self.footer.metadata().row_groups().iter();
-        row_groups.flat_map(RowGroupMetaData::columns).all(|column| column.compression() == compression)
+        row_groups.flat_map(RowGroupMetaData::columns).all(|column| allowed.contains(&column.compression()))
     }
 
     /// Returns whether the Arrow schema in the metadata has dictionaries, or `None` if it has no texts or is damaged.
