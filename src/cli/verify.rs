@@ -327,7 +327,7 @@ async fn open_server(
             ..ScanRequest::default()
         };
         let source = FlightSource::new(client.table(&request).await?, runtime.handle().clone(), stop.token());
-        sources.push(Box::new(source.with_ids(scan.partitions(Partitions::Count(count)))));
+        sources.push(Box::new(source.with_ids(scan.partitions(Partitions::AtMost(count)))));
         claim.scans.push(scan);
     }
     let contradictions = Identity::of(&data_set).contradictions(&identity);

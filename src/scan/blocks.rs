@@ -21,9 +21,10 @@ pub const PARTS_OF_BLOCK: u64 = 16;
 pub enum Partitions {
     /// Partitions of about [`TARGET_PARTITION_ROWS`] rows, cut at multiples of the block.
     BySize,
-    /// This number of partitions, with nearly equal numbers of customers. The cuts for n partitions are among the cuts
-    /// for every multiple of n.
-    Count(u64),
+    /// At most this number of partitions, with nearly equal numbers of customers. There are fewer only if the scan has
+    /// fewer customers: then each has a partition of its own. The cuts for n partitions are among the cuts for every
+    /// multiple of n.
+    AtMost(u64),
 }
 
 impl Partitions {
@@ -50,16 +51,20 @@ impl Scan {
 
     /// Returns the customers of each partition, in order. Together the partitions are the whole scan.
     ///
-    /// There is at least one partition. There are at most [`Partitions::MAX`], unless [`Partitions::Count`] is larger.
+    /// There is at least one partition. No partition is empty, unless the scan is. A scan without customers is one
+    /// partition, because a ticket can't name a part of it. There are at most [`Partitions::MAX`], unless
+    /// [`Partitions::AtMost`] is larger.
     pub fn partitions(&self, partitions: Partitions) -> Vec<Range<u64>> {
-        let Range { start, end } = self.ids;
+        let ids = self.ids();
+        if ids.is_empty() || !self.table.has_customers() {
+            return vec![ids];
+        }
         match partitions {
-            Partitions::Count(count) => {
-                let (ids, count) = (start..end, count.max(1));
+            Partitions::AtMost(most) => {
+                let count = most.clamp(1, ids.end - ids.start);
                 (0..count).map(|index| cut(&ids, index, count)..cut(&ids, index + 1, count)).collect()
             }
-            Partitions::BySize if start >= end => vec![start..end],
-            Partitions::BySize => cut_at_multiples(start..end, self.partition_customers()).collect(),
+            Partitions::BySize => cut_at_multiples(ids, self.partition_customers()).collect(),
         }
     }
 
@@ -202,14 +207,23 @@ mod tests {
     #[test]
     fn counted_partitions_cover_the_scan_have_similar_sizes_and_nest() {
         let scan = scan(Table::Billing, 1_003);
-        let five = scan.partitions(Partitions::Count(5));
-        let fifty = scan.partitions(Partitions::Count(50));
+        let five = scan.partitions(Partitions::AtMost(5));
+        let fifty = scan.partitions(Partitions::AtMost(50));
         assert_eq!(five, [1..201, 201..402, 402..602, 602..803, 803..1_004]);
         for (i, part) in five.iter().enumerate() {
             assert_eq!((part.start, part.end), (fifty[10 * i].start, fifty[10 * i + 9].end));
         }
-        let few = scan.for_ids(1..3).partitions(Partitions::Count(4));
-        assert_eq!(few, [1..1, 1..2, 2..2, 2..3]);
+    }
+
+    #[test]
+    fn no_partition_is_empty_unless_the_scan_is() {
+        let count = |scan: &Scan, most| scan.partitions(Partitions::AtMost(most));
+        let billing = scan(Table::Billing, 5);
+        assert_eq!(count(&billing, 10), [1..2, 2..3, 3..4, 4..5, 5..6]);
+        assert_eq!(count(&billing, 0), [1..6]);
+        assert_eq!(count(&billing.for_ids(3..3), 10), [3..3]);
+        let curves = scan(Table::RetentionCurves, 5);
+        assert_eq!((count(&curves, 8), curves.partitions(Partitions::BySize)), (vec![1..5], vec![1..5]));
     }
 
     #[test]

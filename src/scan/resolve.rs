@@ -44,7 +44,7 @@ impl Scan {
         let compressions = [Compression::None, Compression::Lz4, Compression::Zstd];
         let compression = one_of("compression", request.compression.as_deref(), compressions, Compression::name)?;
         let airport = request.airport.as_ref().map(|airport| airport_columns(table, &columns, airport)).transpose()?;
-        let partitions = partitions(table, request.partitions, kind)?;
+        let partitions = partitions(request.partitions, kind)?;
         // This step takes milliseconds for the largest windows, so it follows all checks.
         let (rows_per_customer, block) = block_size(data_set.model(), table, &days);
         let scan =
@@ -162,22 +162,21 @@ fn airport_columns(table: Table, columns: &[usize], airport: &AirportScan) -> Re
     read.collect()
 }
 
-fn partitions(table: Table, count: Option<u64>, kind: RequestKind) -> Result<Partitions> {
-    let Some(count) = count else { return Ok(Partitions::BySize) };
+fn partitions(most: Option<u64>, kind: RequestKind) -> Result<Partitions> {
+    let Some(most) = most else { return Ok(Partitions::BySize) };
     if kind == RequestKind::Ticket {
         return Err(Error::Misuse(format!(
-            "`partitions` is {count}, but a ticket is a single stream; call GetFlightInfo with `partitions` and read the \
+            "`partitions` is {most}, but a ticket is a single stream; call GetFlightInfo with `partitions` and read the \
              tickets that it returns"
         )));
     }
-    let most = if table.has_customers() { Partitions::MAX } else { 1 };
-    if !(1..=most).contains(&count) {
+    if !(1..=Partitions::MAX).contains(&most) {
         return Err(Error::Misuse(format!(
-            "`partitions` is {count}; for {} it must be a whole number from 1 to {most}",
-            table.name()
+            "`partitions` is {most}; it must be a whole number from 1 to {}",
+            Partitions::MAX
         )));
     }
-    Ok(Partitions::Count(count))
+    Ok(Partitions::AtMost(most))
 }
 
 fn one_of<T: Copy + Default, const N: usize>(
@@ -333,11 +332,16 @@ mod tests {
 
     #[test]
     fn descriptors_can_ask_for_partitions() {
-        let partitions = |text| resolve(text, RequestKind::Descriptor).map(|(_, partitions)| partitions);
-        assert_eq!(partitions("billing?partitions=7").unwrap(), Partitions::Count(7));
+        let partitions = |text: &str| resolve(text, RequestKind::Descriptor).map(|(_, partitions)| partitions);
         assert_eq!(partitions("billing").unwrap(), Partitions::BySize);
-        for bad in ["billing?partitions=0", "billing?partitions=10001", "retention_curves?partitions=2"] {
-            assert!(partitions(bad).is_err(), "{bad}");
+        for table in Table::ALL.map(Table::name) {
+            assert_eq!(partitions(&format!("{table}?partitions=7")).unwrap(), Partitions::AtMost(7));
+            for bad in [0, 10_001] {
+                assert_eq!(
+                    partitions(&format!("{table}?partitions={bad}")).unwrap_err().to_string(),
+                    format!("`partitions` is {bad}; it must be a whole number from 1 to 10000")
+                );
+            }
         }
     }
 

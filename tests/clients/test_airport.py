@@ -43,6 +43,13 @@ def test_a_command_and_filters_together_narrow_the_scan(airport, truth):
     assert airport.take_flight(command, where="date < '2024-01-01'").wire.num_rows == 0
 
 
+def test_a_command_bounds_the_number_of_endpoints(airport):
+    for command, endpoints in [("billing?partitions=3", 3), ("billing?customers=5&partitions=10", 5),
+                               ("retention_curves?partitions=8", 1)]:
+        assert airport.take_flight(command).endpoints == endpoints
+    assert airport.take_flight("customers?partitions=10", where="customer_id < 4").endpoints == 3
+
+
 def test_the_columns_of_a_command_are_the_schema(airport, truth):
     scan = airport.take_flight("customers?columns=plan,customer_id", select="plan", where="customer_id > 4990")
     assert scan.wire.schema.names == ["plan", "customer_id"]

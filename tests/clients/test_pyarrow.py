@@ -73,11 +73,17 @@ def test_get_flight_info_takes_a_path_or_a_command(client, table):
         assert info.total_records in (-1, sum(part.num_rows for part in parts))
 
 
-def test_partitions_together_are_the_whole_table(client):
-    info = client.get_flight_info(flight.FlightDescriptor.for_command("usage_daily?partitions=7"))
-    parts = [client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
-    assert len(parts) == 7
-    assert pa.concat_tables(parts).equals(read(client, b"usage_daily"))
+@pytest.mark.parametrize("table", TABLES)
+def test_partitions_together_are_the_whole_table(client, table):
+    def parts(command):
+        info = client.get_flight_info(flight.FlightDescriptor.for_command(command))
+        return [client.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints]
+
+    has_customers = table != "retention_curves"
+    seven = parts(f"{table}?partitions=7")
+    assert len(seven) == (7 if has_customers else 1)
+    assert pa.concat_tables(seven).equals(read(client, table.encode()))
+    assert len(parts(f"{table}?customers=5&partitions=10")) == (5 if has_customers else 1)
 
 
 def test_list_flights_lists_the_tables(client):

@@ -64,7 +64,9 @@ async fn endpoints_in_order_give_the_whole_table() {
         (FlightDescriptor::new_path(vec!["usage_daily".into()]), 1),
         (FlightDescriptor::new_cmd("usage_daily?partitions=7"), 7),
         (FlightDescriptor::new_cmd("usage_daily?customers=60000&columns=customer_id,date"), 3),
-        (FlightDescriptor::new_cmd("retention_curves?partitions=1"), 1),
+        (FlightDescriptor::new_cmd("billing?customers=5&partitions=10"), 5),
+        (FlightDescriptor::new_cmd("billing?first_id=8&last_id=7&partitions=10"), 1),
+        (FlightDescriptor::new_cmd("retention_curves?partitions=8"), 1),
         (FlightDescriptor::new_cmd(ScanRequest { table: "support".into(), ..Default::default() }.encode_to_vec()), 1),
     ] {
         let info = server.info(descriptor.clone()).await.unwrap();

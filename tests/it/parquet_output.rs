@@ -249,6 +249,20 @@ fn generate_takes_the_keys_of_a_ticket_and_writes_the_files_of_pull() {
 }
 
 #[test]
+fn pull_takes_more_partitions_than_a_table_has() {
+    let folder = folder();
+    let server = Serve::start(&["--customers", "5"]);
+    let all = Table::ALL.map(Table::name).join(",");
+    let args = ["pull", "--server", &server.uri, "--tables", &all, "--partitions", "10", "--quiet", "--out", "raw"];
+    succeed_in(folder.path(), &args);
+    let row_groups = |table: &str| {
+        let file = File::open(folder.path().join(format!("raw/{table}.parquet"))).unwrap();
+        SerializedFileReader::new(file).unwrap().metadata().num_row_groups()
+    };
+    assert_eq!((row_groups("customers"), row_groups("retention_curves")), (5, 1));
+}
+
+#[test]
 fn a_table_without_rows_is_a_file_with_a_schema() {
     let folder = folder();
     let model = folder.path().join("free.toml");

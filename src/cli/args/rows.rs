@@ -32,7 +32,9 @@ pub(in crate::cli) struct RowArgs {
     #[arg(long, value_name = "ENCODING")]
     strings: Option<String>,
 
-    /// Number of row groups of each table; `pull` reads each from an endpoint [default: one per about 1M rows]
+    /// Most row groups of each table, 1 to 10000; `pull` reads each from an endpoint [default: one per about 1M rows]
+    ///
+    /// A table has fewer if it has fewer customers. retention_curves, which has no customers, always has one.
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     pub partitions: Option<u64>,
 }

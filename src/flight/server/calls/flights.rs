@@ -81,7 +81,7 @@ impl Flights {
     /// Returns the FlightInfo of a whole table for ListFlights, with one endpoint: Airport accepts no more in a list.
     pub fn listed(&self, table: Table) -> Result<FlightInfo> {
         let path = FlightDescriptor::new_path(vec![table.name().to_string()]);
-        self.info_of(&Scan::whole(&self.data_set, table), Partitions::Count(1), path)
+        self.info_of(&Scan::whole(&self.data_set, table), Partitions::AtMost(1), path)
     }
 
     fn info_of(&self, scan: &Scan, partitions: Partitions, descriptor: FlightDescriptor) -> Result<FlightInfo> {
