@@ -12,5 +12,5 @@ pub use content_hash::ContentHash;
 pub(crate) use corrupt_input::catch_decoder_panic;
 pub use record_batches::Batches;
 pub(crate) use record_batches::Rows;
-pub use schema::{schema, schema_of};
+pub use schema::{COMMENT, has_same_columns, schema, schema_of};
 pub use table_source::{ScanSource, TableSource};

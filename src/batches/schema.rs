@@ -1,19 +1,36 @@
 //! The Arrow schemas of scans.
 
 use crate::scan::{Scan, Strings};
-use crate::tables::{ColumnSpec, Kind};
+use crate::tables::{ColumnSpec, Kind, Table};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The key of the description of a table in the metadata of its schema, and of a column in the metadata of its field.
+/// DuckDB's Airport extension reads comments on columns under this key.
+pub const COMMENT: &str = "comment";
 
 /// Returns the schema of the batches of `scan`.
 pub fn schema(scan: &Scan) -> SchemaRef {
-    schema_of(scan.columns(), scan.strings())
+    schema_of(scan.table(), scan.columns(), scan.strings())
 }
 
-/// Returns the schema of batches with these columns. No column is nullable.
-pub fn schema_of(columns: impl Iterator<Item = &'static ColumnSpec>, strings: Strings) -> SchemaRef {
-    let fields = columns.map(|column| Field::new(column.name, data_type(column.kind, strings), false));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+/// Returns the schema of batches with these columns of `table`. No column is nullable. The metadata has the
+/// descriptions of the table and its columns.
+pub fn schema_of(table: Table, columns: impl Iterator<Item = &'static ColumnSpec>, strings: Strings) -> SchemaRef {
+    let comment = |text: &str| HashMap::from([(COMMENT.to_string(), text.to_string())]);
+    let fields = columns.map(|column| {
+        Field::new(column.name, data_type(column.kind, strings), false).with_metadata(comment(column.law))
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), comment(table.summary())))
+}
+
+/// Returns whether two schemas have the same names and types. Their metadata may differ: other versions of the program
+/// have other descriptions, and relays may drop them.
+pub fn has_same_columns(one: &Schema, other: &Schema) -> bool {
+    let plain = |field: &Field| (field.name().clone(), field.data_type().clone(), field.is_nullable());
+    let columns = |schema: &Schema| schema.fields().iter().map(|field| plain(field)).collect::<Vec<_>>();
+    columns(one) == columns(other)
 }
 
 fn data_type(kind: Kind, strings: Strings) -> DataType {

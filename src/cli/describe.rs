@@ -1,17 +1,27 @@
 //! `saasgen describe`: prints the tables and the model.
 
 use super::args::{DataSetArgs, table_name};
-use super::stdout::{print, print_json};
+use super::stdout::{print, print_json, terminal_width, wrapped};
 use crate::batches::schema;
 use crate::error::Result;
+use crate::model::date_of;
+use crate::parquet_files::expected_bytes;
 use crate::scan::Scan;
-use crate::tables::{DataSet, Identity, Table};
+use crate::tables::{Column, ColumnSpec, DataSet, Identity, Kind, Table};
 use crate::verify::grouped;
 use clap::Args;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
-/// Print the tables (columns, types, laws, expected rows) and the model
+/// The width of the text if stdout is no terminal.
+const WIDTH: usize = 80;
+
+/// The least width of the laws beside the types. If less is left, each law stands below its column.
+const MIN_LAW_WIDTH: usize = 30;
+
+/// Print the tables (columns, types, laws, expected rows and bytes) and the model
+///
+/// The bytes are those of a Parquet file with the default compression. They are within 1 % of what `generate` writes
+/// for the expected rows, and exact for tables of up to 100,000 rows.
 ///
 /// The model is printed as TOML. To change it, copy the keys to change to a file, and pass the file with --model.
 #[derive(Debug, Args)]
@@ -24,7 +34,7 @@ pub(super) struct Describe {
     #[arg(value_parser = table_name)]
     table: Option<String>,
 
-    /// Print JSON
+    /// Print JSON, which also has the keys and the allowed values of columns
     #[arg(long)]
     json: bool,
 
@@ -40,17 +50,20 @@ impl Describe {
             None => Table::ALL.into(),
         };
         if self.json {
-            let tables: serde_json::Map<String, Value> =
-                tables.into_iter().map(|table| (table.name().to_string(), as_json(&data_set, table))).collect();
+            let mut described = serde_json::Map::new();
+            for table in tables {
+                described.insert(table.name().to_string(), as_json(&data_set, table)?);
+            }
             return print_json(&json!({
                 "identity": Identity::of(&data_set),
-                "tables": tables,
+                "tables": described,
                 "model": data_set.model().parameters(),
             }));
         }
+        let width = terminal_width().unwrap_or(WIDTH);
         let mut text = String::new();
         for table in tables {
-            text += &as_text(&data_set, table);
+            text += &as_text(&data_set, table, width)?;
         }
         if self.table.is_none() {
             let model = data_set.model();
@@ -60,39 +73,85 @@ impl Describe {
     }
 }
 
-/// Returns the name, the Arrow type and the law of each column.
-fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static str, String, &'static str)> {
+/// Returns each column with its Arrow type.
+fn columns(data_set: &DataSet, table: Table) -> Vec<(&'static ColumnSpec, String)> {
     let schema = schema(&Scan::whole(data_set, table));
     let types = schema.fields().iter().map(|field| field.data_type().to_string());
-    table.columns().iter().zip(types).map(|(column, data_type)| (column.name, data_type, column.law)).collect()
+    table.columns().iter().zip(types).collect()
 }
 
-fn as_text(data_set: &DataSet, table: Table) -> String {
+fn as_text(data_set: &DataSet, table: Table, width: usize) -> Result<String> {
     let expected = data_set.expected_rows(table);
     let rows = grouped(expected.rows.round() as u64);
     let rows = match expected.sd.round() as u64 {
         0 => format!("{rows} rows"),
         sd => format!("{rows} rows expected, standard deviation {}", grouped(sd)),
     };
-    let mut text = format!("{}: {}\n  {rows}\n", table.name(), table.summary());
-    for (name, data_type, law) in columns(data_set, table) {
-        // Writing to a String can't fail.
-        let _ = writeln!(text, "  {name:<22} {data_type:<18} {law}");
+    let bytes = grouped(expected_bytes(data_set, table)?.round() as u64);
+    let mut keys = format!("key {}", table.primary_key().join(", "));
+    for key in table.foreign_keys() {
+        keys += &format!("; {} refers to {}", key.column, key.table.name());
     }
-    text + "\n"
+    let mut text = String::new();
+    for (line, indent) in [
+        (format!("{}: {}", table.name(), table.summary()), 0),
+        (rows, 2),
+        (format!("about {bytes} bytes as Parquet"), 2),
+        (keys, 2),
+    ] {
+        text += &wrapped(&" ".repeat(indent), &line, width);
+    }
+    let columns = columns(data_set, table);
+    let names = columns.iter().map(|(column, _)| column.name.len()).max().unwrap_or(0);
+    let types = columns.iter().map(|(_, data_type)| data_type.len()).max().unwrap_or(0);
+    for (column, data_type) in columns {
+        let start = format!("  {:<names$} {data_type:<types$} ", column.name);
+        if start.len() + MIN_LAW_WIDTH <= width {
+            text += &wrapped(&start, column.law, width);
+        } else {
+            text += &format!("{}\n{}", start.trim_end(), wrapped("    ", column.law, width));
+        }
+    }
+    Ok(text + "\n")
 }
 
-fn as_json(data_set: &DataSet, table: Table) -> Value {
+fn as_json(data_set: &DataSet, table: Table) -> Result<Value> {
     let expected = data_set.expected_rows(table);
-    let columns: Vec<Value> = columns(data_set, table)
-        .into_iter()
-        .map(|(name, data_type, law)| json!({"name": name, "type": data_type, "nullable": false, "law": law}))
-        .collect();
-    json!({
+    let columns = columns(data_set, table).into_iter().enumerate().map(|(index, (column, data_type))| {
+        let mut json = json!({"name": column.name, "type": data_type, "nullable": false, "law": column.law});
+        for (key, value) in allowed_values(data_set, table, index) {
+            json[key] = value;
+        }
+        json
+    });
+    let foreign_keys = table
+        .foreign_keys()
+        .iter()
+        .map(|key| json!({"column": key.column, "references": {"table": key.table.name(), "column": key.references}}));
+    Ok(json!({
         "summary": table.summary(),
         "expected_rows": expected.rows,
         "expected_rows_sd": expected.sd,
+        "expected_bytes": expected_bytes(data_set, table)?.round(),
+        "primary_key": table.primary_key(),
+        "foreign_keys": foreign_keys.collect::<Vec<_>>(),
         "sorted_by": table.sort_columns(),
-        "columns": columns,
-    })
+        "columns": columns.collect::<Vec<_>>(),
+    }))
+}
+
+/// Returns the `values` that a column can have, or its `minimum` and `maximum`.
+fn allowed_values(data_set: &DataSet, table: Table, index: usize) -> Vec<(&'static str, Value)> {
+    let money = |cents: i128| json!(format!("{}.{:02}", cents / 100, cents % 100));
+    let ends = |ends: Vec<Value>| ["minimum", "maximum"].into_iter().zip(ends).collect();
+    match (table.columns()[index].kind, data_set.bounds(table, index).ends) {
+        (Kind::Text(names), _) => vec![("values", json!(names.of(data_set.model().parameters())))],
+        (Kind::Money, _) => vec![("values", data_set.prices().into_iter().map(money).collect())],
+        (_, Column::Boolean(values)) => vec![("values", json!(values))],
+        (_, Column::Int64(values)) => ends(values.into_iter().map(Value::from).collect()),
+        (_, Column::Int32(values)) => ends(values.into_iter().map(Value::from).collect()),
+        (_, Column::Float64(values)) => ends(values.into_iter().map(Value::from).collect()),
+        (_, Column::Date(days)) => ends(days.into_iter().map(|day| json!(date_of(day).to_string())).collect()),
+        (_, Column::Text(_) | Column::Money(_)) => Vec::new(),
+    }
 }

@@ -1,5 +1,6 @@
 //! The metadata of a Parquet file: its writer, its key-value pairs and its sort order.
 
+use crate::batches::COMMENT;
 use crate::model::VALUE_VERSION;
 use crate::tables::Table;
 use arrow::datatypes::Schema;
@@ -7,12 +8,14 @@ use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
 
 /// Returns the writer properties of a file of `table` with the columns of `schema` and the key-value pairs `metadata`.
+/// The description of the table in the schema becomes a key-value pair, too: readers other than Arrow find it there.
 pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(String, String)>) -> WriterProperties {
+    let comment = schema.metadata().get(COMMENT).map(|text| (COMMENT.to_string(), text.clone()));
     WriterProperties::builder()
         .set_created_by(created_by())
         .set_sorting_columns(Some(sorting_columns(table, schema)))
         .set_key_value_metadata(Some(
-            metadata.into_iter().map(|(key, value)| KeyValue { key, value: Some(value) }).collect(),
+            metadata.into_iter().chain(comment).map(|(key, value)| KeyValue { key, value: Some(value) }).collect(),
         ))
         .build()
 }

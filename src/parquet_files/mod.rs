@@ -6,6 +6,7 @@
 mod commit;
 mod compression;
 mod encode;
+mod expected_bytes;
 mod file_format;
 mod file_names;
 mod file_properties;
@@ -17,6 +18,7 @@ mod write;
 
 pub use commit::write_atomically;
 pub use compression::Compression;
+pub use expected_bytes::expected_bytes;
 pub use file_format::FileFormat;
 pub use file_names::MANIFEST_FILE;
 pub use manifest::{Manifest, ScanRange, TableEntry};

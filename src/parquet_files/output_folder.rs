@@ -353,7 +353,7 @@ fn lock_folder(folder: &Path, shared: bool) -> Result<Option<File>> {
 }
 
 /// Returns the key-value metadata of a table's file.
-fn key_value_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
+pub(super) fn key_value_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
     [
         ("saasgen.table", table.name().to_string()),
         ("saasgen.version", identity.version.clone()),

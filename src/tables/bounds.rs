@@ -14,6 +14,15 @@ pub struct Bounds {
 }
 
 impl DataSet {
+    /// Returns the amounts of invoices in hundredths, ascending.
+    pub fn prices(&self) -> Vec<i128> {
+        let mut prices: Vec<i128> = self.laws().plans.iter().map(|plan| plan.price_cents).collect();
+        prices.retain(|&price| price > 0);
+        prices.sort_unstable();
+        prices.dedup();
+        prices
+    }
+
     /// Returns the bounds of the column of `table` with this index. Every row is within them, but rows need not reach
     /// them.
     pub fn bounds(&self, table: Table, column: usize) -> Bounds {
@@ -46,10 +55,7 @@ impl DataSet {
                 Bounds { ends: Column::Date(vec![window.first, window.last()]), distinct: u64::from(window.days) }
             }
             (Kind::Money, _) => {
-                let mut prices: Vec<i128> =
-                    plans.iter().map(|plan| plan.price_cents).filter(|&price| price > 0).collect();
-                prices.sort_unstable();
-                prices.dedup();
+                let prices = self.prices();
                 let ends = [prices.first(), prices.last()].map(|price| price.copied().unwrap_or(0));
                 Bounds { ends: Column::Money(ends.into()), distinct: prices.len() as u64 }
             }

@@ -24,4 +24,4 @@ pub use data_set::DataSet;
 pub use data_set_identity::{Identity, WindowDates};
 pub use generator::{DeferredRows, Generator};
 pub use laws::{Laws, active_probability, mean_tickets, minutes_limits};
-pub use schema::{ColumnSet, ColumnSpec, Kind, Names, Table};
+pub use schema::{ColumnSet, ColumnSpec, ForeignKey, Kind, Names, Table};

@@ -1,4 +1,5 @@
-//! The tables and their columns. `data/README.md` describes them for users.
+//! The tables and their columns. The descriptions here are those of the schemas, the files and `saasgen describe`;
+//! `data/README.md` adds the figures of saas-v1 to them.
 
 use crate::error::{Error, Result};
 use crate::model::Parameters;
@@ -75,7 +76,7 @@ pub struct ColumnSpec {
     pub name: &'static str,
     /// The type of the values.
     pub kind: Kind,
-    /// The meaning and the distribution of the values, for `saasgen describe`.
+    /// The meaning and the distribution of the values. It is the column's description in every schema and file.
     pub law: &'static str,
 }
 
@@ -83,18 +84,36 @@ const fn column(name: &'static str, kind: Kind, law: &'static str) -> ColumnSpec
     ColumnSpec { name, kind, law }
 }
 
+const CUSTOMER: ColumnSpec = column("customer_id", Kind::Int64, "the customer");
+
 const USAGE_TRUTH: [ColumnSpec; 6] = [
-    column("customer_id", Kind::Int64, "a customer of the data set"),
+    CUSTOMER,
     column(
         "date",
         Kind::Date,
-        "from signup_date to the last day; active at age a with probability active_share x exp(-a / decay_days)",
+        "from signup_date to the last day of the window; the probability of activity at age a is active_share x \
+         exp(-a / decay_days)",
     ),
     column("sessions", Kind::Int32, "Poisson with the plan's mean; can be 0"),
-    column("usage_minutes", Kind::Int32, "Normal with the plan's mean, rounded to whole minutes and clamped"),
-    column("feature_events", Kind::Int32, "Poisson(events_per_session x sessions)"),
+    column(
+        "usage_minutes",
+        Kind::Int32,
+        "Normal with the plan's mean, in whole minutes, limited to minutes_clamp standard deviations",
+    ),
+    column("feature_events", Kind::Int32, "Poisson with mean events_per_session x sessions"),
     column("logged", Kind::Boolean, "false if the log was lost, so that usage_daily has no such row"),
 ];
+
+/// A column whose values are all in the primary key of another table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The column.
+    pub column: &'static str,
+    /// The other table.
+    pub table: Table,
+    /// The column of the other table.
+    pub references: &'static str,
+}
 
 impl Table {
     /// All tables.
@@ -124,19 +143,17 @@ impl Table {
         })
     }
 
-    /// Returns the meaning of a row in one line.
+    /// Returns the meaning of a row in one line. It is the table's description in every schema, file and catalogue.
     pub const fn summary(self) -> &'static str {
         match self {
             Self::Customers => "one row for each customer",
-            Self::UsageDaily => "one row for each day on which a customer was active and the log survived",
-            Self::Billing => "one row for each invoice; only plans with a price",
+            Self::UsageDaily => "one row for each day on which a customer was active and the log was kept",
+            Self::Billing => "one row for each invoice; only plans with a price have invoices",
             Self::Support => "one row for each support ticket",
             Self::RetentionCurves => {
-                "the probability of activity by plan and age in days: the true retention behind usage_daily"
+                "one row for each plan and age: the true probability that a customer of that age is active"
             }
-            Self::UsageTruth => {
-                "usage_daily with the lost logs; `logged` is false on the rows that usage_daily does not have"
-            }
+            Self::UsageTruth => "one row for each day on which a customer was active, whether the log was kept or lost",
         }
     }
 
@@ -148,7 +165,7 @@ impl Table {
                     &[
                         column("customer_id", Kind::Int64, "1 to the number of customers, without gaps"),
                         column("signup_date", Kind::Date, "uniform over the days of the window"),
-                        column("plan", Kind::Text(Names::Plan), "by the shares of the plans"),
+                        column("plan", Kind::Text(Names::Plan), "by the shares of the plans; never changes"),
                         column(
                             "region",
                             Kind::Text(Names::Region),
@@ -161,9 +178,13 @@ impl Table {
             Self::Billing => {
                 const {
                     &[
-                        column("invoice_id", Kind::Int64, "customer_id x 1000 + n, with n = 1, 2, … for each customer"),
+                        column("invoice_id", Kind::Int64, "customer_id x 1000 + n, with n = 1, 2, 3, … by date"),
                         column("customer_id", Kind::Int64, "a customer on a plan with a price"),
-                        column("bill_date", Kind::Date, "signup_date + interval x n + jitter, inside the window"),
+                        column(
+                            "bill_date",
+                            Kind::Date,
+                            "signup_date + interval_days x n, up to jitter_days early or late, inside the window",
+                        ),
                         column("amount", Kind::Money, "the plan's price"),
                         column(
                             "payment_status",
@@ -176,19 +197,19 @@ impl Table {
             Self::Support => {
                 const {
                     &[
-                        column(
-                            "ticket_id",
-                            Kind::Int64,
-                            "customer_id x 1000 + n, with n = 1, 2, … by date for each customer",
-                        ),
+                        column("ticket_id", Kind::Int64, "customer_id x 1000 + n, with n = 1, 2, 3, … by date"),
                         column(
                             "customer_id",
                             Kind::Int64,
-                            "a customer on any plan; Poisson(tickets_per_month x months of tenure) tickets",
+                            "a customer on any plan, with Poisson(tickets_per_month x months) support tickets",
                         ),
-                        column("ticket_date", Kind::Date, "uniform from signup_date to the last day"),
+                        column("ticket_date", Kind::Date, "uniform from signup_date to the last day of the window"),
                         column("category", Kind::Text(Names::Category), "by the shares of the categories"),
-                        column("priority", Kind::Text(Names::Priority), "by the shares of the priorities"),
+                        column(
+                            "priority",
+                            Kind::Text(Names::Priority),
+                            "by the shares of the priorities, independent of the category",
+                        ),
                     ]
                 }
             }
@@ -197,11 +218,37 @@ impl Table {
                     &[
                         column("plan", Kind::Text(Names::Plan), "every plan"),
                         column("day", Kind::Int32, "the age in days, from 0 to the days of the window - 1"),
-                        column("retention_probability", Kind::Float64, "active_share x exp(-day / decay_days)"),
+                        column(
+                            "retention_probability",
+                            Kind::Float64,
+                            "the probability that a customer of that age is active: active_share x exp(-day / \
+                             decay_days)",
+                        ),
                     ]
                 }
             }
             Self::UsageTruth => &USAGE_TRUTH,
+        }
+    }
+
+    /// Returns the columns whose values together are different in every row.
+    pub const fn primary_key(self) -> &'static [&'static str] {
+        match self {
+            Self::Customers => &["customer_id"],
+            Self::UsageDaily | Self::UsageTruth => &["customer_id", "date"],
+            Self::Billing => &["invoice_id"],
+            Self::Support => &["ticket_id"],
+            Self::RetentionCurves => &["plan", "day"],
+        }
+    }
+
+    /// Returns the columns whose values are all in another table.
+    pub const fn foreign_keys(self) -> &'static [ForeignKey] {
+        match self {
+            Self::Customers | Self::RetentionCurves => &[],
+            Self::UsageDaily | Self::UsageTruth | Self::Billing | Self::Support => {
+                const { &[ForeignKey { column: "customer_id", table: Self::Customers, references: "customer_id" }] }
+            }
         }
     }
 

@@ -57,9 +57,14 @@ def test_wrong_answers_are_refused_and_nothing_is_written(tmp_path, message, ser
     assert not (tmp_path / "out").exists()
 
 
-def test_right_answers_are_accepted(tmp_path):
-    with Foreign() as foreign:
-        assert pull(foreign, tmp_path / "out").returncode == 0
+def test_right_answers_are_accepted_with_any_descriptions(tmp_path):
+    other = SCHEMA.set(0, SCHEMA.field(0).with_metadata({"comment": "another version's"})).with_metadata({"x": "y"})
+    for number, (schema, rows_schema) in enumerate([(SCHEMA, SCHEMA), (other, SCHEMA), (SCHEMA, other)]):
+        with Foreign(schema=schema, rows_schema=rows_schema) as foreign:
+            ran = pull(foreign, tmp_path / str(number))
+            assert ran.returncode == 0, ran.stderr
+    files = {(tmp_path / str(number) / "customers.parquet").read_bytes() for number in range(3)}
+    assert len(files) == 1, "the file has the descriptions of the program that writes it"
 
 
 class Balancer(flight.FlightServerBase):

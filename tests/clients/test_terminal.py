@@ -1,4 +1,4 @@
-"""The progress bar and the table of verify on a pseudo-terminal."""
+"""The progress bar, and the tables of verify and describe, on a pseudo-terminal."""
 import fcntl
 import os
 import pty
@@ -31,6 +31,32 @@ def run_on_terminal(*args):
         stdout = process.stdout.read()
     assert process.returncode == 0, shown
     return shown.decode(), stdout.decode()
+
+
+def describe_on_terminal(columns):
+    """Returns the lines of `describe` on a terminal with this many columns."""
+    terminal, stdout = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen([SAASGEN, "describe"], stdout=stdout, stdin=subprocess.DEVNULL) as process:
+        os.close(stdout)
+        shown = b""
+        try:
+            while read := os.read(terminal, 65_536):
+                shown += read
+        except OSError:  # On Linux, the read fails once the other end is closed.
+            pass
+        os.close(terminal)
+    assert process.returncode == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 132, 300])
+def test_describe_fits_the_terminal_and_splits_no_word(columns):
+    whole, shown = describe_on_terminal(1_000), describe_on_terminal(columns)
+    assert max(map(len, shown.splitlines())) <= columns
+    assert shown.split() == whole.split()
+    if columns < 300:
+        assert len(shown.splitlines()) > len(whole.splitlines())
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,17 @@ def test_files_rewritten_by_duckdb_hold(raw, tmp_path, expected):
     assert (code, holds, fails, not_run) == (0, expected - listed(expected), set(), listed(expected))
 
 
+def test_files_without_descriptions_hold(raw, tmp_path, expected):
+    def rewrite(table, source):
+        rows = pq.read_table(source)
+        plain = pa.schema([pa.field(field.name, field.type, field.nullable) for field in rows.schema])
+        pq.write_table(rows.cast(plain), tmp_path / f"{table}.parquet", store_schema=False)
+        assert pq.read_metadata(tmp_path / f"{table}.parquet").metadata is None
+
+    code, holds, fails, not_run = rewritten(raw, tmp_path, rewrite)
+    assert (code, holds, fails, not_run) == (0, expected, set(), set())
+
+
 def test_shuffled_rows_in_several_files_hold_without_a_manifest(raw, tmp_path, expected):
     def rewrite(table, source):
         (tmp_path / table).mkdir()

@@ -303,7 +303,7 @@ fn paths_in_the_text_exist() {
 }
 
 #[test]
-fn the_data_dictionary_names_every_column_and_the_expected_rows() {
+fn the_data_dictionary_has_the_descriptions_the_keys_and_the_expected_rows() {
     let dictionary = read("data/README.md");
     let described = saasgen(&["describe", "--json"]).output().unwrap().stdout;
     let described: serde_json::Value = serde_json::from_slice(&described).unwrap();
@@ -311,11 +311,20 @@ fn the_data_dictionary_names_every_column_and_the_expected_rows() {
         let section = dictionary.split_once(&format!("\n### {}\n", table.name())).unwrap().1;
         let section = section.split("\n#").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
-        let columns: Vec<&str> = rows.map(|line| line.split(' ').nth(1).unwrap()).collect();
-        let expected: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
-        assert_eq!(columns, expected, "{}", table.name());
+        let columns: Vec<Vec<&str>> = rows.map(|line| line.trim_matches(['|', ' ']).split(" | ").collect()).collect();
+        let types = described["tables"][table.name()]["columns"].as_array().unwrap();
+        assert_eq!(columns.len(), table.columns().len(), "{}", table.name());
+        for ((row, column), described) in columns.iter().zip(table.columns()).zip(types) {
+            assert_eq!((row[0], Some(row[1])), (column.name, described["type"].as_str()), "{}", table.name());
+            // The page adds figures of saas-v1 in parentheses.
+            let is_described = row[2] == column.law || row[2].starts_with(&format!("{} (", column.law));
+            let is_as_before = row[2] == "as in usage_daily" && Table::UsageDaily.columns().contains(column);
+            assert!(is_described || is_as_before, "{}: {row:?} instead of {:?}", table.name(), column.law);
+        }
 
         let row = dictionary.lines().find(|line| line.starts_with(&format!("| {} |", table.name()))).unwrap();
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
+        assert_eq!(cells[1..3], [table.summary(), &table.primary_key().join(", ")], "{}", table.name());
         let rows = row.rsplit('|').nth(1).unwrap().split('±').next().unwrap().trim().replace(',', "");
         let expected = &described["tables"][table.name()]["expected_rows"];
         assert_eq!(rows.parse::<f64>().unwrap(), expected.as_f64().unwrap().round(), "{}", table.name());

@@ -2,7 +2,7 @@
 
 use super::connections::Connection;
 use super::failure::Failure;
-use crate::batches::catch_decoder_panic;
+use crate::batches::{catch_decoder_panic, has_same_columns};
 use crate::error::Error;
 use crate::scan::BatchMark;
 use arrow::array::RecordBatch;
@@ -72,7 +72,7 @@ impl BatchStream {
             let message = message.map_err(|_| stalled(&self.connection, stall_timeout))?;
             let message = message.transpose().map_err(|error| self.connection.stream_failure(&error))?;
             // This also covers the end of the stream: a stream without rows has a schema, too.
-            if self.decoder.schema() != Some(schema) {
+            if !self.decoder.schema().is_some_and(|sent| has_same_columns(sent, schema)) {
                 let server = self.connection.location();
                 let message = format!("{server} sent rows of another schema than it announced");
                 return Err(Failure::Broken(Error::Remote(message)));

@@ -20,11 +20,11 @@ pub use table::FlightTable;
 pub use table_source::FlightSource;
 
 use super::location::Location;
-use crate::batches::{catch_decoder_panic, schema_of};
+use crate::batches::{catch_decoder_panic, has_same_columns, schema_of};
 use crate::error::{Error, Result};
 use crate::scan::{ScanRequest, Strings};
 use crate::tables::{Identity, Table};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{Action, FlightDescriptor};
 use connections::{Connection, ConnectionPool};
 use endpoint::Endpoint;
@@ -122,8 +122,9 @@ impl Client {
         let schema = catch_decoder_panic(|| info.try_decode_schema()).ok_or_else(|| wrong("a damaged schema"))?;
         let schema = schema.map_err(|error| wrong(&format!("a schema that can't be read: {error}")))?;
         let expected = expected_schema(table, request);
-        if schema != *expected {
-            return Err(wrong(&format!("the columns {schema} instead of {expected}")));
+        if !has_same_columns(&schema, &expected) {
+            let [sent, expected] = [&schema, &*expected].map(column_list);
+            return Err(wrong(&format!("the columns {sent} instead of {expected}")));
         }
         Ok(FlightTable::new(Arc::clone(&self.connections), self.policy, table, expected, endpoints))
     }
@@ -181,8 +182,14 @@ fn expected_schema(table: Table, request: &ScanRequest) -> SchemaRef {
     };
     let all = table.columns();
     if request.columns.is_empty() {
-        return schema_of(all.iter(), strings);
+        return schema_of(table, all.iter(), strings);
     }
     let named = request.columns.iter().filter_map(|name| all.iter().find(|column| column.name == name));
-    schema_of(named, strings)
+    schema_of(table, named, strings)
+}
+
+/// Returns the names and types of columns, for an error message.
+fn column_list(schema: &Schema) -> String {
+    let columns = schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type()));
+    columns.collect::<Vec<_>>().join(", ")
 }

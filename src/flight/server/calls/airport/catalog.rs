@@ -12,7 +12,7 @@ use prost::Message as _;
 use serde::Serialize;
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// The schema of the tables. It is not `main`, which some versions of the extension refuse to look up.
 const SCHEMA: &str = "saasgen";
@@ -51,8 +51,8 @@ fn info(flights: &Flights, catalog: &str, table: Table) -> Result<FlightInfo> {
         extra_data: None,
     };
     let scan = Scan::whole(&flights.data_set, table);
-    let metadata_of_schema = HashMap::from([("can_produce_statistics".to_string(), "1".to_string())]);
-    let schema = ArrowSchema::new_with_metadata(schema(&scan).fields().clone(), metadata_of_schema);
+    let mut schema = ArrowSchema::clone(&schema(&scan));
+    schema.metadata.insert("can_produce_statistics".to_string(), "1".to_string());
     Ok(FlightInfo::new()
         .try_with_schema(&schema)
         .map_err(encoding)?
