@@ -1,6 +1,5 @@
 //! The program `saasgen`.
 
-use clap::Parser;
 use saasgen::cli::{Cli, end_by_stop_signal};
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,7 +11,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let code = match Cli::parse().run(give_memory_back) {
+    let code = match Cli::of_process().run(give_memory_back) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -2,7 +2,9 @@
 
 mod args;
 mod describe;
+mod environment;
 mod generate;
+mod health;
 mod progress;
 mod pull;
 mod runtime;
@@ -16,7 +18,8 @@ mod write_summary;
 pub use stop_signal::end_by_stop_signal;
 
 use crate::error::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 
 /// Generate, serve and verify realistic SaaS customer data of any size
 #[derive(Debug, Parser)]
@@ -27,6 +30,10 @@ use clap::{Parser, Subcommand};
   saasgen pull                           write that server's tables to data/raw
   saasgen verify --report report.html    check data/raw and write a report
   saasgen describe usage_daily           print a table's columns and laws
+  saasgen health                         ask whether that server takes new streams
+
+Environment variables can set the options of generate and serve:
+SAASGEN_CUSTOMERS=5 stands for --customers 5
 
 Exit codes: 0 success, 1 failure, 2 wrong usage; a signal that stops a run also ends the program")]
 pub struct Cli {
@@ -41,9 +48,20 @@ enum Command {
     Pull(pull::Pull),
     Verify(verify::Verify),
     Describe(describe::Describe),
+    Health(health::Health),
 }
 
 impl Cli {
+    /// Reads the command line of this process, and the environment variables that set options. Ends the process after
+    /// `--help` and for wrong usage.
+    pub fn of_process() -> Self {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let mut command = environment::with_variables(Self::command());
+        let matches = command.try_get_matches_from_mut(&arguments);
+        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.unwrap_or_else(|error| environment::with_origin(error, &arguments).format(&mut command).exit())
+    }
+
     /// Runs the subcommand. Returns `false` if `verify` found a fault in the data set, and `true` otherwise.
     ///
     /// `give_memory_back` is passed to [`Server::with_idle`](crate::flight::server::Server::with_idle).
@@ -57,8 +75,31 @@ impl Cli {
             Command::Serve(command) => command.run(give_memory_back)?,
             Command::Pull(command) => command.run()?,
             Command::Describe(command) => command.run()?,
+            Command::Health(command) => command.run()?,
             Command::Verify(command) => return command.run(),
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_of_every_number_names_its_range() {
+        let command = Cli::command();
+        let mut numbers = 0;
+        for subcommand in command.get_subcommands() {
+            for option in subcommand.get_arguments() {
+                let names = option.get_value_names().unwrap_or_default();
+                if names.iter().any(|name| ["N", "S", "SECONDS", "BYTES", "PART", "PARTS"].contains(&name.as_str())) {
+                    let help = option.get_help().unwrap().to_string();
+                    assert!(help.contains(" to "), "{} --{}: {help}", subcommand.get_name(), option.get_id());
+                    numbers += 1;
+                }
+            }
+        }
+        assert!(numbers > 30, "{numbers}");
     }
 }

@@ -61,9 +61,10 @@ struct RetryArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=1000))]
     retries: Option<u64>,
 
-    /// Seconds without a message before a server counts as gone, 1 to 86400
+    /// Seconds that a server may send nothing before pull tries again, 1 to 86400
     ///
     /// A batch of up to 2 MiB must arrive within this time, so a slow link needs a higher value.
+    /// `serve` has an option of the same name for the opposite case, a client that reads nothing.
     #[arg(long, value_name = "SECONDS", default_value_t = RetryPolicy::DEFAULT_STALL_SECONDS,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     stall_timeout: u64,
@@ -82,11 +83,11 @@ impl RetryArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data set")]
 struct ScanArgs {
-    /// Number of customers in the data set [default: the server's]
+    /// Number of customers in the data set, 1 to 10^12 [default: the server's]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
     customers: Option<u64>,
 
-    /// Seed of the data set [default: the server's]
+    /// Seed of the data set, 0 to 2^64-1 [default: the server's]
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 

@@ -61,7 +61,7 @@ pub(super) struct Verify {
     #[arg(long)]
     exact: bool,
 
-    /// Number of threads [default: one per core]
+    /// Number of threads, 1 to 1024 [default: one per core]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
     threads: Option<u64>,
 

@@ -10,6 +10,10 @@ from airport import Airport
 SAASGEN = os.environ["SAASGEN"]
 CUSTOMERS = 5_000
 
+# The environment of the tests must not set options of the program.
+for name in [name for name in os.environ if name.startswith("SAASGEN_")]:
+    del os.environ[name]
+
 
 class Server:
     def __init__(self, *args, listen="127.0.0.1:0"):

@@ -1,9 +1,10 @@
 //! Options, help, refusals and output of the program.
 
 use crate::access::write_credentials;
-use crate::program::{Serve, run_in, saasgen, succeed_in};
+use crate::program::{Ran, Serve, run_in, saasgen, succeed_in};
 use saasgen::parquet_files::Manifest;
 use saasgen::tables::Table;
+use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
 use tempfile::tempdir;
@@ -34,6 +35,7 @@ fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
         (&["serve", "--listen", "127.0.0.1:0", "--max-streams", "0"], &["--max-streams", "0"]),
         (&["serve", "--listen", "127.0.0.1:0", "--metrics", "0.0.0.0:0"], &["0.0.0.0:0", "loopback", "127.0.0.1:0"]),
         (&["serve", "--listen", "127.0.0.1:0", "--metrics", "[::]:9090"], &["[::]:9090", "loopback", "127.0.0.1:9090"]),
+        (&["health", "localhost:8815"], &["localhost:8815", "grpc://"]),
         (&["serve", "--listen", "127.0.0.1:0", "--metrics", "9090"], &["9090", "HOST:PORT"]),
         (&["serve", "--listen", "127.0.0.1:0", "--log", "xml"], &["xml", "text, json"]),
         (&["serve", "--listen", "127.0.0.1:0", "--log-level", "loud"], &["loud", "info, debug"]),
@@ -239,13 +241,123 @@ fn describe_prints_tables_laws_and_expected_rows() {
     ] {
         assert!(all.contains(part), "{part} in {all}");
     }
+    assert!(all.lines().all(|line| line.chars().count() <= 80), "{all}");
+    assert!(all.contains("\n  key invoice_id; customer_id refers to customers\n"), "{all}");
+    assert!(all.contains(" bytes as Parquet\n"), "{all}");
     let one = succeed_in(folder.path(), &["describe", "support", "--customers", "1000000"]).stdout;
     assert!(one.starts_with("support: ") && one.contains("3,853,691") && !one.contains("usage_daily"), "{one}");
-    let json: serde_json::Value =
-        serde_json::from_str(&succeed_in(folder.path(), &["describe", "--json"]).stdout).unwrap();
+    let json: Value = serde_json::from_str(&succeed_in(folder.path(), &["describe", "--json"]).stdout).unwrap();
     assert_eq!(json["tables"]["billing"]["columns"][3]["type"], "Decimal128(10, 2)");
     assert_eq!(json["tables"]["billing"]["columns"][3]["nullable"], false);
     assert_eq!(json["model"]["retention"]["decay_days"], 220.0);
+    assert_eq!(json["tables"]["billing"]["primary_key"], json!(["invoice_id"]));
+    assert_eq!(
+        json["tables"]["billing"]["foreign_keys"],
+        json!([{"column": "customer_id", "references": {"table": "customers", "column": "customer_id"}}])
+    );
+    let column = |table: &str, index: usize| json["tables"][table]["columns"][index].clone();
+    assert_eq!(column("customers", 2)["values"], json!(["Free", "Basic", "Pro", "Enterprise"]));
+    assert_eq!(column("billing", 3)["values"], json!(["29.00", "99.00", "299.00"]));
+    assert_eq!(column("usage_truth", 5)["values"], json!([false, true]));
+    assert_eq!(column("customers", 0)["maximum"], 100_000);
+    assert_eq!(
+        (&column("usage_daily", 1)["minimum"], &column("usage_daily", 1)["maximum"]),
+        (&json!("2023-07-01"), &json!("2024-12-31"))
+    );
+    assert_eq!(column("retention_curves", 2)["minimum"], 0.0);
+}
+
+/// Tables of up to 100,000 rows are encoded as a whole, so their size is exact.
+#[test]
+fn describe_knows_the_bytes_of_each_file_before_it_is_written() {
+    let folder = tempdir().unwrap();
+    let all = Table::ALL.map(Table::name).join(",");
+    for (customers, out) in [("1", "one"), ("900", "few"), ("100000", "many")] {
+        let json = |args: &[&str]| -> Value {
+            let ran = succeed_in(folder.path(), &[args, &["--customers", customers, "--json"]].concat());
+            serde_json::from_str(&ran.stdout).unwrap()
+        };
+        let written = json(&["generate", "--tables", &all, "--out", out]);
+        let described = json(&["describe"]);
+        for table in Table::ALL.map(Table::name) {
+            let number = |value: &Value| value.as_f64().unwrap();
+            let (written, described) = (&written["tables"][table], &described["tables"][table]);
+            let (bytes, expected) = (number(&written["bytes"]), number(&described["expected_bytes"]));
+            if number(&written["rows"]) <= 100_000.0 {
+                assert_eq!(bytes, expected, "{table} of {customers} customers");
+                continue;
+            }
+            // The number of rows is random. The bytes of the rows that were drawn are known to 1 %.
+            let scaled = expected * number(&written["rows"]) / number(&described["expected_rows"]);
+            assert!((bytes / scaled - 1.0).abs() < 0.01, "{table}: {bytes} bytes instead of {scaled}");
+        }
+    }
+}
+
+#[test]
+fn the_environment_sets_options_and_the_command_line_has_precedence() {
+    let folder = tempdir().unwrap();
+    let run = |args: &[&str], variables: &[(&str, &str)]| -> Ran {
+        let mut command = saasgen(args);
+        command.current_dir(folder.path()).envs(variables.iter().copied());
+        command.output().unwrap().into()
+    };
+    let given = [("SAASGEN_CUSTOMERS", "5"), ("SAASGEN_TABLES", "customers,support"), ("SAASGEN_JSON", "yes")];
+    let rows = |ran: &Ran| -> (Value, usize) {
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+        (json["tables"]["customers"]["rows"].clone(), json["tables"].as_object().unwrap().len())
+    };
+    assert_eq!(rows(&run(&["generate"], &given)), (json!(5), 2));
+    assert_eq!(rows(&run(&["generate", "--customers", "7", "--out", "seven"], &given)), (json!(7), 2));
+    // An empty variable is not set, and a flag that is off does not conflict with another one.
+    let off = [("SAASGEN_CUSTOMERS", "5"), ("SAASGEN_JSON", "false"), ("SAASGEN_QUIET", "1"), ("SAASGEN_MODEL", "")];
+    let ran = run(&["generate", "--overwrite"], &off);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
+
+    for (args, variable, value, parts) in [
+        (&["generate"][..], "SAASGEN_CUSTOMERS", "many", &["--customers", "many"][..]),
+        (&["generate"], "SAASGEN_QUIET", "maybe", &["--quiet", "maybe"]),
+        (&["generate", "--quiet"], "SAASGEN_JSON", "1", &["--quiet", "--json"]),
+        (&["serve"], "SAASGEN_MAX_STREAMS", "0", &["--max-streams", "1..=1000000"]),
+    ] {
+        let ran = run(args, &[(variable, value)]);
+        let option = variable.trim_start_matches("SAASGEN_").to_lowercase().replace('_', "-");
+        let tip = format!("the environment variable {variable} sets --{option}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{variable}: {}", ran.stderr);
+        assert!(parts.iter().all(|part| ran.stderr.contains(part)) && ran.stderr.contains(&tip), "{}", ran.stderr);
+        let shown = run(&["generate", "--customers", "0"], &[("SAASGEN_CUSTOMERS", "5")]).stderr;
+        assert!(!shown.contains("SAASGEN_"), "the value is from the command line: {shown}");
+    }
+    // Other subcommands have options of the same names.
+    assert_eq!(run(&["describe", "customers"], &[("SAASGEN_CUSTOMERS", "many")]).code, Some(0));
+
+    let mut command = saasgen(&["serve"]);
+    command.envs([("SAASGEN_LISTEN", "127.0.0.1:0"), ("SAASGEN_CUSTOMERS", "5"), ("SAASGEN_LOG", "json")]);
+    let mut server = Serve::of(command);
+    assert!(server.wait_for("serving at").starts_with('{'));
+    assert_eq!(server.stop("TERM"), Some(0));
+}
+
+#[test]
+fn help_lists_the_variables_and_never_their_values() {
+    let folder = tempdir().unwrap();
+    let help = |command: &str| -> String {
+        let mut command = saasgen(&[command, "--help"]);
+        command.env("SAASGEN_AUTH_TOKENS", "/a/secret").env("SAASGEN_SEED", "4711").current_dir(folder.path());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    for (command, variables) in [
+        ("serve", &["LISTEN", "CUSTOMERS", "AUTH_TOKENS", "INSECURE", "MAX_STREAMS_PER_NAME", "LOG_LEVEL"][..]),
+        ("generate", &["CUSTOMERS", "SEED", "MODEL", "OUT", "OVERWRITE", "QUIET"]),
+    ] {
+        let help = help(command);
+        for variable in variables {
+            assert!(help.contains(&format!("[env: SAASGEN_{variable}]")), "{variable} in {help}");
+        }
+        assert!(!help.contains("secret") && !help.contains("4711"), "{help}");
+    }
+    assert!(!help("pull").contains("[env: "));
 }
 
 #[test]
@@ -264,8 +376,9 @@ fn generate_prints_json() {
 #[test]
 fn help_ends_with_examples_that_work() {
     let folder = tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
     write_credentials(folder.path());
-    for command in ["generate", "serve", "pull", "describe"] {
+    for command in ["generate", "serve", "pull", "describe", "health"] {
         let help = succeed_in(folder.path(), &[command, "--help"]).stdout;
         let (_, examples) = help.split_once("Examples:\n").expect("examples at the end of the help");
         let examples: Vec<&str> = examples.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -282,7 +395,7 @@ fn help_ends_with_examples_that_work() {
                     for arg in
                         args.iter_mut().filter(|arg| ["server.pem", "server.key", "tokens"].contains(&arg.as_str()))
                     {
-                        *arg = folder.path().join(&arg).to_str().unwrap().to_string();
+                        *arg = path(arg);
                     }
                     let args: Vec<&str> = args.iter().map(String::as_str).collect();
                     assert_eq!(Serve::start(&args).stop("TERM"), Some(0), "{example}");
@@ -292,6 +405,22 @@ fn help_ends_with_examples_that_work() {
                     let server = Serve::start(&["--customers", "2000"]);
                     args.retain(|arg| arg != "--server" && !arg.starts_with("grpc://"));
                     args.extend(["--server".to_string(), server.uri.clone(), "--overwrite".to_string()]);
+                    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+                    succeed_in(folder.path(), &args);
+                    continue;
+                }
+                "health" => {
+                    let tls = ["--tls-cert", "server.pem", "--tls-key", "server.key"];
+                    let tls = tls.map(|arg| if arg.starts_with("--") { arg.into() } else { path(arg) });
+                    let has_tls = example.contains("grpc+tls://");
+                    let tls: Vec<&str> = tls.iter().map(String::as_str).filter(|_| has_tls).collect();
+                    let server = Serve::start(&[&["--customers", "10"][..], &tls].concat());
+                    args.retain(|arg| !arg.starts_with("grpc"));
+                    args.push(server.uri.clone());
+                    // The test's certificates have an authority of their own.
+                    for arg in args.iter_mut().filter(|arg| *arg == "server.pem") {
+                        *arg = path("ca.pem");
+                    }
                     let args: Vec<&str> = args.iter().map(String::as_str).collect();
                     succeed_in(folder.path(), &args);
                     continue;

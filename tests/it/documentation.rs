@@ -12,7 +12,7 @@
 //!
 //! Any other block fails its page.
 
-use crate::program::{Ran, Serve, saasgen};
+use crate::program::{Ran, Serve, saasgen, without_variables};
 use crate::python_clients::venv;
 use saasgen::tables::Table;
 use std::fs;
@@ -170,7 +170,7 @@ impl Page {
         let program = Path::new(env!("CARGO_BIN_EXE_saasgen")).parent().unwrap();
         let path = format!("{}:{}:{}", program.display(), venv().display(), std::env::var("PATH").unwrap());
         command.current_dir(self.folder.path()).env("PATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
-        let ran: Ran = command.stdin(Stdio::null()).output().unwrap().into();
+        let ran: Ran = without_variables(command.stdin(Stdio::null())).output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
         ran.stdout
     }

@@ -1,7 +1,7 @@
 //! Faults of the file system at seeded random moments. The folder stays as it was.
 
 use crate::file_tree::{FileTree, final_files, leftovers};
-use crate::program::{Ran, run_after, run_in, saasgen, start_in, succeed_in, wait_until};
+use crate::program::{Ran, run_after, run_in, saasgen, start_in, succeed_in, wait_until, without_variables};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
@@ -54,7 +54,7 @@ fn a_file_size_limit_leaves_the_old_files() {
 /// Runs the program as a user for whom permissions matter: root becomes the user `nobody`.
 fn run_unprivileged(folder: &Path, program: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new(program);
-    command.args(args).current_dir(folder).stdin(Stdio::null());
+    without_variables(command.args(args).current_dir(folder).stdin(Stdio::null()));
     if folder.metadata().unwrap().uid() == 0 {
         command.uid(NOBODY).gid(NOBODY);
     }

@@ -17,6 +17,7 @@ mod file_tree;
 mod fixture;
 mod flight_calls;
 mod golden;
+mod health;
 mod idle_memory;
 mod killed_runs;
 mod laws;

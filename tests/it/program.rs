@@ -6,10 +6,19 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Returns a command that runs the program with `args`.
+/// Returns a command that runs the program with `args`. The environment of the tests sets none of its options.
 pub fn saasgen(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saasgen"));
-    command.args(args).stdin(Stdio::null());
+    without_variables(command.args(args).stdin(Stdio::null()));
+    command
+}
+
+/// Removes the variables that set options of the program from the environment of `command`.
+pub fn without_variables(command: &mut Command) -> &mut Command {
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.as_encoded_bytes().starts_with(b"SAASGEN_") || name == "RUST_LOG") {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -43,7 +52,7 @@ pub fn run_after(before: &str, folder: &Path, args: &[&str]) -> Ran {
     let script = format!("{before} && exec \"$0\" \"$@\"");
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_saasgen")]).args(args);
-    shell.current_dir(folder).stdin(Stdio::null()).output().unwrap().into()
+    without_variables(shell.current_dir(folder).stdin(Stdio::null())).output().unwrap().into()
 }
 
 /// Runs the program in `folder` and asserts that it succeeds.
@@ -128,7 +137,7 @@ impl Serve {
     /// Starts a server that listens on `address`.
     pub fn start_at(address: &str, args: &[&str]) -> Self {
         let mut command = saasgen(&["serve", "--listen", address]);
-        command.args(args).env_remove("RUST_LOG");
+        command.args(args);
         Self::of(command)
     }
 

@@ -1,5 +1,6 @@
 //! Runs the Python tests in `tests/clients`, in a virtual environment under `target/`.
 
+use crate::program::without_variables;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -38,7 +39,7 @@ pub fn venv() -> PathBuf {
 
 #[test]
 fn python_clients_read_the_served_and_the_written_tables() {
-    run(Command::new(venv().join("python"))
+    run(without_variables(&mut Command::new(venv().join("python")))
         .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/clients"])
         .env("SAASGEN", env!("CARGO_BIN_EXE_saasgen"))
         .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -9,14 +9,14 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits (a call over a limit fails with RESOURCE_EXHAUSTED)")]
 pub(super) struct LimitArgs {
-    /// Maximum number of open DoGet streams
+    /// Maximum number of open DoGet streams, 1 to 1000000
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams,
-          allow_negative_numbers = true, value_parser = count(1..=u64::MAX))]
+          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
     max_streams: u64,
 
-    /// Maximum number of open DoGet streams for each name in --auth-tokens
+    /// Maximum number of open DoGet streams for each name in --auth-tokens, 1 to 1000000
     #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name,
-          allow_negative_numbers = true, value_parser = count(1..=u64::MAX))]
+          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
     max_streams_per_name: u64,
 
     /// Maximum number of blocks, of about 1 MB, that wait in memory to be sent, 0 to 1000000
@@ -27,7 +27,7 @@ pub(super) struct LimitArgs {
           allow_negative_numbers = true, value_parser = count(0..=1_000_000))]
     max_blocks: u64,
 
-    /// Maximum number of customers in a data set that a ticket names
+    /// Maximum number of customers in a data set that a ticket names, 1 to 10^12
     #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
           allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
     max_customers: u64,
@@ -59,24 +59,26 @@ pub(super) struct LimitArgs {
           allow_negative_numbers = true, value_parser = count(1..=10_000))]
     max_calls: u64,
 
-    /// Seconds that a client has for the TLS handshake, the HTTP/2 preface and each request
+    /// Seconds that a client has for the TLS handshake, the HTTP/2 preface and each request, 1 to 315360000
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().handshake.as_secs(),
           value_parser = seconds())]
     handshake_timeout: u64,
 
-    /// Seconds after which a connection without a call is closed
+    /// Seconds after which a connection without a call is closed, 1 to 315360000
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle.as_secs(), value_parser = seconds())]
     idle_timeout: u64,
 
-    /// Seconds after which a connection is closed because its client does not read an answer
+    /// Seconds that a client may leave an answer unread before its connection is closed, 1 to 315360000
+    ///
+    /// `pull` has an option of the same name for the opposite case, a server that sends nothing.
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().stall.as_secs(), value_parser = seconds())]
     stall_timeout: u64,
 
-    /// Seconds after which a client is told to open a new connection; its open calls continue
+    /// Seconds after which a client is told to open a new connection, 1 to 315360000; its open calls continue
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().age.as_secs(), value_parser = seconds())]
     max_connection_age: u64,
 
-    /// Seconds between pings to a silent client, which has 20 seconds to answer
+    /// Seconds between pings to a silent client, 1 to 315360000; the client has 20 seconds to answer
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().keepalive.as_secs(),
           value_parser = seconds())]
     keepalive: u64,

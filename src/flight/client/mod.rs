@@ -8,6 +8,7 @@ mod block_assembler;
 mod connections;
 mod endpoint;
 mod failure;
+mod health_check;
 mod progress;
 mod resuming_reader;
 mod retry;
@@ -15,6 +16,7 @@ mod table;
 mod table_source;
 
 pub use connections::{ClientTlsFiles, Credentials};
+pub use health_check::check_health;
 pub use retry::RetryPolicy;
 pub use table::FlightTable;
 pub use table_source::FlightSource;

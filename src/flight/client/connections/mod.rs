@@ -28,6 +28,9 @@ use std::time::Duration;
 use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 /// The longest message that is accepted. A saasgen server sends batches of up to 2 MiB and endpoint lists of up to
 /// 4 MiB.
@@ -40,7 +43,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The bytes that a server may send on each connection before they are read: one batch, and the start of the next.
 const WINDOW_BYTES: u32 = 2 << 20;
 
-type FlightClient = FlightServiceClient<InterceptedService<GrpcChannel, Bearer>>;
+/// A channel that sends the token with every call.
+type AuthorizedChannel = InterceptedService<GrpcChannel, Bearer>;
+
+type FlightClient = FlightServiceClient<AuthorizedChannel>;
 
 /// A connection, and its fault.
 type Idle = (FlightClient, FaultCell);
@@ -77,6 +83,22 @@ impl ConnectionPool {
     }
 
     async fn open(&self, location: &Location) -> Result<Idle, Failure> {
+        let (channel, fault) = self.open_channel(location).await?;
+        Ok((FlightServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES), fault))
+    }
+
+    /// Asks the server at `location` for its health, by the standard gRPC service.
+    ///
+    /// # Errors
+    /// Returns a failure if the server does not answer, or does not know its health.
+    pub async fn health(&self, location: &Location) -> Result<ServingStatus, Failure> {
+        let (channel, fault) = self.open_channel(location).await?;
+        let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
+        answer.map(|answer| answer.into_inner().status()).map_err(|status| failure(location, &fault, &status))
+    }
+
+    /// Opens a channel for calls of any service, with its fault.
+    async fn open_channel(&self, location: &Location) -> Result<(AuthorizedChannel, FaultCell), Failure> {
         let fault = FaultCell::default();
         let connector = Connector::new(location, &self.credentials, self.connect_timeout, fault.clone())?;
         let origin = connector.origin();
@@ -94,14 +116,17 @@ impl ConnectionPool {
             None => Failure::Broken(Error::Remote(format!("{location}: {error}"))),
         })?;
         let channel = GrpcChannel::new(channel, location.clone(), fault.clone());
-        let flight =
-            FlightServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MAX_MESSAGE_BYTES);
-        Ok((flight, fault))
+        Ok((InterceptedService::new(channel, bearer), fault))
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<Location, Vec<Idle>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the failure of a call to `location` that ended with `status`, over a connection with this fault.
+fn failure(location: &Location, fault: &FaultCell, status: &Status) -> Failure {
+    fault.get().map_or_else(|| Failure::from_status(location, status), Failure::from)
 }
 
 /// A connection. Returns to the pool when dropped, unless it was [discarded](Self::discard).
@@ -122,7 +147,7 @@ impl Connection {
 
     /// Returns the failure of a call that ended with `status`.
     pub fn failure(&self, status: &Status) -> Failure {
-        self.fault.get().map_or_else(|| Failure::from_status(&self.location, status), Failure::from)
+        failure(&self.location, &self.fault, status)
     }
 
     /// Returns the failure of a stream that ended with `error`.
