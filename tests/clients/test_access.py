@@ -1,11 +1,20 @@
 """TLS, tokens and Unix sockets with the clients of pyarrow and grpc."""
+import base64
+import http.client
+import re
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
 import grpc
 import pyarrow.flight as flight
 import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from conftest import CUSTOMERS, Server
+from conftest import CUSTOMERS, SAASGEN, Server
 
 NAME, TOKEN = "ann", "a-token-of-ann-0123456789"
 
@@ -69,6 +78,43 @@ def test_health_needs_no_token(folder, guarded):
     with grpc.secure_channel(guarded.uri.removeprefix("grpc+tls://"), credentials) as channel:
         answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=30)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def fetch(url, folder, **headers):
+    """Returns the status and the text of a page."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem") if url.startswith("https") else None
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), context=context, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.fixture
+def metrics(folder):
+    """The address of metrics that other machines could reach, of a server with TLS and tokens."""
+    command = [SAASGEN, "serve", "--listen", "127.0.0.1:0", "--customers", "10", "--metrics", "0.0.0.0:0",
+               "--tls-cert", folder / "server.pem", "--tls-key", folder / "server.key", "--auth-tokens", folder / "tokens"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    yield re.search(r"metrics at https://0.0.0.0:(\d+)/metrics", process.stderr.readline())[1]
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+
+
+def test_metrics_for_other_machines_have_the_tls_and_the_tokens_of_the_server(folder, metrics):
+    url = f"https://127.0.0.1:{metrics}"
+    basic = base64.b64encode(f"{NAME}:{TOKEN}".encode()).decode()
+    for scheme, credentials in [("Bearer", TOKEN), ("Basic", basic)]:
+        status, text = fetch(f"{url}/metrics", folder, Authorization=f"{scheme} {credentials}")
+        assert status == 200 and "saasgen_streams_open 0" in text
+    assert fetch(f"{url}/metrics", folder)[0] == 401
+    assert fetch(f"{url}/metrics", folder, Authorization="Bearer a-token-of-nobody-0123456789")[0] == 401
+    deadline = time.monotonic() + 60
+    while fetch(f"{url}/healthz", folder) != (200, "SERVING\n"):  # The server serves soon after it printed its address.
+        assert time.monotonic() < deadline
+    with pytest.raises((OSError, http.client.HTTPException)):
+        fetch(f"http://127.0.0.1:{metrics}/metrics", folder)
 
 
 def test_pyarrow_with_mutual_tls(folder):

@@ -1,12 +1,14 @@
 //! The log and the metrics of a server.
 
-use crate::program::{Ran, Serve, run_in, saasgen};
+use crate::access::write_credentials;
+use crate::program::{Ran, Serve, run_in, saasgen, wait_until};
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightDescriptor, Ticket};
 use futures::TryStreamExt;
 use prost::Message;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use tempfile::tempdir;
@@ -118,10 +120,11 @@ fn an_option_or_a_variable_sets_the_log_level() {
     assert!(ran.stderr.contains("RUST_LOG is \"saasgen=loud\"") && ran.stderr.contains("warn,saasgen=debug"));
 }
 
-/// Sends an HTTP request, and returns the head and the body of the answer.
+/// Sends an HTTP request: its method and path, and headers on the lines below. Returns the head and the body of the answer.
 fn http(address: &str, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
+    write!(stream, "{line} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -208,6 +211,67 @@ async fn metrics_count_streams_rows_bytes_and_refusals() {
     drop(client);
     let ran = server.ended();
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""));
+}
+
+/// A server whose metrics other machines could reach. The address is every one of this machine, for a short time.
+fn serve_metrics_everywhere(args: &[&str]) -> (Serve, String) {
+    let mut server = Serve::start(&[&["--customers", "10", "--metrics", "0.0.0.0:0"], args].concat());
+    let address = metrics_address(&mut server).replace("0.0.0.0", "127.0.0.1");
+    (server, address)
+}
+
+#[test]
+fn metrics_for_other_machines_need_insecure_or_the_tokens_of_the_server() {
+    let (server, address) = serve_metrics_everywhere(&["--insecure"]);
+    assert!(samples(&address).contains_key("saasgen_streams_open"));
+    assert_eq!(server.stop("TERM"), Some(0));
+
+    let folder = tempdir().unwrap();
+    write_credentials(folder.path());
+    let tokens = folder.path().join("tokens");
+    let (mut server, address) = serve_metrics_everywhere(&["--insecure", "--auth-tokens", tokens.to_str().unwrap()]);
+    let with = |header: &str| http(&address, &format!("GET /metrics\n{header}\r\n"));
+    let (head, body) = http(&address, "GET /metrics");
+    assert!(head.starts_with("HTTP/1.1 401 ") && head.contains("www-authenticate: Bearer, Basic"), "{head}");
+    assert!(body.contains("asks for a token"), "{body}");
+    assert!(server.wait_for("call refused").contains("unauthenticated"));
+    assert!(with("Authorization: Bearer a-token-of-nobody-0123456789").0.starts_with("HTTP/1.1 401 "));
+    let token = fs::read_to_string(folder.path().join("ann")).unwrap();
+    let (head, body) = with(&format!("Authorization: Bearer {}", token.trim()));
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    assert!(body.contains("saasgen_refusals_total{cause=\"unauthenticated\"} 2\n"), "{body}");
+    // Probes have no token.
+    wait_until("health", || http(&address, "GET /healthz").0.starts_with("HTTP/1.1 200 "));
+    assert_eq!(server.stop("TERM"), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_whether_the_server_takes_new_streams() {
+    let mut server = Serve::start(&["--customers", "10", "--metrics", "127.0.0.1:0"]);
+    let address = metrics_address(&mut server);
+    server.wait_for("serving at");
+    let folder = tempdir().unwrap();
+    let health = || {
+        let (head, body) = http(&address, "GET /healthz");
+        let ran = run_in(folder.path(), &["health", &server.uri]);
+        (head[9..12].to_string(), body, ran.code, ran.stdout + &ran.stderr)
+    };
+    // The server answers a moment after it has printed its address.
+    wait_until("health", || health().0 == "200");
+    let (status, body, code, printed) = health();
+    assert_eq!((status.as_str(), body.as_str(), code), ("200", "SERVING\n", Some(0)));
+    assert_eq!(printed, format!("{} is serving\n", server.uri));
+    assert!(http(&address, "POST /healthz").0.starts_with("HTTP/1.1 405 "));
+
+    let mut client = connect(&server).await;
+    let open = client.do_get(Ticket::new("billing?customers=1000000000000")).await.unwrap().into_inner();
+    server.signal("TERM");
+    wait_until("health", || health().0 == "503");
+    let (_, body, _, _) = health();
+    assert_eq!(body, "NOT_SERVING\n");
+    drop(open);
+    drop(client);
+    assert_eq!(server.ended().code, Some(0));
 }
 
 #[test]

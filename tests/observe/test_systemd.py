@@ -1,5 +1,6 @@
 """systemd's own tools check the unit file."""
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -16,7 +17,7 @@ MAX_EXPOSURE = 1.5
 def unit(tmp_path):
     """The unit with the path of the program under test. `systemd-analyze verify` checks that the program exists."""
     text = UNIT.read_text()
-    assert f"ExecStart={INSTALLED} serve " in text
+    assert f"ExecStart={INSTALLED} serve\n" in text
     copy = tmp_path / UNIT.name
     copy.write_text(text.replace(INSTALLED, os.environ["SAASGEN"]))
     return copy
@@ -35,6 +36,18 @@ def test_systemd_accepts_the_unit(unit):
 def test_the_unit_is_sandboxed(unit):
     code, output = analyze("security", "--offline=yes", f"--threshold={MAX_EXPOSURE * 10:.0f}", "--no-pager", unit)
     assert code == 0, output
+
+
+def test_systemd_accepts_the_lines_for_tls_and_tokens(unit):
+    text = unit.read_text()
+    unit.write_text(text.replace("\n#LoadCredential=", "\nLoadCredential=").replace("\n#Environment=", "\nEnvironment="))
+    options = re.findall(r"^Environment=(SAASGEN_\w+)=%d/(\S+)$", unit.read_text(), re.MULTILINE)
+    files = re.findall(r"^LoadCredential=(\S+):/etc/saasgen/\1$", unit.read_text(), re.MULTILINE)
+    assert len(options) == 3 and [file for _, file in options] == files
+    help = subprocess.run([os.environ["SAASGEN"], "serve", "--help"], check=True, capture_output=True, text=True).stdout
+    assert all(f"[env: {option}]" in help for option, _ in options)
+    test_systemd_accepts_the_unit(unit)
+    test_the_unit_is_sandboxed(unit)
 
 
 def test_systemd_finds_a_misspelt_key(unit):

@@ -54,11 +54,12 @@ impl AccessArgs {
         self.tls_cert.is_some() || self.auth_tokens.is_some()
     }
 
-    /// Checks that other machines can reach `address` only with TLS and proof of identity, or with `--insecure`.
+    /// Checks that other machines can reach the `address` of `option` only with TLS and proof of identity, or with
+    /// `--insecure`.
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if they could reach it otherwise, and [`Error::Io`] if `address` can't be resolved.
-    pub async fn check(&self, address: &str, access: &Access) -> Result<()> {
+    pub async fn check(&self, option: &str, address: &str, access: &Access) -> Result<()> {
         if address.starts_with("grpc+unix:") || (access.has_tls() && access.knows_clients()) {
             return Ok(());
         }
@@ -69,21 +70,21 @@ impl AccessArgs {
         let (danger, remedy) = match (access.has_tls(), access.knows_clients()) {
             (true, _) => ("without proof of identity: anybody could read from it", "--auth-tokens or --tls-client-ca"),
             (false, true) => {
-                ("without TLS: tokens and rows would cross the network unencrypted", "--tls-cert and --tls-key")
+                ("without TLS: tokens and data would cross the network unencrypted", "--tls-cert and --tls-key")
             }
             (false, false) => (
-                "without TLS and proof of identity: anybody could read from it, and rows would cross the network \
+                "without TLS and proof of identity: anybody could read from it, and data would cross the network \
                  unencrypted",
                 "--tls-cert and --tls-key, and --auth-tokens or --tls-client-ca",
             ),
         };
         if !self.insecure {
             return Err(Error::Misuse(format!(
-                "--listen {address} accepts connections from other machines {danger}. Add {remedy}, or allow it with \
+                "{option} {address} accepts connections from other machines {danger}. Add {remedy}, or allow it with \
                  --insecure"
             )));
         }
-        tracing::warn!("--insecure: {address} accepts connections from other machines {danger}");
+        tracing::warn!("--insecure: {option} {address} accepts connections from other machines {danger}");
         Ok(())
     }
 }

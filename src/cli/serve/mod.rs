@@ -11,7 +11,7 @@ use super::runtime::{runtime, threads};
 use super::stdout::print;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
-use crate::flight::server::{Access, Limits, MetricsEndpoint, Server};
+use crate::flight::server::{Access, Limits, Server};
 use crate::tables::DataSet;
 use crate::workers::check_threads;
 use access_args::AccessArgs;
@@ -63,10 +63,11 @@ pub(in crate::cli) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     drain_timeout: u64,
 
-    /// Address for Prometheus metrics over HTTP, at /metrics [default: no metrics]
+    /// Address for Prometheus metrics over HTTP, at /metrics, and for probes, at /healthz [default: neither]
     ///
-    /// It must be a loopback address, such as 127.0.0.1:9090, because metrics need no credentials. Port 0 picks a free
-    /// port; the log shows it.
+    /// A loopback address, such as 127.0.0.1:9090, needs no credentials. On any other address, metrics have the TLS and
+    /// the tokens of --listen, and need --insecure without them. Probes need no token. Port 0 picks a free port; the log
+    /// shows it.
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     metrics: Option<String>,
 
@@ -139,7 +140,10 @@ impl Serve {
         // The handlers are installed before the address is known, so no signal is missed.
         let Signals { stop: mut stop_signals, reload: mut reload_signal } = Signals::listen(self.access.has_files())?;
         let drain_timeout = Duration::from_secs(self.drain_timeout);
-        self.access.check(&self.listen, &access).await?;
+        self.access.check("--listen", &self.listen, &access).await?;
+        if let Some(address) = &self.metrics {
+            self.access.check("--metrics", address, &access).await?;
+        }
         let server = Server::bind(&self.listen, data_set)
             .await?
             .with_replicas(self.advertise)
@@ -148,8 +152,8 @@ impl Serve {
             .with_drain_timeout(drain_timeout)
             .with_idle(give_memory_back);
         if let Some(address) = &self.metrics {
-            let metrics = MetricsEndpoint::bind(address, server.activity()).await?;
-            tracing::info!("metrics at http://{}/metrics", metrics.local_addr());
+            let metrics = server.metrics_endpoint(address).await?;
+            tracing::info!("metrics at {}", metrics.url());
             tokio::spawn(metrics.serve());
         }
         let address = server.location().to_string();

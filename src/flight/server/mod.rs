@@ -19,11 +19,12 @@ mod request_messages;
 mod streams;
 mod telemetry;
 
-pub use connections::{Access, TlsFiles};
+pub use connections::{Access, MetricsEndpoint, TlsFiles};
 pub use limits::Limits;
-pub use telemetry::{Activity, MetricsEndpoint};
+pub use telemetry::Activity;
 
 use super::location::Location;
+use super::tls::HTTP2;
 use crate::error::{Error, Result};
 use crate::scan::Scan;
 use crate::tables::DataSet;
@@ -80,7 +81,7 @@ impl Server {
     /// # Errors
     /// [`Error::Io`] if the address can't be bound, [`Error::Misuse`] if the path of a Unix socket is in use.
     pub async fn bind(address: &str, data_set: DataSet) -> Result<Self> {
-        let listener = Listener::bind(address).await?;
+        let listener = Listener::bind("--listen", address).await?;
         Ok(Self {
             location: listener.location(address, false)?,
             listener,
@@ -141,6 +142,17 @@ impl Server {
         Arc::clone(&self.activity)
     }
 
+    /// Listens on `address` (`host:port`; port 0 picks a free one) for requests of metrics and health over HTTP.
+    ///
+    /// Metrics need the TLS and the tokens of the server's access, except on a loopback address.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the address can't be bound.
+    pub async fn metrics_endpoint(&self, address: &str) -> Result<MetricsEndpoint> {
+        let (activity, access) = (self.activity(), Arc::clone(&self.access));
+        MetricsEndpoint::bind(address, activity, access, self.limits).await
+    }
+
     /// Serves until `stop` returns. Then it refuses new streams, lets open ones finish within the drain timeout, and ends
     /// the rest with UNAVAILABLE. Meanwhile its health is NOT_SERVING, and other calls are still answered. To end at once,
     /// drop the future.
@@ -157,11 +169,13 @@ impl Server {
         let Limits { calls: concurrent_calls, age, keepalive, keepalive_answer, header_bytes, .. } = limits;
         let (mut health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<GrpcService>().await;
+        activity.set_serving(true);
         let signal = async {
             stop.await;
             for service in ["", GrpcService::NAME] {
                 health.set_service_status(service, ServingStatus::NotServing).await;
             }
+            activity.set_serving(false);
             drain.begin();
             drain.streams_ended(&activity.streams).await;
             // Ends the calls of clients that watch health. They have seen NOT_SERVING.
@@ -188,7 +202,7 @@ impl Server {
             .add_service(health_service)
             .add_service(reflection().build_v1().map_err(internal)?)
             .add_service(reflection().build_v1alpha().map_err(internal)?)
-            .serve_with_incoming_shutdown(accept_connections(self.listener, self.access, limits), signal);
+            .serve_with_incoming_shutdown(accept_connections(self.listener, self.access, limits, HTTP2), signal);
         tokio::select! {
             result = serve => result.map_err(|error| Error::Remote(format!("serving failed: {error}"))),
             () = closed => Ok(()),

@@ -19,29 +19,37 @@ use tonic::transport::server::Connected;
 /// Connections over the limit that are accepted all the same, to tell their calls why they are refused.
 const REFUSED_CONNECTIONS: usize = 64;
 
-/// Bytes of the preface that every HTTP/2 client sends first.
+/// Bytes of the preface that every HTTP/2 client sends first. No request of HTTP/1.1 is shorter.
 const PREFACE_BYTES: usize = 24;
 
 /// The wait after a connection could not be accepted, which is mostly a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Returns the connections that clients open, each after its TLS handshake. Dropping the stream closes the listener.
+/// Returns the connections that clients open, each after its TLS handshake, which negotiates `protocol`. Dropping the
+/// stream closes the listener.
 pub(in crate::flight::server) fn accept_connections(
     listener: Listener,
     access: Arc<Access>,
     limits: Limits,
+    protocol: &'static [u8],
 ) -> impl Stream<Item = io::Result<Connection>> {
     let (ready, mut incoming) = mpsc::channel(1);
     tokio::spawn(async move {
         tokio::select! {
             () = ready.closed() => {}
-            () = accept(&listener, &ready, access, limits) => {}
+            () = accept(&listener, &ready, access, limits, protocol) => {}
         }
     });
     stream::poll_fn(move |cx| incoming.poll_recv(cx).map(|connection| connection.map(Ok)))
 }
 
-async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: Arc<Access>, limits: Limits) {
+async fn accept(
+    listener: &Listener,
+    ready: &mpsc::Sender<Connection>,
+    access: Arc<Access>,
+    limits: Limits,
+    protocol: &'static [u8],
+) {
     let within_limit = Arc::new(Semaphore::new(limits.connections));
     let over_limit = Arc::new(Semaphore::new(REFUSED_CONNECTIONS));
     loop {
@@ -62,9 +70,10 @@ async fn accept(listener: &Listener, ready: &mpsc::Sender<Connection>, access: A
         let state = ConnectionState::new(&peer, is_refused);
         let (ready, access) = (ready.clone(), Arc::clone(&access));
         tokio::spawn(async move {
-            let io = match &access.tls {
+            let acceptor = access.tls.as_ref().map(|tls| tls.acceptor_of(protocol));
+            let io = match acceptor {
                 None => io,
-                Some(tls) => match timeout(limits.handshake, tls.acceptor().accept(io)).await {
+                Some(tls) => match timeout(limits.handshake, tls.accept(io)).await {
                     Ok(Ok(stream)) => Box::new(stream) as Box<dyn ByteStream>,
                     Ok(Err(error)) => {
                         tracing::info!(%peer, %error, "a TLS handshake failed");

@@ -26,14 +26,14 @@ pub(in crate::flight::server) enum Listener {
 }
 
 impl Listener {
-    /// Listens on `host:port`, or on a `grpc+unix:///path`.
-    pub async fn bind(address: &str) -> Result<Self> {
+    /// Listens on `host:port`, or on a `grpc+unix:///path`, which is the value of `option`.
+    pub async fn bind(option: &'static str, address: &str) -> Result<Self> {
         match address.parse::<Location>().as_ref().map(Location::transport) {
             Ok(Transport::Unix(path)) => {
                 let (listener, file) = SocketFile::listen(path)?;
                 Ok(Self::Unix(listener, file))
             }
-            _ => Ok(Self::Tcp(TcpListener::bind(address).await.map_err(Error::listening("--listen", address))?)),
+            _ => Ok(Self::Tcp(TcpListener::bind(address).await.map_err(Error::listening(option, address))?)),
         }
     }
 

@@ -17,7 +17,7 @@ pub(in crate::flight::server) struct ConnectionState {
     pub peer: Arc<str>,
     /// Whether it is over the limit of connections, so all its calls are refused.
     pub is_refused: bool,
-    /// Cancelled once the client has sent the HTTP/2 preface.
+    /// Cancelled once the client has sent the HTTP/2 preface, or the start of an HTTP/1.1 request.
     pub begun: CancellationToken,
     /// Cancelled to close the connection, and when it has closed.
     pub closed: CancellationToken,
@@ -62,7 +62,7 @@ impl ConnectionState {
         let timeouts = async {
             match timeout(limits.handshake, self.begun.cancelled()).await {
                 Ok(()) => self.times_out(&limits).await,
-                Err(_) => "--handshake-timeout: it sent no HTTP/2 preface",
+                Err(_) => "--handshake-timeout: it did not begin to speak HTTP",
             }
         };
         let reason = tokio::select! {

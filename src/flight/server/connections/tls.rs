@@ -1,7 +1,7 @@
 //! TLS with certificates from files, which can be read again while the server runs.
 
 use crate::error::{Error, Result};
-use crate::flight::tls::{HTTP2, date_warning, identity, provider, roots, unusable_identity, unusable_roots};
+use crate::flight::tls::{date_warning, identity, provider, roots, unusable_identity, unusable_roots};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -56,9 +56,11 @@ impl Tls {
         Ok(())
     }
 
-    /// Returns the acceptor for the next connection.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).0).into()
+    /// Returns the acceptor for the next connection, which negotiates `protocol` (ALPN).
+    pub fn acceptor_of(&self, protocol: &[u8]) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner).0);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config).into()
     }
 
     /// Returns a warning if the certificate is invalid now, or expires within 14 days.
@@ -81,7 +83,6 @@ fn load(files: &TlsFiles) -> Result<Loaded> {
     };
     let (chain, key) = identity(&files.certificate, &files.key)?;
     let config = builder.with_single_cert(chain.clone(), key);
-    let mut config = config.map_err(|error| unusable_identity(&files.certificate, &files.key, &error))?;
-    config.alpn_protocols = vec![HTTP2.to_vec()];
+    let config = config.map_err(|error| unusable_identity(&files.certificate, &files.key, &error))?;
     Ok((Arc::new(config), chain))
 }

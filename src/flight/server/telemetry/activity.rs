@@ -5,13 +5,14 @@ use crate::error::{Error, Result};
 use crate::flight::server::memory_budget::MemoryBudget;
 use crate::flight::server::open_streams::OpenStreams;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
 /// The work that a server has done and the memory that it holds.
 #[derive(Debug, Default)]
 pub struct Activity {
     blocks: AtomicU64,
+    is_serving: AtomicBool,
     pub(in crate::flight::server) streams: Arc<OpenStreams>,
     pub(in crate::flight::server) budget: Arc<MemoryBudget>,
     pub(in crate::flight::server) metrics: Metrics,
@@ -26,6 +27,16 @@ impl Activity {
     /// Returns the number of DoGet streams that are neither complete nor dropped, to read or to wait for.
     pub fn open_streams(&self) -> watch::Receiver<u64> {
         self.streams.count()
+    }
+
+    /// Returns whether the server takes new streams.
+    pub(in crate::flight::server) fn is_serving(&self) -> bool {
+        self.is_serving.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the server takes new streams.
+    pub(in crate::flight::server) fn set_serving(&self, is_serving: bool) {
+        self.is_serving.store(is_serving, Ordering::Relaxed);
     }
 
     /// Counts a block that a thread begins to generate.

@@ -3,13 +3,11 @@
 mod activity;
 mod labels;
 mod metrics;
-mod metrics_endpoint;
 mod refusal;
 mod stream_log;
 
 pub use activity::Activity;
 pub(super) use labels::{Cause, Outcome};
-pub use metrics_endpoint::MetricsEndpoint;
 pub(super) use refusal::Refusal;
 pub(super) use stream_log::StreamRecord;
 
