@@ -61,7 +61,7 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
 
-    /// Print the result as JSON
+    /// Print the result as JSON, and progress on stderr as lines of JSON
     #[arg(long)]
     json: bool,
 }
