@@ -1,7 +1,8 @@
 //! `saasgen describe`: prints the tables and the model.
 
 use super::args::{DataSetArgs, table_name};
-use super::stdout::{print, print_json, terminal_width, wrapped};
+use super::stdout::{print, print_json};
+use super::terminal::{columns as terminal_columns, wrapped};
 use crate::batches::schema;
 use crate::error::Result;
 use crate::model::date_of;
@@ -11,9 +12,6 @@ use crate::tables::{Column, ColumnSpec, DataSet, Identity, Kind, Table};
 use crate::verify::grouped;
 use clap::Args;
 use serde_json::{Value, json};
-
-/// The width of the text if stdout is no terminal.
-const WIDTH: usize = 80;
 
 /// The least width of the laws beside the types. If less is left, each law stands below its column.
 const MIN_LAW_WIDTH: usize = 30;
@@ -60,7 +58,8 @@ impl Describe {
                 "model": data_set.model().parameters(),
             }));
         }
-        let width = terminal_width().unwrap_or(WIDTH);
+        // In a file or a pipe, a line stays whole, so that it can be searched.
+        let width = terminal_columns(std::io::stdout()).unwrap_or(usize::MAX);
         let mut text = String::new();
         for table in tables {
             text += &as_text(&data_set, table, width)?;
@@ -92,14 +91,9 @@ fn as_text(data_set: &DataSet, table: Table, width: usize) -> Result<String> {
     for key in table.foreign_keys() {
         keys += &format!("; {} refers to {}", key.column, key.table.name());
     }
-    let mut text = String::new();
-    for (line, indent) in [
-        (format!("{}: {}", table.name(), table.summary()), 0),
-        (rows, 2),
-        (format!("about {bytes} bytes as Parquet"), 2),
-        (keys, 2),
-    ] {
-        text += &wrapped(&" ".repeat(indent), &line, width);
+    let mut lines = vec![wrapped(&format!("{}: {}", table.name(), table.summary()), width, 0)];
+    for line in [rows, format!("about {bytes} bytes as Parquet"), keys] {
+        lines.push(wrapped(&format!("  {line}"), width, 2));
     }
     let columns = columns(data_set, table);
     let names = columns.iter().map(|(column, _)| column.name.len()).max().unwrap_or(0);
@@ -107,12 +101,13 @@ fn as_text(data_set: &DataSet, table: Table, width: usize) -> Result<String> {
     for (column, data_type) in columns {
         let start = format!("  {:<names$} {data_type:<types$} ", column.name);
         if start.len() + MIN_LAW_WIDTH <= width {
-            text += &wrapped(&start, column.law, width);
+            lines.push(wrapped(&(start.clone() + column.law), width, start.len()));
         } else {
-            text += &format!("{}\n{}", start.trim_end(), wrapped("    ", column.law, width));
+            lines.push(start.trim_end().to_string());
+            lines.push(wrapped(&format!("    {}", column.law), width, 4));
         }
     }
-    Ok(text + "\n")
+    Ok(lines.join("\n") + "\n\n")
 }
 
 fn as_json(data_set: &DataSet, table: Table) -> Result<Value> {

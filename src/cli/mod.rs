@@ -11,6 +11,7 @@ mod runtime;
 mod serve;
 mod stdout;
 mod stop_signal;
+mod terminal;
 mod verification_table;
 mod verify;
 mod write_summary;

@@ -1,7 +1,7 @@
 //! The progress of a run on stderr: a bar in a terminal, and a line every few seconds elsewhere.
 
+use super::terminal::columns;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use std::io::{IsTerminal, Write as _, stderr};
 use std::sync::Arc;
@@ -12,9 +12,6 @@ use std::time::Duration;
 
 /// The time between two lines.
 const INTERVAL: Duration = Duration::from_secs(10);
-
-/// The columns of a terminal that does not say how many it has.
-const DEFAULT_COLUMNS: usize = 80;
 
 /// Columns of the bar.
 const MIN_BAR: usize = 5;
@@ -80,14 +77,13 @@ impl Drop for RowProgress {
 fn bar(expected: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(expected), ProgressDrawTarget::stderr());
     let line = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-        let columns = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
         let progress = Progress {
             rows: state.pos(),
             expected_rows: state.len().unwrap_or(0),
             rows_per_second: state.per_sec() as u64,
             seconds_left: Some(state.eta().as_secs()),
         };
-        let _ = text.write_str(&progress.fitting(if columns == 0 { DEFAULT_COLUMNS } else { columns }));
+        let _ = text.write_str(&progress.fitting(columns(stderr()).unwrap_or(usize::MAX)));
     };
     // A line of indicatif's own fields would wrap in a narrow terminal.
     let style = ProgressStyle::with_template("{line}").unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -1,10 +1,9 @@
 //! The result of `verify` as a table for the terminal.
 
+use super::terminal::{columns, width, wrapped};
 use crate::verify::{Check, Origin, Verdict, Verification};
 use comfy_table::{CellAlignment, presets};
-use rustix::termios::tcgetwinsize;
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal;
 
 /// A table of all checks, followed by the details of each failed check and the reason for each check that did not run.
 pub(super) struct VerificationTable<'a> {
@@ -25,9 +24,6 @@ pub(super) struct Layout {
 /// The width in a file or a pipe, and the largest width in a terminal, in characters.
 const MAX_WIDTH: usize = 100;
 
-/// The width if a terminal does not state its width.
-const USUAL_WIDTH: usize = 80;
-
 /// The smallest width of the names of checks. In a terminal that is too narrow for it, the terminal wraps the lines.
 const MIN_NAME_WIDTH: usize = 20;
 
@@ -37,18 +33,12 @@ const MAX_INTERVAL_WIDTH: usize = 16;
 impl Layout {
     /// Returns the layout for stdout. It has colours in a terminal, unless the environment variable `NO_COLOR` is set.
     pub fn of_stdout() -> Self {
-        let stdout = std::io::stdout();
-        if !stdout.is_terminal() {
+        let Some(columns) = columns(std::io::stdout()) else {
             return Self { width: MAX_WIDTH, wraps: false, has_colors: false };
-        }
-        let width = tcgetwinsize(&stdout).ok().map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        };
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        Self {
-            width: width.unwrap_or(USUAL_WIDTH).min(MAX_WIDTH),
-            wraps: true,
-            has_colors: !is_set("NO_COLOR") && !is_dumb,
-        }
+        Self { width: columns.min(MAX_WIDTH), wraps: true, has_colors: !is_set("NO_COLOR") && !is_dumb }
     }
 
     /// Wraps a line that is not part of the table, if lines are wrapped.
@@ -158,41 +148,9 @@ fn cells(check: &Check) -> [String; 5] {
     [expected, observed, interval, p, check.verdict.to_string()]
 }
 
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// Breaks `text` between words into lines of at most `width` characters. Lines after the first are indented.
-fn wrapped(text: &str, width: usize, indent: usize) -> String {
-    let mut lines = String::new();
-    let mut used = 0;
-    for (index, word) in text.split(' ').enumerate() {
-        let length = self::width(word);
-        if index > 0 && used + 1 + length > width && used > indent {
-            let _ = write!(lines, "\n{:indent$}", "");
-            used = indent;
-        } else if index > 0 {
-            lines.push(' ');
-            used += 1;
-        }
-        lines.push_str(word);
-        used += length;
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_broken_between_words() {
-        assert_eq!(wrapped("  one two three", 9, 4), "  one two\n    three");
-        assert_eq!(wrapped("  one two three", 8, 4), "  one\n    two\n    three");
-        assert_eq!(wrapped("one unbreakable", 5, 2), "one\n  unbreakable");
-        assert_eq!(wrapped("unbreakable", 5, 2), "unbreakable");
-        assert_eq!(wrapped("", 5, 2), "");
-    }
 
     #[test]
     fn verdicts_are_coloured_at_the_ends_of_lines() {
