@@ -54,35 +54,52 @@ fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a refused command has written files");
 }
 
+/// Returns each option whose value has one of these names in the help, with its subcommand.
+fn options_with(value_names: &[&str]) -> Vec<(&'static str, String)> {
+    let mut options = Vec::new();
+    for command in ["generate", "serve", "pull", "verify", "describe"] {
+        let help: Ran = saasgen(&[command, "--help"]).output().unwrap().into();
+        for line in help.stdout.lines().filter_map(|line| line.trim().strip_prefix("--")) {
+            let named = line.split_once(" <").and_then(|(option, value)| Some((option, value.strip_suffix('>')?)));
+            let wanted = named.filter(|(_, value)| value_names.contains(value));
+            options.extend(wanted.map(|(option, _)| (command, format!("--{option}"))));
+        }
+    }
+    options
+}
+
 #[test]
 fn urls_and_a_dash_are_no_paths() {
     let folder = tempdir().unwrap();
     let path = folder.path();
-    for args in [
-        &["generate", "--out"][..],
-        &["generate", "--model"],
-        &["pull", "--out"],
-        &["pull", "--tls-ca"],
-        &["pull", "--token-file"],
-        &["verify", "--data"],
-        &["verify", "--report"],
-        &["verify", "--model"],
-        &["describe", "--model"],
-        &["serve", "--model"],
-        &["serve", "--auth-tokens"],
-    ] {
+    let options = options_with(&["FILE", "DIR", "MANIFEST"]);
+    for known in [("generate", "--out"), ("generate", "--like"), ("verify", "--report"), ("serve", "--tls-key")] {
+        assert!(options.iter().any(|(command, option)| (*command, option.as_str()) == known), "{options:?}");
+    }
+    for (command, option) in options {
         for value in ["s3://bucket/x", "file:///tmp/x", "-", ""] {
-            let ran = run_in(path, &[args, &[value]].concat());
-            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{}", ran.stderr);
+            let ran = run_in(path, &[command, &option, value]);
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option} {value}: {}", ran.stderr);
             let value = if value.is_empty() { "''" } else { value };
-            assert!(
-                [value, args[1], "a path on this machine"].iter().all(|part| ran.stderr.contains(part)),
-                "{}",
-                ran.stderr
-            );
+            let parts = [value, &option, "it must be a path on this machine"];
+            assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{command} {option}: {}", ran.stderr);
         }
     }
     assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+}
+
+#[test]
+fn every_option_that_counts_says_what_a_number_is() {
+    let options = options_with(&["N", "S", "ID", "PART", "PARTS"]);
+    assert!(options.len() > 30, "{options:?}");
+    for (command, option) in options {
+        for value in ["many", "-1", "1.2345k"] {
+            let ran: Ran = saasgen(&[command, &option, value]).output().unwrap().into();
+            assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option} {value}: {}", ran.stderr);
+            let error = format!("invalid value '{value}' for '{option} <");
+            assert!(ran.stderr.contains(&error) && ran.stderr.contains("a whole number from "), "{}", ran.stderr);
+        }
+    }
 }
 
 /// Numbers are written as people write them, wherever something is counted.
