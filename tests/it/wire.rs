@@ -95,9 +95,9 @@ async fn requests_compressed_with_gzip_are_read() {
     assert_eq!(client.call(DO_GET, &GZIP, pieces).await.status.code(), Code::Ok);
     for (wrong, part) in [
         (framed(1, b"not gzip"), "not valid gzip"),
-        (gzipped(&ticket("customers"))[..3].to_vec(), "ends within a message"),
-        (gzipped(&ticket("customers"))[..5].to_vec(), "ends within a message"),
-        (gzipped(&ticket("customers"))[..20].to_vec(), "ends within a message"),
+        (gzipped(&ticket("customers"))[..3].to_vec(), "ends within a gRPC message"),
+        (gzipped(&ticket("customers"))[..5].to_vec(), "ends within a gRPC message"),
+        (gzipped(&ticket("customers"))[..20].to_vec(), "ends within a gRPC message"),
         (gzipped(b"customers"), "can't be decoded"),
     ] {
         let refused = client.call(DO_GET, &GZIP, body(wrong)).await;
