@@ -77,7 +77,7 @@ fn without_a_server_the_message_says_where_none_listens() {
     let folder = Folder::new();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let uri = format!("grpc://{address}");
-    folder.fail(&uri, &[], &["no server listens at", &uri, "start one with `saasgen serve`", "--server"]);
+    folder.fail(&uri, &[], &["no server listens at", &uri, "start one with `saasgen serve`", "or name another server"]);
     folder.fail(&format!("grpc+tls://{address}"), &["--tls-ca", "ca.pem"], &["no server listens at"]);
     folder.fail("grpc://no-such-host.invalid:8815", &[], &["the host \"no-such-host.invalid\"", "can't be found"]);
     let socket = format!("grpc+unix://{}/socket", folder.path().display());

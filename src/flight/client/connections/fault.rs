@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 
-/// The end of the sentences about an address where no saasgen server is.
-const OTHER_SERVER: &str = "or name another server with --server";
+/// The end of the sentences about an address where no saasgen server is. Not every subcommand has --server.
+const OTHER_SERVER: &str = "or name another server";
 
 /// Why a server at a location can't be used.
 #[derive(Debug, Clone)]
