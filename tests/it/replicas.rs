@@ -182,7 +182,7 @@ async fn an_endpoint_without_a_server_is_an_error_and_nothing_is_written() {
     let front = Replica::start(vec![location(refusing), location(refusing)]).await;
     let ran = pull(folder.path(), front.address, "2").await;
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stderr.contains("no server answers at grpc://127.0.0.1:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no server listens at grpc://127.0.0.1:"), "{}", ran.stderr);
     assert!(!folder.path().join("pulled").exists());
 }
 

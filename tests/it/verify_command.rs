@@ -159,7 +159,7 @@ fn unusable_data_sets_are_refused_with_a_reason() {
         (&["--data", "damaged"], 1, &["damaged/usage_daily.parquet"]),
         (&["--data", "twice"], 2, &["support is there twice", "twice/support.parquet"]),
         (&["--data", "good", "--server", "grpc://localhost:1"], 2, &["--data", "--server"]),
-        (&["--server", "grpc://localhost:1"], 1, &["no server answers at grpc://localhost:1"]),
+        (&["--server", "grpc://localhost:1"], 1, &["no server listens at grpc://localhost:1"]),
         (&["--data", "good", "--report", "no/such/r.html"], 2, &["no/such/r.html", "folder no/such does not exist"]),
         (&["--data", "good", "--report", "empty"], 2, &["--report empty: this is a folder"]),
     ] {

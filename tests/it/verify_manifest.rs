@@ -144,7 +144,7 @@ fn wrong_statements_of_a_manifest_fail() {
     assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("manifest.json states parameters that do not have its fingerprint"), "{}", ran.stdout);
     for (key, value, code, message) in [
-        ("fingerprint", json!("0".repeat(32)), 2, "fingerprint"),
+        ("fingerprint", json!("0".repeat(32)), 1, "but it states 00000000"),
         ("scan", json!({"columns": ["amount"]}), 2, "states only the columns amount"),
         ("scan", json!({"last_id": 500}), 2, "the manifest of .: `last_id` is 500"),
         ("part", json!({"part": 1, "parts": 2}), 1, "its content is of another part than its name"),
