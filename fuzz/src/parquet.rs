@@ -59,8 +59,7 @@ fn read(source: &ParquetTable) -> Result<(), Error> {
 
 fn verify_table(source: &ParquetTable, is_claimed: bool) {
     let seed_data_set = data_set().with(42, CUSTOMERS).expect("the size is valid");
-    let claim =
-        is_claimed.then(|| Claim::of_rows(vec![Scan::whole(&seed_data_set, source.table())]));
+    let claim = is_claimed.then(|| Claim::of_rows(vec![Scan::whole(&seed_data_set, source.table())]));
     let subject = Subject { model: data_set().model(), sources: &[source], claim, error_rate: ERROR_RATE };
     let (stop, progress) = (AtomicBool::new(false), |_| ());
     let options = ReadOptions { threads: 1, stripe_rows: STRIPE_ROWS, stop: &stop, progress: &progress };
