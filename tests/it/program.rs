@@ -1,13 +1,28 @@
 //! Runs the program as a process.
 
+use signal_hook::consts::{SIGHUP, SIGINT};
+use signal_hook::flag;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
+
+/// Lets the programs that the tests start react to SIGINT and SIGHUP, even if the tests themselves were started to ignore
+/// them, by `nohup` or as a background job of a script. A program inherits an ignored signal, but not a handled one.
+pub fn handle_ignored_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        flag::register_conditional_default(SIGINT, Arc::new(AtomicBool::new(true))).unwrap();
+        flag::register(SIGHUP, Arc::default()).unwrap();
+    });
+}
 
 /// Returns a command that runs the program with `args`. The environment of the tests sets none of its options.
 pub fn saasgen(args: &[&str]) -> Command {
+    handle_ignored_signals();
     let mut command = Command::new(env!("CARGO_BIN_EXE_saasgen"));
     without_variables(command.args(args).stdin(Stdio::null()));
     command
@@ -49,6 +64,7 @@ pub fn run_in(folder: &Path, args: &[&str]) -> Ran {
 
 /// Runs the shell command `before` in `folder`, such as a `ulimit`, and then the program in the same shell.
 pub fn run_after(before: &str, folder: &Path, args: &[&str]) -> Ran {
+    handle_ignored_signals();
     let script = format!("{before} && exec \"$0\" \"$@\"");
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_saasgen")]).args(args);

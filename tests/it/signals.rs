@@ -1,7 +1,7 @@
 //! Signals to runs that write files: which of them end a run, how, and how soon.
 
 use crate::file_tree::leftovers;
-use crate::program::{Ran, Serve, ended, run_in, saasgen, send_signal, succeed_in, wait_until};
+use crate::program::{Ran, Serve, ended, handle_ignored_signals, run_in, saasgen, send_signal, succeed_in, wait_until};
 use crate::sync_log::SyncLog;
 use libc::{SIGHUP, SIGINT, SIGTERM};
 use std::fs;
@@ -13,6 +13,7 @@ use tempfile::tempdir;
 
 /// Starts the program in a shell that has begun with the command `before`.
 fn start_after(before: &str, folder: &Path, args: &[&str]) -> Child {
+    handle_ignored_signals();
     let mut shell = Command::new("bash");
     shell.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_saasgen")]).args(args);
     shell.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -52,6 +53,7 @@ fn ctrl_c_ends_a_loop_of_runs() {
     let folder = tempdir().unwrap();
     let path = folder.path();
     let run = "\"$0\" generate --customers 3000000 --tables usage_daily --out $i";
+    handle_ignored_signals();
     let mut shell = Command::new("bash");
     shell.args(["-c", &format!("for i in 1 2 3; do {run}; echo run $i: $?; done"), env!("CARGO_BIN_EXE_saasgen")]);
     shell.current_dir(path).process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
