@@ -187,7 +187,8 @@ mod tests {
         assert_eq!(progress.fitting(54), format!("██░░░░░░ {line}"));
         assert_eq!(progress.fitting(48), line);
         assert_eq!(progress.fitting(44), "██░░░░░░░ 500 of about 2,000 rows, 30s left");
-        assert_eq!(progress.fitting(20), "█░░░░ 25 %, 30s left");
+        assert_eq!(progress.fitting(21), "█░░░░ 25 %, 30s left");
+        assert_eq!(progress.fitting(20), "25 %, 30s left");
         assert_eq!(progress.fitting(6), "25 %");
         assert_eq!(progress.fitting(3), "");
     }
