@@ -1,6 +1,6 @@
 //! The program `saasgen`.
 
-use saasgen::cli::{Cli, end_by_stop_signal};
+use saasgen::cli::{Cli, end_by_stop_signal, is_stopped};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -11,17 +11,20 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let code = match Cli::of_process().run(give_memory_back) {
+    let result = Cli::of_process().run(give_memory_back);
+    let message = match &result {
+        Ok(_) if is_stopped() => "interrupted, but the run had already done its work\n".to_string(),
+        Ok(_) => String::new(),
+        Err(error) => format!("error: {error}\n"),
+    };
+    // If stderr is closed, the exit code or the signal still reports the failure.
+    let _ = std::io::stderr().write_all(message.as_bytes());
+    end_by_stop_signal();
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // If stderr is closed, the exit code still reports the failure.
-            let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    };
-    end_by_stop_signal();
-    code
+        Err(error) => ExitCode::from(error.exit_code()),
+    }
 }
 
 /// Returns freed memory of the calling thread to the system. mimalloc does this by itself only while the thread

@@ -47,12 +47,16 @@ pub(super) struct Generate {
 impl Generate {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
-        let Plan { manifest, tables, expected_rows } = match &self.like {
-            Some(manifest) => Plan::like(manifest, self.data_set.model.given()?)?,
-            None => self.plan()?,
+        let like = self.like.as_deref().map(Manifest::read_file).transpose()?;
+        let Plan { manifest, tables, expected_rows } = match (&self.like, &like) {
+            (Some(path), Some(manifest)) => Plan::like(path, manifest, self.data_set.model.given()?)?,
+            _ => self.plan()?,
         };
         let stop = StopSignal::listen()?;
-        let folder = self.output.prepare(manifest, &tables)?;
+        let mut folder = self.output.prepare(manifest, &tables)?;
+        if let (Some(path), Some(manifest)) = (self.like, like) {
+            folder = folder.like(path, manifest.tables);
+        }
         self.output.write(folder, &tables, expected_rows, &stop, start)
     }
 
@@ -97,11 +101,11 @@ impl Plan {
         Ok(Self { manifest, tables: outputs, expected_rows })
     }
 
-    /// Returns the files that the manifest at `path` lists.
-    fn like(path: &Path, model: Option<Model>) -> Result<Self> {
-        let manifest = Manifest::read_file(path)?;
+    /// Returns the files that `manifest`, which is at `path`, lists.
+    fn like(path: &Path, manifest: &Manifest, model: Option<Model>) -> Result<Self> {
         let data_set = manifest.identity.data_set(&path.display().to_string(), manifest.parameters.as_ref(), model)?;
-        let tables = manifest.tables.into_iter().map(|(name, entry)| Ok((Table::from_name(&name)?, entry.format)));
-        Self::new(&data_set, manifest.scan, manifest.part, tables.collect::<Result<Vec<_>>>()?)
+        let tables = manifest.tables.iter();
+        let tables = tables.map(|(name, entry)| Ok((Table::from_name(name)?, entry.format.clone())));
+        Self::new(&data_set, manifest.scan.clone(), manifest.part, tables.collect::<Result<Vec<_>>>()?)
     }
 }

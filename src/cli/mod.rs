@@ -16,7 +16,7 @@ mod verification_table;
 mod verify;
 mod write_summary;
 
-pub use stop_signal::end_by_stop_signal;
+pub use stop_signal::{end_by_stop_signal, is_stopped};
 
 use crate::error::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

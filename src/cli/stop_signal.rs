@@ -81,6 +81,11 @@ impl StopSignal {
     }
 }
 
+/// Returns whether a signal has stopped a subcommand.
+pub fn is_stopped() -> bool {
+    RECEIVED.load(Ordering::Relaxed) != 0
+}
+
 /// Ends the process by the signal that stopped a subcommand. Does nothing if there was none.
 ///
 /// A shell that runs the program in a loop, or a `make`, ends at Ctrl-C only if the program dies by the signal.

@@ -12,7 +12,7 @@ pub struct FileFormat {
     /// The type of text columns in the Arrow schema, as in a request: `dictionary`, or `None` for Utf8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strings: Option<String>,
-    /// The number of row groups, or `None` for row groups of about a million rows.
+    /// The most row groups, or `None` for row groups of about a million rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partitions: Option<u64>,
 }

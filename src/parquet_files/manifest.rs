@@ -32,7 +32,7 @@ pub struct Manifest {
     pub parameters: Option<toml::Table>,
 }
 
-/// The keys that narrow a scan, as the user gave them.
+/// The keys that narrow a scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanRange {
     /// The first customer.
@@ -89,8 +89,15 @@ pub struct TableEntry {
 }
 
 impl Manifest {
-    /// Returns a manifest that lists no table.
+    /// Returns a manifest that lists no table. It leaves out the keys of `scan` that narrow nothing.
     pub fn new(identity: Identity, parameters: Option<toml::Table>, scan: ScanRange, part: Option<Part>) -> Self {
+        let scan = ScanRange {
+            first_id: scan.first_id.filter(|&id| id != 1),
+            last_id: scan.last_id.filter(|&id| id != identity.customers),
+            from: scan.from.filter(|date| *date != identity.window.first),
+            to: scan.to.filter(|date| *date != identity.window.last),
+            columns: scan.columns,
+        };
         Self { identity, scan, part, tables: IndexMap::new(), parameters }
     }
 
@@ -220,7 +227,7 @@ impl Manifest {
             text += &format!(", only the columns {}", columns.join(", "));
         }
         if let Some(part) = self.part {
-            text += &format!(", in {} parts", part.parts());
+            text += &format!(", in {} part{}", part.parts(), if part.parts() == 1 { "" } else { "s" });
         }
         text
     }

@@ -120,7 +120,7 @@ fn contradicting_files(folder: &Path, name: &str, manifest: &Manifest, tables: &
             ] {
                 let stated = file.metadata(&format!("saasgen.{key}")).filter(|stated| *stated != expected);
                 faults.extend(stated.map(|stated| {
-                    format!("{} states the {key} {stated}, but {name} the {key} {expected}", shown(folder, file))
+                    format!("{} states {key} {stated}, but {name} states {key} {expected}", shown(folder, file))
                 }));
             }
             versions.push(file.metadata("saasgen.version"));
@@ -162,8 +162,9 @@ fn compare_files(folder: &Path, manifests: &[Manifest], table: &ParquetTable) ->
         // Versions that did not state the parameters did not state the format either.
         if manifest.parameters.is_some() {
             let wrong = wrong_format(&entry.format, file).into_iter();
-            faults
-                .extend(wrong.map(|fault| format!("{name} states {fault} for {}, which has another one", entry.file)));
+            faults.extend(
+                wrong.map(|(stated, found)| format!("{name} states {stated} for {}, which has {found}", entry.file)),
+            );
         }
     }
     unlisted.sort_by_key(|file| file.path());
@@ -171,17 +172,23 @@ fn compare_files(folder: &Path, manifests: &[Manifest], table: &ParquetTable) ->
     FileStatements::Compared(faults)
 }
 
-/// Returns what is wrong about the stated format of a file.
-fn wrong_format(stated: &FileFormat, file: &ParquetFile) -> Vec<String> {
-    let FileFormat { compression, strings, partitions } = stated;
-    let compression =
-        Some(format!("the compression {compression:?}")).filter(|_| !file.is_compressed((*compression).into()));
-    let partitions = partitions.filter(|&partitions| partitions != file.row_groups() as u64);
-    let has_dictionaries = strings.as_deref() == Some(Strings::Dictionary.name());
-    let strings = file.has_dictionaries().filter(|found| *found != has_dictionaries);
-    let strings = strings.map(|_| format!("the type of texts {}", stated.strings.as_deref().unwrap_or("utf8")));
-    let partitions = partitions.map(|partitions| format!("the number of row groups {partitions}"));
-    compression.into_iter().chain(partitions).chain(strings).map(|fault| fault.to_lowercase()).collect()
+/// Returns what is wrong about the stated format of a file, each with what was found.
+fn wrong_format(stated: &FileFormat, file: &ParquetFile) -> Vec<(String, String)> {
+    let another = || "another one".to_string();
+    let mut wrong = Vec::new();
+    if !file.is_compressed(stated.compression.into()) {
+        wrong.push((format!("the compression {:?}", stated.compression).to_lowercase(), another()));
+    }
+    // There are fewer row groups than partitions if partitions have no rows, or if the table can't be cut so often.
+    let row_groups = file.row_groups() as u64;
+    if let Some(most) = stated.partitions.filter(|&most| row_groups > most) {
+        wrong.push((format!("at most {most} row groups"), row_groups.to_string()));
+    }
+    let has_dictionaries = stated.strings.as_deref() == Some(Strings::Dictionary.name());
+    if file.has_dictionaries().is_some_and(|found| found != has_dictionaries) {
+        wrong.push((format!("the type of texts {}", stated.strings.as_deref().unwrap_or("utf8")), another()));
+    }
+    wrong
 }
 
 /// Returns the path of a file, relative to the folder.

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::plain_file;
 use crate::scan::Part;
 use crate::tables::{Identity, Table};
+use indexmap::IndexMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct OutputFolder {
     /// The new manifest. Before [`Self::write`], it lists the tables of the old manifest that stay.
     manifest: Manifest,
     manifest_file: StagedFile,
+    /// The tables that the new files must agree with, and the manifest that lists them.
+    like: Option<(PathBuf, IndexMap<String, TableEntry>)>,
     /// Files of another data set or another split, which the commit removes.
     removed: Vec<PathBuf>,
     /// Declared after the staged files because it must be dropped after them. The folder of a table comes before its
@@ -81,8 +84,15 @@ impl OutputFolder {
             return Err(busy());
         }
         let manifest_file = StagedFile::lock(path.join(manifest_file(part)))?.ok_or_else(busy)?;
-        let mut folder =
-            Self { path: path.to_path_buf(), manifest, manifest_file, removed: Vec::new(), _created: Vec::new(), lock };
+        let mut folder = Self {
+            path: path.to_path_buf(),
+            manifest,
+            manifest_file,
+            like: None,
+            removed: Vec::new(),
+            _created: Vec::new(),
+            lock,
+        };
         folder.remove_leftovers()?;
         // Published before other writers are looked for: if two conflicting writers start at once, one sees the other.
         folder.manifest_file.rewrite(folder.manifest.to_json()?.as_bytes())?;
@@ -102,6 +112,11 @@ impl OutputFolder {
         }
         folder._created.push(created);
         Ok(folder)
+    }
+
+    /// Requires the values that the manifest at `path` states for `tables`. [`Self::write`] fails if there are others.
+    pub fn like(self, path: PathBuf, tables: IndexMap<String, TableEntry>) -> Self {
+        Self { like: Some((path, tables)), ..self }
     }
 
     /// Writes the tables and commits them together with the new manifest, which is returned.
@@ -134,6 +149,7 @@ impl OutputFolder {
                 content_hash: hash.to_string(),
                 format: format.clone(),
             };
+            self.check_like(table, &entry)?;
             entries.insert(table.name().to_string(), entry);
         }
         entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
@@ -142,6 +158,21 @@ impl OutputFolder {
         self.manifest_file.sync()?;
         self.commit(&files)?;
         Ok(self.manifest)
+    }
+
+    /// Returns an error if a manifest states other values for `table` than the new file has.
+    fn check_like(&self, table: Table, new: &TableEntry) -> Result<()> {
+        let stated = self.like.as_ref().and_then(|(path, tables)| Some((path, tables.get(table.name())?)));
+        let Some((path, stated)) = stated else { return Ok(()) };
+        let values = |entry: &TableEntry| format!("{} rows with the content hash {}", entry.rows, entry.content_hash);
+        let (name, stated, new) = (table.name(), values(stated), values(new));
+        if stated == new {
+            return Ok(());
+        }
+        let message = format!(
+            "{name} has {stated}, but its model, seed and size give {new}: the manifest was changed. Nothing was written"
+        );
+        Err(Error::invalid(path, message))
     }
 
     /// Replaces the old files by `files` and the new manifest.

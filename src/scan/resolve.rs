@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::{Day, date_of, day_of};
 use crate::tables::{ColumnSet, DataSet, Table};
 use chrono::NaiveDate;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// The Flight message that holds a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +80,8 @@ impl Scan {
 
 fn ids(data_set: &DataSet, table: Table, request: &ScanRequest) -> Result<Range<u64>> {
     if !table.has_customers() {
-        refuse_for(table, "first_id", request.first_id.as_ref(), "has no customers")?;
-        refuse_for(table, "last_id", request.last_id.as_ref(), "has no customers")?;
+        refuse_for(table, "first_id", request.first_id.as_ref(), "customers")?;
+        refuse_for(table, "last_id", request.last_id.as_ref(), "customers")?;
         return Ok(data_set.ids(table));
     }
     let customers = data_set.customers();
@@ -103,22 +103,24 @@ fn ids(data_set: &DataSet, table: Table, request: &ScanRequest) -> Result<Range<
 
 fn days(table: Table, request: &ScanRequest, window: Range<Day>) -> Result<Range<Day>> {
     if table.date_column().is_none() {
-        refuse_for(table, "from", request.from.as_ref(), "has no dates")?;
-        refuse_for(table, "to", request.to.as_ref(), "has no dates")?;
+        refuse_for(table, "from", request.from.as_ref(), "dates")?;
+        refuse_for(table, "to", request.to.as_ref(), "dates")?;
         return Ok(window);
     }
-    let to = date("to", request.to.as_deref(), window.end - 1, window.start - 1..=window.end - 1)?;
-    let from = date("from", request.from.as_deref(), window.start, window.start..=to + 1)?;
+    let to = date("to", request.to.as_deref(), window.end - 1, window.start - 1..=window.end - 1, "")?;
+    let note = if request.to.is_some() { ", the day after `to`" } else { "" };
+    let from = date("from", request.from.as_deref(), window.start, window.start..=to + 1, note)?;
     Ok(from..to + 1)
 }
 
-fn date(key: &str, text: Option<&str>, default: Day, allowed: std::ops::RangeInclusive<Day>) -> Result<Day> {
+/// Parses the date of `key`. `note` explains the last allowed date in the error.
+fn date(key: &str, text: Option<&str>, default: Day, allowed: RangeInclusive<Day>, note: &str) -> Result<Day> {
     let Some(text) = text else { return Ok(default) };
     // chrono also accepts "2024-1-5" and "+2024-01-05".
     let day = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(day_of) } else { None };
     day.filter(|day| allowed.contains(day)).ok_or_else(|| {
         Error::Misuse(format!(
-            "`{key}` is {text:?}; it must be a date from {} to {}, written YYYY-MM-DD",
+            "`{key}` is {text:?}; it must be a date from {} to {}{note}, written YYYY-MM-DD",
             date_of(*allowed.start()),
             date_of(*allowed.end())
         ))
@@ -192,12 +194,14 @@ fn one_of<T: Copy + Default, const N: usize>(
 }
 
 /// Refuses a value of a key that `table` doesn't support.
-fn refuse_for<T: std::fmt::Debug>(table: Table, key: &str, value: Option<&T>, why: &str) -> Result<()> {
+/// Refuses a key for a table that has none of `what`.
+fn refuse_for<T: std::fmt::Debug>(table: Table, key: &str, value: Option<&T>, what: &str) -> Result<()> {
     match value {
         None => Ok(()),
-        Some(value) => {
-            Err(Error::Misuse(format!("`{key}` is {value:?}, but {} {why}; leave `{key}` out", table.name())))
-        }
+        Some(value) => Err(Error::Misuse(format!(
+            "`{key}` is {value:?}, but {} has no {what}; leave `{key}` out, or ask only for tables with {what}",
+            table.name()
+        ))),
     }
 }
 
@@ -288,6 +292,10 @@ mod tests {
                 "`from` is \"2023-06-30\"; it must be a date from 2023-07-01 to 2025-01-01, written YYYY-MM-DD",
             ),
             (
+                "support?from=2024-02-01&to=2024-01-01",
+                "`from` is \"2024-02-01\"; it must be a date from 2023-07-01 to 2024-01-02, the day after `to`, written YYYY-MM-DD",
+            ),
+            (
                 "support?to=2025-01-01",
                 "`to` is \"2025-01-01\"; it must be a date from 2023-06-30 to 2024-12-31, written YYYY-MM-DD",
             ),
@@ -311,11 +319,11 @@ mod tests {
             ("customers?compression=gzip", "`compression` is \"gzip\"; it must be one of none, lz4, zstd"),
             (
                 "retention_curves?first_id=1",
-                "`first_id` is 1, but retention_curves has no customers; leave `first_id` out",
+                "`first_id` is 1, but retention_curves has no customers; leave `first_id` out, or ask only for tables with customers",
             ),
             (
                 "retention_curves?from=2024-01-01",
-                "`from` is \"2024-01-01\", but retention_curves has no dates; leave `from` out",
+                "`from` is \"2024-01-01\", but retention_curves has no dates; leave `from` out, or ask only for tables with dates",
             ),
             (
                 "customer",

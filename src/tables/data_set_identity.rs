@@ -97,7 +97,7 @@ impl Identity {
         ];
         let facts = facts.into_iter().filter(|(_, stated, known)| stated != known);
         let message = |(what, stated, known)| {
-            format!("states the {what} {stated}, but the model with its fingerprint has the {what} {known}")
+            format!("states the {what} {stated}, but its fingerprint belongs to a model with the {what} {known}")
         };
         facts.map(message).collect()
     }

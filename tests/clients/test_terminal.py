@@ -158,5 +158,5 @@ def test_the_foot_of_the_table_says_why_a_value_outside_its_interval_can_hold(tm
     subprocess.run([SAASGEN, "generate", "--out", folder, "--quiet"], check=True)
     ran = subprocess.run([SAASGEN, "verify", "--data", folder], capture_output=True, text=True)
     sentence = ("2 of 72 values are outside their interval, as about one in 100 is by chance: a check fails only if its p is "
-                "too small to be chance among all 72 tests, which happens to one correct data set in a million.")
+                "too small to be chance among all 72 tests. One correct data set in a million fails.")
     assert ran.returncode == 0 and sentence in " ".join(ran.stdout.split()), ran.stdout

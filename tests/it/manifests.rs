@@ -174,6 +174,19 @@ fn wrong_manifests_are_refused() {
         let like = ["generate", "--like", "good/manifest.json", "--out", "again"];
         assert_refused(&run_in(path, &like), 1, &[&["reading good/manifest.json: "], parts].concat());
     }
+    // A manifest that states other values than its data set has.
+    for change in [
+        (|manifest| manifest["tables"]["billing"]["rows"] = 7.into()) as fn(&mut Value),
+        |manifest| manifest["tables"]["billing"]["content_hash"] = "0".repeat(32).into(),
+        |manifest| manifest["seed"] = 43.into(),
+    ] {
+        fs::write(&manifest, &good).unwrap();
+        edit(&manifest, change);
+        let like = ["generate", "--like", "good/manifest.json", "--out", "again"];
+        let parts = ["reading good/manifest.json: ", "its model, seed and size give", "Nothing was written"];
+        assert_refused(&run_in(path, &like), 1, &parts);
+        assert!(!path.join("again").exists());
+    }
     fs::write(&manifest, &good).unwrap();
     edit(&manifest, |manifest| manifest["program"] = "webpack".into());
     fs::copy(&manifest, path.join("foreign.json")).unwrap();

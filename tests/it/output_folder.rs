@@ -215,6 +215,11 @@ fn a_file_or_a_dangling_link_in_place_of_the_folder_is_named() {
     let path = folder.path();
     fs::write(path.join("file"), "precious").unwrap();
     symlink("nowhere", path.join("link")).unwrap();
+    symlink("loop", path.join("loop")).unwrap();
+    let ran = run_in(path, &["generate", "--customers", "10", "--out", "loop"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("opening the folder loop: Too many levels of symbolic links"), "{}", ran.stderr);
+    fs::remove_file(path.join("loop")).unwrap();
     let is_file = "file is not a folder, so no files can be written to";
     let is_dangling = "link is a link to nowhere, which does not exist, so no files can be written to";
     for (out, error) in [("file", is_file), ("file/raw", is_file), ("link", is_dangling), ("link/raw", is_dangling)] {
@@ -266,8 +271,12 @@ fn another_data_set_is_replaced_only_with_overwrite() {
         assert!(ran.stderr.find("--out") < ran.stderr.find("--overwrite"), "{}", ran.stderr);
         assert!(contents(&raw) == before, "{new}");
     }
-    // The same data set is replaced, and another one with the option.
-    assert_eq!(generate(&["5000", "--seed", "7"]).code, Some(0));
+    // The same data set is replaced, also in other words, and another one with the option.
+    let window = ["--from", "2023-07-01", "--to", "2024-12-31"];
+    let ids = ["--first-id", "1", "--last-id", "5000"];
+    assert_eq!(generate(&[&["5000", "--seed", "7"], &window[..], &ids[..]].concat()).code, Some(0));
+    assert!(contents(&raw) == before);
+    assert_eq!(pull(&window).code, Some(0));
     assert!(contents(&raw) == before);
     assert_eq!(pull(&[day, &["--overwrite"]].concat()).code, Some(0));
     assert_eq!(names(&raw), DEFAULT_FILES);

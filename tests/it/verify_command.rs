@@ -1,10 +1,14 @@
 //! `saasgen verify` on files, pulled files and servers, with correct, corrupt and missing data.
 
 use crate::program::{Ran, Serve, contents, run_in, send_signal, start_in, succeed_in};
+use arrow::array::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::tempdir;
 
 pub fn verify(folder: &Path, args: &[&str]) -> Ran {
@@ -142,6 +146,18 @@ fn unusable_data_sets_are_refused_with_a_reason() {
     fs::create_dir_all(&nested).unwrap();
     fs::copy(folder.path().join("good/usage_daily.parquet"), nested.join("0.parquet")).unwrap();
 
+    with_doubled_column(&copy("doubled").join("billing.parquet"), "amount");
+    let hidden = copy("hidden");
+    fs::remove_file(hidden.join("manifest.json")).unwrap();
+    fs::create_dir(hidden.join("usage_daily")).unwrap();
+    fs::rename(hidden.join("usage_daily.parquet"), hidden.join("usage_daily/a.parquet")).unwrap();
+    fs::copy(hidden.join("usage_daily/a.parquet"), hidden.join("usage_daily/.b.parquet")).unwrap();
+    let ran = verify(folder.path(), &["--data", "hidden"]);
+    assert!(ran.stdout.contains("usage_daily/.b.parquet"), "{}{}", ran.stdout, ran.stderr);
+    // An empty folder beside the file is no second form of the table.
+    fs::create_dir(copy("beside").join("billing")).unwrap();
+    assert_eq!(verify(folder.path(), &["--data", "beside"]).code, Some(0));
+
     for (args, code, parts) in [
         (&["--data", "nested"][..], 2, &["usage_daily", "nested", "partitions"][..]),
         (&["--data", "nested/usage_daily"], 2, &["name the folder above it: --data nested"]),
@@ -157,6 +173,7 @@ fn unusable_data_sets_are_refused_with_a_reason() {
         (&["--data", "text"], 1, &["text/support.parquet", "not a whole Parquet file"]),
         (&["--data", "nothing"], 1, &["nothing/support.parquet"]),
         (&["--data", "damaged"], 1, &["damaged/usage_daily.parquet"]),
+        (&["--data", "doubled"], 1, &["doubled/billing.parquet", "several columns have the name amount"]),
         (&["--data", "twice"], 2, &["support is there twice", "twice/support.parquet"]),
         (&["--data", "good", "--server", "grpc://localhost:1"], 2, &["--data", "--server"]),
         (&["--server", "grpc://localhost:1"], 1, &["no server listens at grpc://localhost:1"]),
@@ -347,4 +364,20 @@ fn send_signal_to_handler(child: &std::process::Child) {
         caught >> 14 & 1 == 1
     });
     send_signal(child, "TERM");
+}
+
+/// Writes the file at `path` again, with a second column of the name `column`.
+fn with_doubled_column(path: &Path, column: &str) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
+    let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().unwrap();
+    let schema = batches[0].schema();
+    let mut columns: Vec<usize> = (0..schema.fields().len()).collect();
+    columns.push(schema.index_of(column).unwrap());
+    let doubled = Arc::new(schema.project(&columns).unwrap());
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), Arc::clone(&doubled), None).unwrap();
+    for batch in batches {
+        let arrays = columns.iter().map(|&column| Arc::clone(batch.column(column))).collect();
+        writer.write(&RecordBatch::try_new(Arc::clone(&doubled), arrays).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
 }

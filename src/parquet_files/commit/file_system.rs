@@ -79,7 +79,8 @@ fn check_nothing_in_the_way(path: &Path) -> Result<()> {
                 target = target.display(),
             )))
         }
-        _ => Ok(()),
+        Err(error) => Err(Error::io("opening the folder", there)(error)),
+        Ok(_) => Ok(()),
     }
 }
 

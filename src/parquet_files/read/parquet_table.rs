@@ -126,6 +126,13 @@ impl ParquetTable {
     /// Returns [`Error::Io`] if a file can't be read or is not a Parquet file.
     pub fn open(table: Table, paths: Vec<PathBuf>) -> Result<Self> {
         let files: Vec<ParquetFile> = paths.into_iter().map(ParquetFile::open).collect::<Result<_>>()?;
+        for ParquetFile { path, footer, .. } in &files {
+            let count = |name| footer.schema().fields().iter().filter(|field| field.name() == name).count();
+            if let Some(column) = table.columns().iter().find(|column| count(column.name) > 1) {
+                let message = format!("several columns have the name {}: remove or rename all but one", column.name);
+                return Err(Error::invalid(path, message));
+            }
+        }
         let row_groups = files.iter().enumerate().flat_map(|(file, ParquetFile { footer, .. })| {
             let row_groups = footer.metadata().row_groups().iter().enumerate();
             let has_signed_ids = has_signed_customer_ids(footer.schema());

@@ -16,8 +16,10 @@ const EXTENSION: &str = "parquet";
 /// if the folder can't be read.
 pub(super) fn table_files(folder: &Path, table: Table) -> Result<Vec<PathBuf>> {
     let (name, file_name) = (folder.join(table.name()), folder.join(format!("{}.{EXTENSION}", table.name())));
+    // An empty folder, or something that is no folder, is no second form of the table.
+    let is_second = || Ok(name.is_dir() && !parquet_files(&name)?.is_empty());
     let paths = match (name.exists(), file_name.exists()) {
-        (true, true) => {
+        (true, true) if is_second()? => {
             return Err(Error::Misuse(format!(
                 "{} is there twice, as {} and as {}: move one of them away",
                 table.name(),
@@ -26,8 +28,8 @@ pub(super) fn table_files(folder: &Path, table: Table) -> Result<Vec<PathBuf>> {
             )));
         }
         (true, false) => parquet_files(&name)?,
-        (false, true) if file_name.is_dir() => parquet_files(&file_name)?,
-        (false, true) => vec![file_name],
+        (_, true) if file_name.is_dir() => parquet_files(&file_name)?,
+        (_, true) => vec![file_name],
         (false, false) => return Ok(Vec::new()),
     };
     if paths.is_empty() {
@@ -44,7 +46,8 @@ pub(super) fn table_files(folder: &Path, table: Table) -> Result<Vec<PathBuf>> {
 /// Returns the files and folders in `folder` that look like data of `tables` but are not read: other names in the
 /// folder of a table, and names beside it that begin with the table's. The paths are relative to `folder` and sorted.
 ///
-/// Hidden files are left out, and so are the marker files of engines, whose names begin with `_`.
+/// Hidden files are left out unless they are Parquet files, and so are the marker files of engines, whose names begin
+/// with `_`.
 ///
 /// # Errors
 /// Returns [`Error::Io`] if a folder can't be read.
@@ -63,7 +66,8 @@ pub fn skipped_files(folder: &Path, tables: &[Table]) -> Result<Vec<PathBuf>> {
     }
     skipped.retain(|path| {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        !name.starts_with(b".") && !name.starts_with(b"_")
+        let is_hidden = name.starts_with(b".") && path.extension().is_none_or(|extension| extension != EXTENSION);
+        !is_hidden && !name.starts_with(b"_")
     });
     skipped.sort();
     Ok(skipped.into_iter().map(|path| path.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(path)).collect())

@@ -79,8 +79,8 @@ impl Verification {
                        freedom. 99 of 100 correct data sets have a value in the 99 % interval. p is the probability \
                        that a correct data set is at least as far from the expected value.";
         let rule = format!(
-            "a check fails only if its p is too small to be chance among all {count} tests, which happens to one correct \
-             data set in a million."
+            "a check fails only if its p is too small to be chance among all {count} tests. One correct data set in a \
+             million fails."
         );
         let verdicts = match outside {
             0 => format!("With {count} tests, about one value in 100 is outside its interval by chance, so {rule}"),
