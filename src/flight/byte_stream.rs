@@ -19,12 +19,27 @@ pub(super) trait Watch: Unpin {
 
     /// Called with the result of a read. An error ends the connection.
     fn read(&mut self, result: io::Result<&[u8]>) -> io::Result<()>;
+
+    /// Returns whether a failed write is followed by a read, which may say why the peer closed the connection.
+    fn reads_after_failed_write(&self) -> bool {
+        false
+    }
 }
 
 /// A connection with a [`Watch`].
 pub(super) struct WatchedStream<W> {
     pub io: Box<dyn ByteStream>,
     pub watch: W,
+}
+
+impl<W: Watch> WatchedStream<W> {
+    fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(result, Poll::Ready(Err(_))) && self.watch.reads_after_failed_write() {
+            // This waits only until the system has noticed that the connection is closed.
+            ready!(Pin::new(self).poll_read(cx, &mut ReadBuf::new(&mut [0; 64])))?;
+        }
+        result
+    }
 }
 
 impl<W: Watch> AsyncRead for WatchedStream<W> {
@@ -39,12 +54,14 @@ impl<W: Watch> AsyncRead for WatchedStream<W> {
 impl<W: Watch> AsyncWrite for WatchedStream<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.watch.check(cx)?;
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let result = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.written(cx, result)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.watch.check(cx)?;
-        Pin::new(&mut self.io).poll_flush(cx)
+        let result = Pin::new(&mut self.io).poll_flush(cx);
+        self.written(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -57,7 +74,8 @@ impl<W: Watch> AsyncWrite for WatchedStream<W> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.watch.check(cx)?;
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let result = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {

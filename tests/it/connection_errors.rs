@@ -3,6 +3,7 @@
 use crate::access::{Authority, write_credentials};
 use crate::program::{Ran, Serve, saasgen};
 use rcgen::{CertificateParams, date_time_ymd};
+use socket2::SockRef;
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -42,7 +43,13 @@ impl Folder {
 
     /// Runs `pull`, which must fail. The message must have all `parts`, and no part of the libraries' own messages.
     fn fail(&self, uri: &str, args: &[&str], parts: &[&str]) -> Ran {
-        let mut command = saasgen(&["pull", "--quiet", "--out", "pulled", "--server", uri]);
+        self.fail_of(&["pull", "--quiet", "--out", "pulled", "--server"], uri, args, parts)
+    }
+
+    /// Like [`fail`](Self::fail), for another subcommand, whose last argument is the URI.
+    fn fail_of(&self, subcommand: &[&str], uri: &str, args: &[&str], parts: &[&str]) -> Ran {
+        let mut command = saasgen(subcommand);
+        command.arg(uri);
         let ran: Ran =
             command.args(args).env("SSL_CERT_FILE", "other.pem").current_dir(self.path()).output().unwrap().into();
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{uri} {args:?}: {}", ran.stderr);
@@ -108,6 +115,39 @@ fn with_and_without_tls_the_message_names_the_other_scheme() {
     let tls = folder.serve("server", &[]);
     folder.fail(&plain.uri.replace("grpc:", "grpc+tls:"), &["--tls-ca", "ca.pem"], &["TLS", "use grpc:// instead"]);
     folder.fail(&tls.uri.replace("grpc+tls:", "grpc:"), &[], &["TLS", "use grpc+tls:// instead"]);
+}
+
+/// Accepts connections to the returned address and resets them, with or without reading first.
+fn reset_all(reads: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+            if reads {
+                let _ = client.read(&mut [0; 10]);
+            }
+        }
+    });
+    address.to_string()
+}
+
+/// A server that resets a connection can do so before, while and after the client writes.
+#[test]
+fn a_reset_has_the_same_message_at_any_moment() {
+    let folder = Folder::new();
+    let tls = folder.serve("server", &[]);
+    let plain = tls.uri.replace("grpc+tls:", "grpc:");
+    let closed = ["closed the connection before it answered", "use grpc+tls:// instead of grpc://"];
+    let resets = [false, true].map(|reads| format!("grpc://{}", reset_all(reads)));
+    for _ in 0..40 {
+        folder.fail_of(&["health"], &plain, &[], &["asks for TLS: use grpc+tls:// instead of grpc://"]);
+        for uri in &resets {
+            folder.fail_of(&["health"], uri, &[], &closed);
+            folder.fail(uri, &["--retries", "0"], &closed);
+        }
+    }
 }
 
 #[test]

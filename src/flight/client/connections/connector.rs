@@ -127,4 +127,8 @@ impl Watch for Greeting {
         }));
         Err(io::ErrorKind::ConnectionAborted.into())
     }
+
+    fn reads_after_failed_write(&self) -> bool {
+        !self.is_over
+    }
 }

@@ -50,6 +50,7 @@ impl Fault {
             ErrorKind::ConnectionRefused => {
                 format!("no server listens at {location}: start one with `saasgen serve`, {OTHER_SERVER}")
             }
+            ErrorKind::ConnectionReset => return Self::closed(location),
             _ => format!("{location} can't be reached ({error}): check the host and the network, {OTHER_SERVER}"),
         })
     }

@@ -18,16 +18,17 @@ use arrow_flight::error::FlightError;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use connector::Connector;
 use credentials::Bearer;
-use fault::FaultCell;
+use fault::{Fault, FaultCell};
 use grpc_channel::GrpcChannel;
 use health::ServerHealth;
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::Endpoint;
+use tonic::transport::{self, Endpoint};
+use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -111,10 +112,8 @@ impl ConnectionPool {
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES);
         let bearer = self.credentials.bearer(location)?;
-        let channel = endpoint.connect_with_connector(connector).await.map_err(|error| match fault.get() {
-            Some(fault) => fault.into(),
-            None => Failure::Broken(Error::Remote(format!("{location}: {error}"))),
-        })?;
+        let channel = endpoint.connect_with_connector(connector).await;
+        let channel = channel.map_err(|_| fault.get().unwrap_or_else(|| Fault::closed(location)))?;
         let channel = GrpcChannel::new(channel, location.clone(), fault.clone());
         Ok((InterceptedService::new(channel, bearer), fault))
     }
@@ -126,7 +125,11 @@ impl ConnectionPool {
 
 /// Returns the failure of a call to `location` that ended with `status`, over a connection with this fault.
 fn failure(location: &Location, fault: &FaultCell, status: &Status) -> Failure {
-    fault.get().map_or_else(|| Failure::from_status(location, status), Failure::from)
+    // tonic has no more words than this for a call on a connection that was closed before the call was sent.
+    let is_unsent =
+        || status.code() == Code::Unknown && status.source().is_some_and(|error| error.is::<transport::Error>());
+    let fault = fault.get().or_else(|| is_unsent().then(|| Fault::closed(location)));
+    fault.map_or_else(|| Failure::from_status(location, status), Failure::from)
 }
 
 /// A connection. Returns to the pool when dropped, unless it was [discarded](Self::discard).
