@@ -2,7 +2,7 @@
 
 use crate::access::{Authority, write_credentials};
 use crate::program::{Ran, Serve, saasgen};
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, date_time_ymd};
 use socket2::SockRef;
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -164,6 +164,9 @@ fn a_certificate_that_is_refused_is_named_with_the_reason() {
     let unknown = ["does not trust", &server.uri, "--tls-ca"];
     folder.fail(&server.uri, &[], &unknown);
     folder.fail(&server.uri, &["--tls-ca", "other.pem"], &unknown);
+    // It has the name of the server's authority, but another kind of key.
+    Authority::of_key(KeyPair::generate_for(&PKCS_ED25519).unwrap()).write(&folder.path().join("edwards.pem"));
+    folder.fail(&server.uri, &["--tls-ca", "edwards.pem"], &unknown);
 
     let params = CertificateParams::new(["a.example".to_string(), "192.0.2.1".to_string()]).unwrap();
     ca.sign_params(folder.path(), "named", params);

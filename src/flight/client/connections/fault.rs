@@ -134,8 +134,10 @@ fn wrong_certificate(location: &Location, error: &CertificateError) -> String {
     let of = format!("the certificate of {location}");
     let renew = "the server needs a new one";
     match error {
-        // An authority that was made anew has the name of the old one, but signs differently.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+        // An authority that was made anew has the name of the old one, but another key, maybe of another kind.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => format!(
             "{of} is from an authority that this client does not trust: name the authority's certificate with --tls-ca"
         ),
         CertificateError::NotValidForNameContext { expected, presented } => format!(
