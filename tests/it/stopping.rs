@@ -2,7 +2,7 @@
 
 use crate::access::write_credentials;
 use crate::fixture::{Fixture, soon};
-use crate::program::{Serve, saasgen};
+use crate::program::{Serve, ended, saasgen, send_signal, wait_until};
 use crate::support::{concat, data_set, rows};
 use crate::terminal::Terminal;
 use arrow_flight::decode::DecodedPayload;
@@ -13,7 +13,10 @@ use saasgen::batches::Batches;
 use saasgen::flight::server::Server;
 use saasgen::scan::Scan;
 use saasgen::tables::Table;
-use std::os::unix::net::UnixDatagram;
+use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::tempdir;
@@ -236,4 +239,29 @@ fn systemd_is_notified_of_start_reload_and_stop() {
     let mut server = Serve::of(command);
     assert!(server.wait_for("could not notify systemd").contains("WARN"));
     assert_eq!(server.stop("TERM"), Some(0));
+}
+
+/// A reader that is alive but does not read blocks the server when it prints its address.
+#[test]
+fn a_server_that_can_not_print_its_address_stops() {
+    for signal in ["TERM", "INT"] {
+        let (reader, mut stdout) = UnixStream::pair().unwrap();
+        stdout.set_nonblocking(true).unwrap();
+        while stdout.write(&[0; 1_000]).is_ok() {}
+        while stdout.write(&[0]).is_ok() {}
+        stdout.set_nonblocking(false).unwrap();
+        let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "10"]);
+        let child = command.stdout(OwnedFd::from(stdout)).stderr(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let handles_term = || {
+            let status = fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (libc::SIGTERM - 1)) != 0
+        };
+        wait_until("the handlers of signals", handles_term);
+        send_signal(&child, signal);
+        let ran = ended(child);
+        assert_eq!(ran.code, Some(0), "{signal}: {}", ran.stderr);
+        drop(reader);
+    }
 }

@@ -8,7 +8,7 @@ mod systemd;
 
 use super::args::DataSetArgs;
 use super::runtime::{runtime, threads};
-use super::stdout::print;
+use super::stdout::print_apart;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
 use crate::flight::server::{Access, Limits, Server};
@@ -157,7 +157,10 @@ impl Serve {
             tokio::spawn(metrics.serve());
         }
         let address = server.location().to_string();
-        print(&format!("{address}\n"))?;
+        tokio::select! {
+            printed = print_apart(format!("{address}\n")) => printed?,
+            () = stop_signals.next() => return Ok(()),
+        }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving at {address}");
         systemd::ready(&address);
 
