@@ -1,7 +1,7 @@
 //! Options as environment variables: `SAASGEN_CUSTOMERS=5` stands for `--customers 5`.
 
 use clap::builder::BoolishValueParser;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 use std::env;
 use std::ffi::OsString;
@@ -42,25 +42,44 @@ fn value_of(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
 }
 
-/// Adds to an error which of its options come from the environment, because the user does not see them on the command
-/// line `arguments`.
-pub(super) fn with_origin(mut error: Error, arguments: &[OsString]) -> Error {
+/// Adds to an error of `command` which of its options come from the environment, because the user does not see them on
+/// the command line `arguments`.
+pub(super) fn with_origin(mut error: Error, arguments: &[OsString], command: &Command) -> Error {
     let has_variables = arguments.get(1).is_some_and(|name| SUBCOMMANDS.iter().any(|known| name == known));
     let named = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| match error.get(kind) {
         Some(ContextValue::String(text)) => vec![text.clone()],
         Some(ContextValue::Strings(texts)) => texts.clone(),
         _ => Vec::new(),
     });
-    let options = named.iter().flatten().filter_map(|text| text.strip_prefix("--")?.split([' ', '=']).next());
-    let tips = options.filter(|option| has_variables && !is_given(option, arguments)).filter_map(|option| {
-        let variable = variable(option);
-        value_of(&variable).map(|_| format!("the environment variable {variable} sets --{option}").into())
-    });
+    let mut options: Vec<&str> =
+        named.iter().flatten().filter_map(|text| text.strip_prefix("--")?.split([' ', '=']).next()).collect();
+    if error.kind() == ErrorKind::MissingRequiredArgument {
+        // The error names only the options that are missing, and not the one that needs them.
+        let subcommand = arguments.get(1).and_then(|name| command.find_subcommand(name));
+        let all = subcommand.into_iter().flat_map(Command::get_arguments).filter_map(Arg::get_long);
+        options = all.filter(|option| is_set(option) && needs_missing(&error, option, arguments, command)).collect();
+    }
+    let tips = options.into_iter().filter(|option| has_variables && is_set(option) && !is_given(option, arguments));
+    let tips = tips.map(|option| format!("the environment variable {} sets --{option}", variable(option)).into());
     let tips: Vec<_> = tips.collect();
     if !tips.is_empty() {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     }
     error
+}
+
+fn is_set(option: &str) -> bool {
+    value_of(&variable(option)).is_some()
+}
+
+/// Returns whether `option` needs an option that is missing: without its variable, the error is another one, or none.
+fn needs_missing(error: &Error, option: &str, arguments: &[OsString], command: &Command) -> bool {
+    let without = |arg: Arg| if arg.get_long() == Some(option) { arg.env(None::<&str>) } else { arg };
+    let command = SUBCOMMANDS.into_iter().fold(with_variables(command.clone()), |command, name| {
+        command.mut_subcommand(name, |subcommand| subcommand.mut_args(without))
+    });
+    let other = command.try_get_matches_from(arguments).err();
+    other.is_none_or(|other| other.get(ContextKind::InvalidArg) != error.get(ContextKind::InvalidArg))
 }
 
 fn is_given(option: &str, arguments: &[OsString]) -> bool {

@@ -60,7 +60,9 @@ impl Cli {
         let mut command = environment::with_variables(Self::command());
         let matches = command.try_get_matches_from_mut(&arguments);
         let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        parsed.unwrap_or_else(|error| environment::with_origin(error, &arguments).format(&mut command).exit())
+        parsed.unwrap_or_else(|error| {
+            environment::with_origin(error, &arguments, &Self::command()).format(&mut command).exit()
+        })
     }
 
     /// Runs the subcommand. Returns `false` if `verify` found a fault in the data set, and `true` otherwise.

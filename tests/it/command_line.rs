@@ -339,6 +339,9 @@ fn the_environment_sets_options_and_the_command_line_has_precedence() {
         (&["generate"], "SAASGEN_QUIET", "maybe", &["--quiet", "maybe"]),
         (&["generate", "--quiet"], "SAASGEN_JSON", "1", &["--quiet", "--json"]),
         (&["serve"], "SAASGEN_MAX_STREAMS", "0", &["--max-streams", "1 to 1000000"]),
+        (&["serve"], "SAASGEN_TLS_CERT", "x", &["required arguments", "--tls-key"]),
+        (&["serve", "--seed", "1"], "SAASGEN_TLS_CLIENT_CA", "x", &["required arguments", "--tls-cert"]),
+        (&["generate"], "SAASGEN_PART", "1", &["required arguments", "--parts"]),
     ] {
         let ran = run(args, &[(variable, value)]);
         let option = variable.trim_start_matches("SAASGEN_").to_lowercase().replace('_', "-");
@@ -348,6 +351,8 @@ fn the_environment_sets_options_and_the_command_line_has_precedence() {
         let shown = run(&["generate", "--customers", "0"], &[("SAASGEN_CUSTOMERS", "5")]).stderr;
         assert!(!shown.contains("SAASGEN_"), "the value is from the command line: {shown}");
     }
+    let shown = run(&["generate", "--part", "1"], &[("SAASGEN_PART", "2"), ("SAASGEN_SEED", "3")]).stderr;
+    assert!(shown.contains("--parts") && !shown.contains("SAASGEN_"), "no variable misses --parts: {shown}");
     // Other subcommands have options of the same names.
     assert_eq!(run(&["describe", "customers"], &[("SAASGEN_CUSTOMERS", "many")]).code, Some(0));
 
