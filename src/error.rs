@@ -80,7 +80,7 @@ impl Error {
         let error = match (error.kind(), getrlimit(Resource::Nproc).current) {
             (std::io::ErrorKind::WouldBlock, limit) => std::io::Error::other(format!(
                 "{error}: a limit on threads is reached. `ulimit -u` is {}, and a container or a service can have a lower \
-                 limit (pids.max, TasksMax). Raise the limit, or lower --threads",
+                 limit (pids.max, TasksMax). Raise the limit. A lower --threads of generate, pull or verify helps, too",
                 limit.map_or_else(|| "unlimited".into(), |limit| limit.to_string())
             )),
             _ => error,
@@ -98,6 +98,8 @@ impl Error {
                     "this user may not listen there; most systems keep ports below 1024 for root"
                 }
                 ErrorKind::AddrNotAvailable => "this machine does not have that address",
+                // The resolver of names has no error codes of the system.
+                _ if source.raw_os_error().is_none() => "the host has no known address",
                 _ => return Self::io("listening on", address)(source),
             };
             let message = format!("{source}: {advice}. For a free port of this machine, use {option} 127.0.0.1:0");

@@ -47,6 +47,10 @@ pub(super) fn identity(
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     /// The identifier of the curve P-521, 1.3.132.0.35.
     const P_521: &[u8] = &[0x2B, 0x81, 0x04, 0x00, 0x23];
+    /// The identifier of RSA, 1.2.840.113549.1.1.1.
+    const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
+    /// The shortest encoding of an RSA key with 2048 bits has more bytes.
+    const SHORT_RSA_BYTES: usize = 1_150;
     let pem = plain_file::read(path)?;
     let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     let path = path.display();
@@ -58,7 +62,13 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
     }
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unreadable(&path, "private key", &error))?;
     if provider().key_provider.load_private_key(key.clone_key()).is_err() {
-        let kind = if has(key.secret_der(), P_521) { "an ECDSA P-521 key" } else { "of an unknown kind" };
+        let der = key.secret_der();
+        let kind = match &key {
+            _ if has(der, P_521) => "an ECDSA P-521 key",
+            PrivateKeyDer::Pkcs1(_) if der.len() < SHORT_RSA_BYTES => "an RSA key that is too short",
+            PrivateKeyDer::Pkcs8(_) if has(der, RSA) && der.len() < SHORT_RSA_BYTES => "an RSA key that is too short",
+            _ => "of an unknown kind",
+        };
         return Err(Error::Misuse(format!(
             "the private key in {path} is {kind}, which TLS does not support here: use RSA with 2048 to 8192 bits, ECDSA \
              P-256, ECDSA P-384 or Ed25519"

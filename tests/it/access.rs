@@ -158,10 +158,11 @@ fn mutual_tls_asks_clients_for_a_certificate_of_its_authority() {
 #[test]
 fn certificates_and_tokens_are_read_again_on_sighup() {
     let credentials = Credentials::new();
-    let server = credentials.serve("127.0.0.1:0", &with(&TLS, &["--auth-tokens", "@tokens"]));
+    let mut server = credentials.serve("127.0.0.1:0", &with(&TLS, &["--auth-tokens", "@tokens"]));
+    let uri = server.uri.clone();
     let pulls = |ca: &str, token: &str| {
         fs::write(credentials.path("token"), token).unwrap();
-        let args = ["pull", "--server", &server.uri, "--out", "pulled", "--tls-ca", ca, "--token-file", "token"];
+        let args = ["pull", "--server", &uri, "--out", "pulled", "--tls-ca", ca, "--token-file", "token"];
         run_in(credentials.folder.path(), &args).code == Some(0)
     };
     assert!(pulls("ca.pem", ANN));
@@ -170,11 +171,14 @@ fn certificates_and_tokens_are_read_again_on_sighup() {
     fs::write(credentials.path("server.pem"), "no certificate").unwrap();
     credentials.write_tokens("ann:short");
     server.signal("HUP");
+    server.wait_for("reload failed: the old certificates and tokens stay in use");
     assert!(pulls("ca.pem", ANN) && pulls("ca.pem", BOB));
 
     let other = Authority::new();
     other.write(Path::new(&credentials.path("other.pem")));
     other.sign(credentials.folder.path(), "server");
+    server.signal("HUP");
+    server.wait_for("reload failed: the old tokens stay in use");
     credentials.write_tokens(&format!("bob:{BOB}"));
     server.signal("HUP");
     wait_until("the new certificate", || pulls("other.pem", BOB));
@@ -246,11 +250,13 @@ fn private_keys_that_tls_can_not_use_are_refused_with_the_reason() {
     openssl("genrsa -traditional -aes256 -passout pass:secret -out old.key 2048");
     openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key");
     openssl("genrsa -out short.key 1024");
+    openssl("genrsa -traditional -out old-short.key 1024");
     for (key, message) in [
         ("encrypted.key", "encrypted.key is encrypted"),
         ("old.key", "old.key is encrypted"),
         ("p521.key", "p521.key is an ECDSA P-521 key"),
-        ("short.key", "short.key is of an unknown kind"),
+        ("short.key", "short.key is an RSA key that is too short"),
+        ("old-short.key", "old-short.key is an RSA key that is too short"),
         ("ca.pem", "ca.pem holds no private key"),
     ] {
         let args = ["serve", "--listen", "127.0.0.1:0", "--tls-cert", "server.pem", "--tls-key", key];
@@ -279,6 +285,9 @@ fn an_address_in_use_is_answered_with_a_free_one() {
         assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{args:?}: {}", ran.stderr);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{args:?}");
     }
+    let ran = run_in(Path::new("."), &["serve", "--listen", "no-such-host.invalid:0"]);
+    let parts = ["no-such-host.invalid:0", "the host has no known address", "--listen 127.0.0.1:0"];
+    assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{}", ran.stderr);
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn a_limit_on_threads_is_an_error_that_names_it() {
         let _ = fs::remove_dir_all(path.join("out"));
     }
     let ran = run_with_limit(path, 3, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(ran.stderr.contains("--threads of generate, pull or verify"), "{}", ran.stderr);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{}", ran.stderr);
     assert!(ran.stderr.contains("`ulimit -u` is 3") && !ran.stderr.contains("panicked"), "{}", ran.stderr);
 }

@@ -59,11 +59,11 @@ impl AccessArgs {
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if they could reach it otherwise, and [`Error::Io`] if `address` can't be resolved.
-    pub async fn check(&self, option: &str, address: &str, access: &Access) -> Result<()> {
+    pub async fn check(&self, option: &'static str, address: &str, access: &Access) -> Result<()> {
         if address.starts_with("grpc+unix:") || (access.has_tls() && access.knows_clients()) {
             return Ok(());
         }
-        let mut addresses = lookup_host(address).await.map_err(Error::io("listening on", address))?;
+        let mut addresses = lookup_host(address).await.map_err(Error::listening(option, address))?;
         if addresses.all(|address| address.ip().to_canonical().is_loopback()) {
             return Ok(());
         }

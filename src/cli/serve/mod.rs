@@ -185,9 +185,7 @@ impl Serve {
                 systemd::reloading();
                 match access.reload() {
                     Ok(()) => tracing::info!("reloaded certificates and tokens"),
-                    Err(error) => {
-                        tracing::error!(%error, "reload failed: certificates, tokens or both stay as they were")
-                    }
+                    Err((kept, error)) => tracing::error!(%error, "reload failed: the old {kept} stay in use"),
                 }
                 systemd::reloaded();
             }

@@ -2,7 +2,7 @@
 
 use super::tls::{Tls, TlsFiles};
 use super::tokens::Tokens;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flight::server::caller::Caller;
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -28,8 +28,7 @@ impl Access {
     /// Asks for TLS with the files `tls`, and for a token of the file `tokens` with every call.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::error::Error::Io) if a file can't be read, [`Error::Misuse`](crate::error::Error::Misuse) if it
-    /// is malformed, or if other users may read the tokens.
+    /// [`Error::Io`] if a file can't be read, [`Error::Misuse`] if it is malformed, or if other users may read the tokens.
     pub fn new(tls: Option<TlsFiles>, tokens: Option<PathBuf>) -> Result<Self> {
         Ok(Self { tls: tls.map(Tls::new).transpose()?, tokens: tokens.map(Tokens::new).transpose()? })
     }
@@ -47,10 +46,11 @@ impl Access {
     /// Reads all files again, for new connections and new calls. Open streams go on.
     ///
     /// # Errors
-    /// The errors of [`Access::new`]. The certificates or tokens of a file that fails stay in use.
-    pub fn reload(&self) -> Result<()> {
-        self.tls.as_ref().map_or(Ok(()), Tls::reload)?;
-        self.tokens.as_ref().map_or(Ok(()), Tokens::reload)
+    /// The errors of [`Access::new`], with the name of what stays as it was.
+    pub fn reload(&self) -> Result<(), (&'static str, Error)> {
+        let all = if self.tokens.is_some() { "certificates and tokens" } else { "certificates" };
+        self.tls.as_ref().map_or(Ok(()), Tls::reload).map_err(|error| (all, error))?;
+        self.tokens.as_ref().map_or(Ok(()), Tokens::reload).map_err(|error| ("tokens", error))
     }
 
     /// Returns a warning if the server's certificate is invalid now, or expires within 14 days.
