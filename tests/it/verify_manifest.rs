@@ -83,7 +83,7 @@ fn wrong_statements_of_a_manifest_fail() {
             "/seed",
             json!(43),
             &[data_set, values],
-            "billing.parquet states the seed 42, but manifest.json the seed 43".into(),
+            "billing.parquet states seed 42, but manifest.json states seed 43".into(),
         ),
         (
             "/customers",

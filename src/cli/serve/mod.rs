@@ -157,12 +157,12 @@ impl Serve {
             tokio::spawn(metrics.serve());
         }
         let address = server.location().to_string();
-        tokio::select! {
-            printed = print_apart(format!("{address}\n")) => printed?,
-            () = stop_signals.next() => return Ok(()),
-        }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving at {address}");
         systemd::ready(&address);
+        let announcing = async {
+            print_apart(format!("{address}\n")).await?;
+            std::future::pending().await
+        };
 
         let (stop, open) = (CancellationToken::new(), server.activity().open_streams());
         let stopping = async {
@@ -196,6 +196,7 @@ impl Serve {
                 tracing::warn!(streams, "second signal to stop: running streams are cut off");
                 Ok(())
             }
+            failed = announcing => failed,
             never = reloading => never,
         };
         tracing::info!("stopped");
