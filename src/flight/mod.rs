@@ -2,6 +2,7 @@
 
 mod byte_stream;
 pub mod client;
+mod grpc;
 pub mod location;
 pub mod server;
 mod tls;

@@ -4,11 +4,15 @@ use crate::fixture::{Fixture, soon};
 use crate::raw_client::{Answer, RawClient, body, framed, gzipped};
 use crate::support::data_set;
 use arrow_flight::{Action, FlightDescriptor, HandshakeRequest, Ticket};
+use bytes::Bytes;
 use http::Method;
+use http_body::Frame;
 use http_body_util::StreamBody;
 use prost::Message;
 use saasgen::flight::server::Limits;
+use std::pin::pin;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -66,6 +70,26 @@ async fn other_methods_and_content_types_are_refused_with_their_http_status() {
     }
     let refused = "saasgen_refusals_total{cause=\"unsupported\"} 35\n";
     assert!(server.activity.to_open_metrics().unwrap().contains(refused), "each refusal is counted");
+    drop(client);
+    server.stop().await;
+}
+
+/// curl loses an answer that comes before it has sent its request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_by_http_status_comes_after_the_request() {
+    let server = Fixture::start(data_set(42, 10)).await;
+    let mut client = RawClient::connect(server.address).await;
+    let (frames, body) = futures::channel::mpsc::unbounded();
+    let send =
+        |bytes: &'static [u8]| frames.unbounded_send(Ok::<_, Status>(Frame::data(Bytes::from_static(bytes)))).unwrap();
+    send(b"{");
+    {
+        let mut answer = pin!(client.send(Method::PUT, DO_GET, &[], Body::new(StreamBody::new(body))));
+        assert!(timeout(Duration::from_millis(300), &mut answer).await.is_err(), "an answer to half a request");
+        send(b"}");
+        frames.close_channel();
+        assert_eq!(answer.await.status(), 405);
+    }
     drop(client);
     server.stop().await;
 }

@@ -15,7 +15,6 @@ mod drain;
 mod limits;
 mod memory_budget;
 mod open_streams;
-mod request_messages;
 mod streams;
 mod telemetry;
 

@@ -1,7 +1,7 @@
 //! Reads and checks requests before any work is done for them.
 
 use crate::error::Error;
-use crate::flight::server::request_messages::{PREFIX_BYTES, RequestMessages};
+use crate::flight::grpc::{PREFIX_BYTES, RequestMessages};
 use arrow_flight::{Action, Criteria, Empty, FlightDescriptor, Ticket};
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body_util::Full;

@@ -2,15 +2,16 @@
 
 use super::access::Access;
 use super::state::{ConnectionState, OpenCall};
-use super::{deadline, gzip};
 use crate::error::Error;
+use crate::flight::grpc::{deadline, gzip};
 use crate::flight::server::caller::Caller;
 use crate::flight::server::limits::Limits;
 use crate::flight::server::telemetry::{Activity, Cause, Refusal};
-use futures::future::{Either, ready};
+use futures::future::Either;
 use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body::{Body as HttpBody, Frame};
+use http_body_util::{BodyExt as _, Limited};
 use std::convert::Infallible;
 use std::mem;
 use std::pin::Pin;
@@ -80,7 +81,17 @@ where
                 if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
                     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
                 }
-                Either::Left(ready(Ok(answer)))
+                let unread = (answer.status() != StatusCode::OK).then(|| {
+                    let body = timed(mem::take(request.body_mut()), Box::pin(sleep(self.rules.limits.handshake)));
+                    Limited::new(body, self.rules.limits.request_bytes)
+                });
+                Either::Left(async {
+                    // Some HTTP clients, such as curl, lose an answer that comes before they have sent their request.
+                    if let Some(body) = unread {
+                        let _ = body.collect().await;
+                    }
+                    Ok(answer)
+                })
             }
             Ok(()) => {
                 request.extensions_mut().insert(caller);

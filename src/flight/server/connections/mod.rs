@@ -3,8 +3,6 @@
 mod accept;
 mod access;
 mod admission;
-mod deadline;
-mod gzip;
 mod listener;
 mod metrics_endpoint;
 mod state;

@@ -22,7 +22,7 @@ use super::message_buffers::MessageBuffers;
 use super::stretched_block::{self, end_of_stretched_block};
 use crate::batches::Rows;
 use crate::error::Result;
-use crate::flight::server::request_messages::PREFIX_BYTES;
+use crate::flight::grpc::PREFIX_BYTES;
 use crate::scan::{Compression, Scan};
 use arrow::array::RecordBatch;
 use arrow::ipc::writer::IpcWriteOptions;

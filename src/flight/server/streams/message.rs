@@ -1,7 +1,7 @@
 //! One gRPC message, as the connection sends it.
 
 use crate::error::{Error, Result};
-use crate::flight::server::request_messages::PREFIX_BYTES;
+use crate::flight::grpc::PREFIX_BYTES;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A gRPC message with its prefix.

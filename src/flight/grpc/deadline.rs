@@ -20,7 +20,7 @@ use tonic::body::Body;
 const BEFORE_TONIC: Duration = Duration::from_millis(1);
 
 /// Returns the deadline in `headers`, or `None` if they have none, or one that is malformed.
-pub(super) fn of(headers: &HeaderMap) -> Option<Instant> {
+pub(in crate::flight) fn of(headers: &HeaderMap) -> Option<Instant> {
     let timeout = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
     let number: u64 = Some(digits).filter(|digits| digits.len() <= 8)?.parse().ok()?;
@@ -37,7 +37,7 @@ pub(super) fn of(headers: &HeaderMap) -> Option<Instant> {
 }
 
 /// Waits for an answer, and ends it with DEADLINE_EXCEEDED at `deadline`.
-pub(super) async fn limit(
+pub(in crate::flight) async fn limit(
     deadline: Option<Instant>,
     answer: impl Future<Output = Result<http::Response<Body>, Infallible>>,
 ) -> Result<http::Response<Body>, Infallible> {

@@ -7,11 +7,11 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 /// Bytes of the prefix of a gRPC message: one for compression, four for the length.
-pub(super) const PREFIX_BYTES: usize = 5;
+pub(in crate::flight) const PREFIX_BYTES: usize = 5;
 
 /// Reads the messages of a request.
 #[derive(Debug)]
-pub(super) struct RequestMessages {
+pub(in crate::flight) struct RequestMessages {
     body: Body,
     /// Received bytes that are not read yet.
     data: Bytes,

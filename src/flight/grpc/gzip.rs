@@ -1,6 +1,6 @@
 //! Requests that are compressed with gzip, which some clients do by default.
 
-use crate::flight::server::request_messages::{PREFIX_BYTES, RequestMessages};
+use super::request_messages::{PREFIX_BYTES, RequestMessages};
 use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use futures::stream;
@@ -12,13 +12,13 @@ use tonic::Status;
 use tonic::body::Body;
 
 /// The encodings that requests may have.
-pub(super) const ACCEPTED: &str = "identity,gzip";
+pub(in crate::flight) const ACCEPTED: &str = "identity,gzip";
 
 /// Whether a request with these headers is compressed. Removes the header that says so.
 ///
 /// # Errors
 /// UNIMPLEMENTED if it is compressed with another method.
-pub(super) fn is_used(headers: &mut HeaderMap) -> Result<bool, Status> {
+pub(in crate::flight) fn is_used(headers: &mut HeaderMap) -> Result<bool, Status> {
     match headers.remove("grpc-encoding").as_ref().map(|encoding| encoding.as_bytes()) {
         None | Some(b"identity") => Ok(false),
         Some(b"gzip") => Ok(true),
@@ -30,7 +30,7 @@ pub(super) fn is_used(headers: &mut HeaderMap) -> Result<bool, Status> {
 }
 
 /// Decompresses each message of `body`. A message may have `most` bytes, the value of `option`, before and after that.
-pub(super) fn decompressed(body: Body, most: usize, option: &'static str) -> Body {
+pub(in crate::flight) fn decompressed(body: Body, most: usize, option: &'static str) -> Body {
     let messages = RequestMessages::new(body, most, option);
     Body::new(StreamBody::new(stream::try_unfold(messages, async |mut messages: RequestMessages| {
         let Some((message, _)) = messages.next(usize::MAX).await? else { return Ok::<_, Status>(None) };

@@ -1,0 +1,9 @@
+//! The rules of gRPC for requests that tonic leaves to its users: messages within a limit, gzip, and deadlines.
+//!
+//! Nothing here knows Flight or saasgen, so it would be the same in any gRPC server.
+
+pub(super) mod deadline;
+pub(super) mod gzip;
+mod request_messages;
+
+pub(super) use request_messages::{PREFIX_BYTES, RequestMessages};
