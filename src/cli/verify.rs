@@ -214,15 +214,20 @@ fn check_folder(folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Err(Error::Misuse(if folder.exists() {
-        format!("{shown} is a file, but --data takes the folder that has the tables: --data {}", parent.display())
+        let parent = parent_of(folder).display();
+        format!("{shown} is a file, but --data takes the folder that has the tables: --data {parent}")
     } else {
         format!(
             "the folder {shown} does not exist: create a data set with `saasgen generate`, or name another folder with \
              --data"
         )
     }))
+}
+
+/// Returns the folder that `path` is in.
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Returns the message for a folder without tables.
@@ -234,12 +239,9 @@ fn no_tables(folder: &Path, origin: &Origin) -> String {
     );
     let is_table = |name: &str| Table::from_name(name.strip_suffix(".parquet").unwrap_or(name)).is_ok();
     let name = folder.file_name().and_then(|name| name.to_str());
-    if let (Some(name), Some(parent)) = (name.filter(|name| is_table(name)), folder.parent()) {
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        text += &format!(
-            "; {name} looks like the folder of one table, so name the folder above it: --data {}",
-            parent.display()
-        );
+    if let Some(name) = name.filter(|name| is_table(name)) {
+        let parent = parent_of(folder).display();
+        text += &format!("; {name} looks like the folder of one table, so name the folder above it: --data {parent}");
     }
     if let Some((reason, files)) = origin.skipped_files() {
         text += &format!("; {reason}: {files}");

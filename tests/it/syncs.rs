@@ -1,4 +1,5 @@
-//! What survives a crash of the machine: files are synced before they get their names, and folders after it.
+//! Files are synced before they get their names, and folders after it, so that a data set survives a crash of the
+//! machine.
 
 use crate::file_tree::{final_files, leftovers};
 use crate::program::{Ran, succeed_in};

@@ -210,7 +210,7 @@ async fn a_stream_that_waits_for_its_reader_ends_at_its_deadline_with_its_genera
     let blocks = server.activity.blocks();
     let metrics = server.activity.to_open_metrics().unwrap();
     assert!(metrics.contains("saasgen_blocks_held 0"), "{metrics}");
-    // What was sent before can still be read, and then the status.
+    // The client can still read the frames that were sent before, and then the status.
     let answer = soon(Answer::of(answer)).await;
     assert!(!answer.body.is_empty());
     assert_eq!(answer.status.code(), Code::DeadlineExceeded, "{}", answer.status);

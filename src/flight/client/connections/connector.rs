@@ -34,7 +34,8 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector to the server at `location`. Connecting takes `limit` at most, the TLS handshake included. It leaves the fault of its last connection in `fault`.
+    /// Creates a connector to the server at `location`. Connecting takes `limit` at most, the TLS handshake included.
+    /// The connector leaves the fault of its last connection in `fault`.
     ///
     /// # Errors
     /// Returns the errors of [`Credentials::tls`] if `location` uses TLS.

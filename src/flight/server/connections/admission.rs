@@ -17,7 +17,8 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Context, Poll};
-use tokio::time::{Sleep, sleep};
+use std::time::Duration;
+use tokio::time::sleep;
 use tonic::Status;
 use tonic::body::Body;
 use tower_layer::Layer;
@@ -82,7 +83,7 @@ where
                     answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
                 }
                 let unread = (answer.status() != StatusCode::OK).then(|| {
-                    let body = timed(mem::take(request.body_mut()), Box::pin(sleep(self.rules.limits.handshake)));
+                    let body = timed(mem::take(request.body_mut()), self.rules.limits.handshake);
                     Limited::new(body, self.rules.limits.request_bytes)
                 });
                 Either::Left(async {
@@ -136,7 +137,7 @@ impl AdmissionLayer {
         if !request.uri().path().starts_with(HEALTH) {
             self.access.admit(request.headers().get(AUTHORIZATION), caller)?;
         }
-        let body = timed(mem::take(request.body_mut()), Box::pin(sleep(self.limits.handshake)));
+        let body = timed(mem::take(request.body_mut()), self.limits.handshake);
         *request.body_mut() = match (gzip::is_used(request.headers_mut())?, request.uri().path().ends_with("/DoAction"))
         {
             (false, _) => body,
@@ -171,8 +172,9 @@ fn tracked(body: Body, call: OpenCall) -> Body {
     Body::new(PolledBody { body, poll })
 }
 
-/// Wraps a request so that it must be complete by `deadline`.
-fn timed(body: Body, mut deadline: Pin<Box<Sleep>>) -> Body {
+/// Wraps a request so that it must be complete within `limit`.
+fn timed(body: Body, limit: Duration) -> Body {
+    let mut deadline = Box::pin(sleep(limit));
     let poll = move |body: Pin<&mut Body>, cx: &mut Context<'_>| {
         let frame = body.poll_frame(cx);
         if frame.is_pending() && deadline.as_mut().poll(cx).is_ready() {
