@@ -4,31 +4,21 @@ use super::philox::{LANES, Lanes, RoundKeys, philox, philox_single};
 use rand_core::{TryRng, utils};
 use std::convert::Infallible;
 
-/// The purpose of a draw, with the layout of its four words. Draws for different purposes are independent.
+/// The purpose of a draw: the number that a model gives to one kind of draws. Draws for different purposes are
+/// independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u32)]
-pub enum Purpose {
-    /// `customers`: signup day, plan and region in words 0, 1 and 2. The item is 0.
-    Profile = 1,
-    /// `usage_daily`: the upper 16 bits of the draw that decides whether a customer was active on a day, and whether
-    /// the log survived. `tables::usage::activity` shows the layout of items and words.
-    Activity = 2,
-    /// `usage_daily`: sessions, usage minutes and feature events of an active day in words 0, 1 and 2. The item is the
-    /// customer's age in days.
-    UsageValues = 3,
-    /// `usage_daily`: the loss rate of a calendar day in word 0. The customer is 0, the item is the number of days
-    /// since 1970-01-01.
-    LossRate = 4,
-    /// `billing`: jitter and status of two invoices, in words 0, 1 and words 2, 3. The item is half the index of the
-    /// first invoice, counted from 0.
-    Invoice = 5,
-    /// `support`: the customer's number of support tickets in word 0. The item is 0.
-    TicketCount = 6,
-    /// `support`: date, category and priority of a support ticket in words 0, 1 and 2. The item is the ticket's index,
-    /// counted from 0, before the tickets are sorted by date.
-    Ticket = 7,
-    /// `usage_daily`: the lower 16 bits of each draw of [`Purpose::Activity`], at the same items.
-    ActivityTie = 8,
+pub struct Purpose(u32);
+
+impl Purpose {
+    /// Returns the purpose with this number.
+    pub const fn new(number: u8) -> Self {
+        Self(number as u32)
+    }
+
+    /// Returns the number.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// The address of four 32-bit random words under a seed.
@@ -51,7 +41,7 @@ impl Address {
 
     #[inline]
     fn counter(self) -> [u32; 4] {
-        [self.customer as u32, (self.customer >> 32) as u32, self.item, self.purpose as u32]
+        [self.customer as u32, (self.customer >> 32) as u32, self.item, self.purpose.0]
     }
 
     /// Returns the words at [`LANES`] addresses with the same purpose: `words[word][lane]`.
@@ -75,7 +65,7 @@ impl Address {
             low[lane] = customers[lane] & 0xFFFF_FFFF;
             high[lane] = customers[lane] >> 32;
         }
-        philox(keys, [low, high, items, [purpose as u64; LANES]])
+        philox(keys, [low, high, items, [u64::from(purpose.0); LANES]])
     }
 }
 
@@ -88,7 +78,7 @@ impl Address {
 /// use rand_distr::{Distribution, Exp1};
 /// use saasgen::random::{Address, AddressRng, Purpose};
 ///
-/// let address = Address { customer: 7, item: 0, purpose: Purpose::Ticket };
+/// let address = Address { customer: 7, item: 0, purpose: Purpose::new(1) };
 /// let at = |seed| -> f64 { Exp1.sample(&mut AddressRng::new(seed, address)) };
 /// assert_eq!(at(42), at(42));
 /// assert_ne!(at(42), at(43));

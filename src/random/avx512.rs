@@ -23,7 +23,7 @@ pub fn mixed(keys: &RoundKeys, customer: u64, items: __m512i, purpose: Purpose) 
     let multiplier_1 = _mm512_set1_epi64(MULTIPLIER[1] as i64);
     let mut a = _mm512_set1_epi64((customer & WORD) as i64);
     let mut b = _mm512_set1_epi64((customer >> 32) as i64);
-    let (mut c, mut d) = (items, _mm512_set1_epi64(purpose as i64));
+    let (mut c, mut d) = (items, _mm512_set1_epi64(i64::from(purpose.number())));
     for [key_0, key_1] in keys.rounds() {
         let product_0 = _mm512_mul_epu32(a, multiplier_0);
         let product_1 = _mm512_mul_epu32(c, multiplier_1);
@@ -62,7 +62,7 @@ mod tests {
         for seed in [0, 42, u64::MAX, 0x0123_4567_89ab_cdef] {
             let keys = RoundKeys::new(seed);
             for customer in [1, 0xFFFF_FFFF, 1 << 32, 0xFEDC_BA98_7654_3210, u64::MAX] {
-                for purpose in [Purpose::Activity, Purpose::UsageValues] {
+                for purpose in [Purpose::new(2), Purpose::new(3)] {
                     let items = [0, 1, 2, 549, 65_535, 65_536, 0x8000_0001, WORD];
                     let plain = Address::mixed_lanes(&keys, [customer; 8], items, purpose);
                     let lower = words(&keys, customer, items, purpose).map(|word| word.map(|lane| lane & WORD));

@@ -4,7 +4,8 @@ use super::profiles::Profiles;
 use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose, uniform};
+use crate::random::{Address, uniform};
+use crate::tables::purposes;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -94,7 +95,7 @@ fn invoices(data_set: &DataSet, ids: Range<u64>, days: &Range<Day>) -> Invoices 
             for (lane, item) in items.iter_mut().enumerate() {
                 *item = (first_item + group * LANES + lane) as u64;
             }
-            let words = Address::words_of_lanes(data_set.round_keys(), [customer; LANES], items, Purpose::Invoice);
+            let words = Address::words_of_lanes(data_set.round_keys(), [customer; LANES], items, purposes::INVOICE);
             let (dates, status) = (&mut dates[group * GROUP..][..GROUP], &mut status[group * GROUP..][..GROUP]);
             let earliest = signup - jitter + interval * (first + (group * GROUP) as Day);
             for lane in 0..LANES {

@@ -13,6 +13,7 @@ pub mod expected;
 mod generator;
 mod laws;
 mod profiles;
+pub mod purposes;
 mod retention_curves;
 mod schema;
 mod support;

@@ -2,7 +2,8 @@
 
 use super::DataSet;
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose, uniform};
+use crate::random::{Address, uniform};
+use crate::tables::purposes;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -41,7 +42,7 @@ fn profiles(data_set: &DataSet, ids: Range<u64>) -> Profiles {
         for (lane, customer) in customers.iter_mut().enumerate() {
             *customer = first + lane as u64;
         }
-        let words = Address::words_of_lanes(data_set.round_keys(), customers, [0; LANES], Purpose::Profile);
+        let words = Address::words_of_lanes(data_set.round_keys(), customers, [0; LANES], purposes::PROFILE);
         for lane in 0..LANES {
             signup[lane] = uniform(words[0][lane], days);
         }

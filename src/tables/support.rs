@@ -5,7 +5,8 @@ use super::profiles::Profiles;
 use super::{Column, ColumnSet, DataSet};
 use crate::model::Day;
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose, uniform};
+use crate::random::{Address, uniform};
+use crate::tables::purposes;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -87,7 +88,7 @@ fn tickets(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Tickets {
                 customers[lane] = found_customers[lane] as u64;
                 items[lane] = (found_ids[lane] - 1 - found_customers[lane] * 1_000) as u64;
             }
-            *words = Address::words_of_lanes(data_set.round_keys(), customers, *items, Purpose::Ticket);
+            *words = Address::words_of_lanes(data_set.round_keys(), customers, *items, purposes::TICKET);
         }
         let lanes = unsorted.chunks_exact_mut(LANES).zip(signup_of_row.chunks_exact(LANES));
         for ((keys, signups), (items, words)) in lanes.zip(&words) {
@@ -150,7 +151,7 @@ fn ticket_counts(data_set: &DataSet, ids: Range<u64>, signups: &[u32]) -> Vec<u3
         for (lane, customer) in customers.iter_mut().enumerate() {
             *customer = first + lane as u64;
         }
-        let [words, ..] = Address::words_of_lanes(data_set.round_keys(), customers, [0; LANES], Purpose::TicketCount);
+        let [words, ..] = Address::words_of_lanes(data_set.round_keys(), customers, [0; LANES], purposes::TICKET_COUNT);
         for (&signup, word) in signups.iter().zip(words) {
             let tenure = days - 1 - signup;
             counts.push(laws.tickets[tenure as usize].value(word) as u32);

@@ -8,6 +8,7 @@ use arrow::array::{
 };
 use saasgen::model::{Model, Shares};
 use saasgen::random::{Address, AliasTable, Purpose, distributions, threshold, uniform};
+use saasgen::tables::purposes;
 use saasgen::tables::{DataSet, Table};
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ impl Reference<'_> {
 
     fn customer(&self, id: u64) -> Customer {
         let parameters = self.model.parameters();
-        let [signup, plan, region, _] = self.words(id, 0, Purpose::Profile);
+        let [signup, plan, region, _] = self.words(id, 0, purposes::PROFILE);
         let plan_shares: Vec<f64> = parameters.plans.values().map(|plan| plan.share).collect();
         Customer {
             id,
@@ -65,10 +66,10 @@ impl Reference<'_> {
         let mut rows = Vec::new();
         for date in customer.signup..=self.model.window().last() {
             let age = (date - customer.signup) as u32;
-            let word = self.draw_of_16_bits(customer.id, age, Purpose::Activity) << 16
-                | self.draw_of_16_bits(customer.id, age, Purpose::ActivityTie);
+            let word = self.draw_of_16_bits(customer.id, age, purposes::ACTIVITY) << 16
+                | self.draw_of_16_bits(customer.id, age, purposes::ACTIVITY_TIE);
             let active = plan.active_share * libm::exp(-f64::from(age) / parameters.retention.decay_days);
-            let [loss_word, ..] = self.words(0, date as u32, Purpose::LossRate);
+            let [loss_word, ..] = self.words(0, date as u32, purposes::LOSS_RATE);
             let spread = parameters.logs.loss_max - parameters.logs.loss_min;
             let loss = parameters.logs.loss_min + spread * (f64::from(loss_word) + 0.5) / 4_294_967_296.0;
             let kept = ((1.0 - loss) * 2_147_483_648.0).round() as u64;
@@ -76,7 +77,7 @@ impl Reference<'_> {
                 continue;
             }
             let logged = u64::from(word) < (u64::from(threshold(active)) * kept) >> 31;
-            let [sessions, minutes, events, _] = self.words(customer.id, age, Purpose::UsageValues);
+            let [sessions, minutes, events, _] = self.words(customer.id, age, purposes::USAGE_VALUES);
             let sessions = sessions_table.value(sessions);
             let events_table = distributions::poisson(parameters.usage.events_per_session * f64::from(sessions));
             rows.push((date, sessions, minutes_table.value(minutes), events_table.value(events), logged));
@@ -91,7 +92,7 @@ impl Reference<'_> {
         let (interval, jitter) = (parameters.billing.interval_days as i32, parameters.billing.jitter_days as i32);
         let mut rows = Vec::new();
         for n in 1..=(if price > 0 { 999 } else { 0 }) {
-            let words = self.words(customer.id, (n - 1) as u32 / 2, Purpose::Invoice);
+            let words = self.words(customer.id, (n - 1) as u32 / 2, purposes::INVOICE);
             let half = (n - 1) as usize % 2 * 2;
             let date = customer.signup + interval * n - jitter + uniform(words[half], 2 * jitter as u32 + 1) as i32;
             if date <= self.model.window().last() {
@@ -106,11 +107,11 @@ impl Reference<'_> {
         let support = &self.model.parameters().support;
         let tenure = self.model.window().last() - customer.signup;
         let months = (f64::from(tenure) / support.days_per_month).clamp(support.months_min, support.months_max);
-        let [count, ..] = self.words(customer.id, 0, Purpose::TicketCount);
+        let [count, ..] = self.words(customer.id, 0, purposes::TICKET_COUNT);
         let count = distributions::poisson(support.tickets_per_month * months).value(count);
         let mut rows: Vec<_> = (0..count as u32)
             .map(|item| {
-                let [date, category, priority, _] = self.words(customer.id, item, Purpose::Ticket);
+                let [date, category, priority, _] = self.words(customer.id, item, purposes::TICKET);
                 let date = customer.signup + uniform(date, tenure as u32 + 1) as i32;
                 (date, pick(&support.category, category), pick(&support.priority, priority))
             })

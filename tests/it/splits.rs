@@ -5,9 +5,10 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use rand_core::Rng;
 use saasgen::batches::{Batches, ContentHash};
-use saasgen::random::{Address, AddressRng, Purpose};
+use saasgen::random::{Address, AddressRng};
 use saasgen::scan::{Partitions, Scan, TARGET_BATCH_BYTES};
 use saasgen::tables::Table;
+use saasgen::tables::purposes;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -19,7 +20,7 @@ fn tables() -> impl Iterator<Item = Table> {
 }
 
 fn test_rng(number: u32) -> AddressRng {
-    AddressRng::new(0x7e57, Address { customer: 0, item: number, purpose: Purpose::Profile })
+    AddressRng::new(0x7e57, Address { customer: 0, item: number, purpose: purposes::PROFILE })
 }
 
 /// Returns a random number below `bound`.

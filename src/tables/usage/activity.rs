@@ -26,6 +26,7 @@ use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::{AGES_PER_GROUP, PlanLaws};
 use crate::tables::profiles::Profiles;
+use crate::tables::purposes;
 use multiversion::{multiversion, target::match_target};
 use std::ops::Range;
 
@@ -69,7 +70,7 @@ pub(super) fn active_days(data_set: &DataSet, days: &UsageDays, ids: Range<u64>)
             *draws = match_target! {
                 "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx512vbmi2+avx2+bmi1+bmi2+popcnt+lzcnt" =>
                     avx512::draws(&keys, customer, number),
-                _ => self::draws(&keys, customer, number, Purpose::Activity),
+                _ => self::draws(&keys, customer, number, purposes::ACTIVITY),
             };
         }
         // Thresholds and shares both end with at least one group of zeros.
@@ -135,7 +136,7 @@ impl Group {
     #[cold]
     #[inline(never)]
     fn below_exactly(self, data_set: &DataSet, draws: &[u16; AGES_PER_GROUP], laws: &PlanLaws, shares: &Shares) -> u64 {
-        let ties = self::draws(data_set.round_keys(), self.customer, self.number, Purpose::ActivityTie);
+        let ties = self::draws(data_set.round_keys(), self.customer, self.number, purposes::ACTIVITY_TIE);
         let first_age = self.number * AGES_PER_GROUP;
         (0..AGES_PER_GROUP).fold(0, |bits, age| {
             let word = u32::from(draws[age]) << 16 | u32::from(ties[age]);
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn vector_units_and_plain_code_agree() {
-        let words = |item| Address { customer: 1, item, purpose: Purpose::Activity }.words(7);
+        let words = |item| Address { customer: 1, item, purpose: purposes::ACTIVITY }.words(7);
         for item in 0..2_000 {
             let [a, b, c, d] = words(item);
             // For odd items, all draws are next to their limit, on either side.

@@ -15,10 +15,11 @@
 use super::active_days::{ActiveDays, CustomerRows};
 use super::output_column::OutputColumn;
 use crate::random::philox::{LANES, RoundKeys};
-use crate::random::{AliasTable, Purpose, avx512};
+use crate::random::{AliasTable, avx512};
 use crate::tables::DataSet;
 use crate::tables::laws::packed::{CHUNK, PackedTable, PackedTables, SLOTS};
 use crate::tables::laws::{AGES_PER_GROUP, PlanLaws};
+use crate::tables::purposes;
 use bytemuck::must_cast;
 use std::arch::x86_64::*;
 
@@ -88,7 +89,7 @@ impl<C: OutputColumn<i32>> Kernel<'_, C> {
         let words = sessions.iter_mut().zip(minutes).zip(events);
         for (ages, ((sessions, minutes), events)) in ages.as_chunks::<LANES>().0.iter().zip(words) {
             let ages = _mm512_cvtepu16_epi64(must_cast(*ages));
-            let [a, b, c, _] = avx512::mixed(&keys, customer, ages, Purpose::UsageValues);
+            let [a, b, c, _] = avx512::mixed(&keys, customer, ages, purposes::USAGE_VALUES);
             for (words, mixed) in [(sessions, a), (minutes, b), (events, c)] {
                 *words = must_cast(_mm512_cvtepi64_epi32(mixed));
             }
@@ -298,7 +299,7 @@ pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; AGES
     const UPPER_HALVES: u16 = 0xAAAA;
     const LANE_NUMBERS: [u64; LANES] = [0, 1, 2, 3, 4, 5, 6, 7];
     let items = _mm512_add_epi64(_mm512_set1_epi64((group * LANES) as i64), must_cast(LANE_NUMBERS));
-    let [a, b, c, d] = avx512::mixed(keys, customer, items, Purpose::Activity);
+    let [a, b, c, d] = avx512::mixed(keys, customer, items, purposes::ACTIVITY);
     must_cast([
         _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(a, UPPER_HALVES, b),
         _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(c, UPPER_HALVES, d),

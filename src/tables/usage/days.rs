@@ -1,9 +1,10 @@
 //! The calendar days of a scan, and the share of logs that survived on each.
 
 use crate::model::Day;
-use crate::random::{Address, ONE, Purpose};
+use crate::random::{Address, ONE};
 use crate::tables::DataSet;
 use crate::tables::laws::AGES_PER_GROUP;
+use crate::tables::purposes;
 use std::ops::Range;
 
 /// The share 1 in fixed point.
@@ -63,7 +64,7 @@ fn shares(data_set: &DataSet, asked: &Range<u32>, share_of_day: impl Fn(u32) -> 
 /// Returns the share of logs of `day` that survive, times [`WHOLE`].
 fn surviving_share(data_set: &DataSet, day: Day) -> u32 {
     let logs = &data_set.model().parameters().logs;
-    let address = Address { customer: 0, item: day as u32, purpose: Purpose::LossRate };
+    let address = Address { customer: 0, item: day as u32, purpose: purposes::LOSS_RATE };
     let [word, ..] = address.words(data_set.seed());
     let loss = logs.loss_min + (logs.loss_max - logs.loss_min) * (f64::from(word) + 0.5) / ONE as f64;
     ((1.0 - loss) * WHOLE as f64).round() as u32

@@ -5,11 +5,12 @@
 
 use super::active_days::{ActiveDays, CustomerRows};
 use super::days::{UsageDays, WHOLE};
+use crate::random::Address;
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
 use crate::tables::laws::AGES_PER_GROUP;
 use crate::tables::profiles::Profiles;
+use crate::tables::purposes;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -61,7 +62,7 @@ pub(super) fn active_customers(data_set: &DataSet, days: &UsageDays, ids: Range<
             ages[lane] = day.saturating_sub(signups[lane]) as usize;
             items[lane] = u64::from(DrawPosition::new(ages[lane]).item);
         }
-        let words = Address::words_of_lanes(data_set.round_keys(), customers, items, Purpose::Activity);
+        let words = Address::words_of_lanes(data_set.round_keys(), customers, items, purposes::ACTIVITY);
         // Few customers are active. So branches depend on draws and signup days only for active customers and ties.
         let (mut active, mut ties) = (0_u32, 0_u32);
         for lane in 0..lanes {
@@ -105,7 +106,7 @@ fn set_bits(mut bits: u32) -> impl Iterator<Item = usize> {
 /// Returns the 32-bit word of a draw: its 16 bits, and 16 more from the address for ties.
 #[cold]
 fn exact_word(data_set: &DataSet, customer: u64, position: DrawPosition, draw: u16) -> u64 {
-    let address = Address { customer, item: position.item, purpose: Purpose::ActivityTie };
+    let address = Address { customer, item: position.item, purpose: purposes::ACTIVITY_TIE };
     u64::from(draw) << 16 | u64::from(position.draw(|word| address.words(data_set.seed())[word]))
 }
 

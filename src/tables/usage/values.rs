@@ -4,9 +4,10 @@ use super::active_days::ActiveDays;
 #[cfg(target_arch = "x86_64")]
 use super::avx512;
 use super::output_column::OutputColumn;
+use crate::random::Address;
 use crate::random::philox::LANES;
-use crate::random::{Address, Purpose};
 use crate::tables::DataSet;
+use crate::tables::purposes;
 use multiversion::{multiversion, target::match_target};
 
 /// The most values that are pushed to a column at once.
@@ -48,7 +49,8 @@ fn plain_values<C: OutputColumn<i32>>(data_set: &DataSet, active: &ActiveDays, c
             for (item, &age) in items.iter_mut().zip(&active.ages[from..from + LANES]) {
                 *item = u64::from(age);
             }
-            *words = Address::words_of_lanes(data_set.round_keys(), [customer.id; LANES], items, Purpose::UsageValues);
+            *words =
+                Address::words_of_lanes(data_set.round_keys(), [customer.id; LANES], items, purposes::USAGE_VALUES);
         }
         let plan = &laws.plans[usize::from(customer.plan)];
         let (sessions_table, minutes_table) = (plan.sessions.sampler(), plan.minutes.sampler());

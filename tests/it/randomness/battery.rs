@@ -6,6 +6,7 @@
 
 use saasgen::random::Purpose;
 use saasgen::random::philox::{LANES, Lanes};
+use saasgen::tables::purposes;
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, Discrete, DiscreteCDF, Poisson};
 use std::array::from_fn;
 
@@ -16,14 +17,14 @@ pub type Mixer = fn(u64, Lanes, Lanes, Purpose) -> [Lanes; 4];
 pub type PValue = (String, f64);
 
 pub const PURPOSES: [Purpose; 8] = [
-    Purpose::Profile,
-    Purpose::Activity,
-    Purpose::UsageValues,
-    Purpose::LossRate,
-    Purpose::Invoice,
-    Purpose::TicketCount,
-    Purpose::Ticket,
-    Purpose::ActivityTie,
+    purposes::PROFILE,
+    purposes::ACTIVITY,
+    purposes::USAGE_VALUES,
+    purposes::LOSS_RATE,
+    purposes::INVOICE,
+    purposes::TICKET_COUNT,
+    purposes::TICKET,
+    purposes::ACTIVITY_TIE,
 ];
 
 /// The number of words that a battery takes at once.

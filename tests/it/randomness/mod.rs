@@ -12,8 +12,9 @@ mod streams;
 mod weak_generators;
 
 use battery::{Battery, CHUNK, Mixer, PURPOSES, PValue, avalanche};
+use saasgen::random::Address;
 use saasgen::random::philox::{LANES, RoundKeys};
-use saasgen::random::{Address, Purpose};
+use saasgen::tables::purposes;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use streams::{Stream, eight, streams};
@@ -148,11 +149,13 @@ fn weak_generators_are_rejected() {
             birthdays,
         ),
         (
-            |seed, ids, items, purpose| REAL(seed, ids, items.map(|item| item ^ purpose as u64), Purpose::Ticket),
+            |seed, ids, items, purpose| {
+                REAL(seed, ids, items.map(|item| item ^ u64::from(purpose.number())), purposes::TICKET)
+            },
             "purposes interleaved",
             birthdays,
         ),
-        (|seed, ids, items, _| REAL(seed, ids, items, Purpose::Ticket), "a purpose and another", "bits"),
+        (|seed, ids, items, _| REAL(seed, ids, items, purposes::TICKET), "a purpose and another", "bits"),
         (
             |seed, ids, items, purpose| {
                 let [first, second, third, _] = REAL(seed, ids, items, purpose);

@@ -1,8 +1,8 @@
 //! The streams of words that the battery tests.
 
 use super::battery::{Mixer, PURPOSES};
-use saasgen::random::Purpose;
 use saasgen::random::philox::{LANES, Lanes};
+use saasgen::tables::purposes;
 use std::array::from_fn;
 use std::ops::Range;
 
@@ -59,7 +59,7 @@ fn difference(one: [Lanes; 4], other: [Lanes; 4], out: &mut Vec<u32>) {
 
 /// Appends the words of ages in the order of `tables::usage`, with two ages in a word.
 fn activity(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
-    let mixed = mix(SEED, [customer; LANES], eight(8 * call), Purpose::Activity);
+    let mixed = mix(SEED, [customer; LANES], eight(8 * call), purposes::ACTIVITY);
     by_address(mixed, 0..2, out);
     by_address(mixed, 2..4, out);
 }
@@ -67,7 +67,7 @@ fn activity(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
 /// Appends the words of the same ages with all 32 bits.
 fn activity_with_ties(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
     let (mut upper, mut lower) = (Vec::new(), Vec::new());
-    for (purpose, words) in [(Purpose::Activity, &mut upper), (Purpose::ActivityTie, &mut lower)] {
+    for (purpose, words) in [(purposes::ACTIVITY, &mut upper), (purposes::ACTIVITY_TIE, &mut lower)] {
         let mixed = mix(SEED, [customer; LANES], eight(8 * call), purpose);
         by_address(mixed, 0..2, words);
         by_address(mixed, 2..4, words);
@@ -78,24 +78,24 @@ fn activity_with_ties(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) 
 }
 
 fn usage_values(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
-    by_address(mix(SEED, [customer; LANES], eight(8 * call), Purpose::UsageValues), 0..3, out);
+    by_address(mix(SEED, [customer; LANES], eight(8 * call), purposes::USAGE_VALUES), 0..3, out);
 }
 
 fn invoices(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
-    by_address(mix(SEED, [customer; LANES], eight(8 * call), Purpose::Invoice), 0..4, out);
+    by_address(mix(SEED, [customer; LANES], eight(8 * call), purposes::INVOICE), 0..4, out);
 }
 
 fn tickets(mix: Mixer, customer: u64, call: u64, out: &mut Vec<u32>) {
-    by_address(mix(SEED, [customer; LANES], eight(8 * call), Purpose::Ticket), 0..3, out);
+    by_address(mix(SEED, [customer; LANES], eight(8 * call), purposes::TICKET), 0..3, out);
 }
 
 /// Returns the streams. No stream uses an address twice.
 pub fn streams() -> Vec<Stream> {
-    use Purpose::{LossRate, Profile, TicketCount, UsageValues};
+    use purposes::{LOSS_RATE, PROFILE, TICKET_COUNT, USAGE_VALUES};
     let mut streams = Vec::new();
     let mut add = |name: &str, part: Part| streams.push(Stream { name: name.into(), part });
     // Words in the order in which the tables use them.
-    add("profiles", Box::new(|mix, n, out| by_address(mix(SEED, eight(8 * n), [0; LANES], Profile), 0..3, out)));
+    add("profiles", Box::new(|mix, n, out| by_address(mix(SEED, eight(8 * n), [0; LANES], PROFILE), 0..3, out)));
     add("activity", Box::new(|mix, n, out| activity(mix, n / ACTIVITY_CALLS, n % ACTIVITY_CALLS, out)));
     add(
         "activity with ties",
@@ -106,23 +106,23 @@ pub fn streams() -> Vec<Stream> {
     add("tickets", Box::new(|mix, n, out| tickets(mix, n / TICKET_CALLS, n % TICKET_CALLS, out)));
     add(
         "ticket counts",
-        Box::new(|mix, n, out| by_address(mix(SEED, eight(8 * n), [0; LANES], TicketCount), 0..1, out)),
+        Box::new(|mix, n, out| by_address(mix(SEED, eight(8 * n), [0; LANES], TICKET_COUNT), 0..1, out)),
     );
     add(
         "loss rates of neighbouring seeds",
         Box::new(|mix, n, out| {
             let days = eight(FIRST_DAY + 8 * (n % AGE_CALLS));
-            by_address(mix(SEED + n / AGE_CALLS, [0; LANES], days, LossRate), 0..1, out);
+            by_address(mix(SEED + n / AGE_CALLS, [0; LANES], days, LOSS_RATE), 0..1, out);
         }),
     );
     add(
         "all tables, customer by customer",
         Box::new(|mix, n, out| {
-            out.extend(mix(SEED, [n; LANES], [0; LANES], Profile)[..3].iter().map(|word| word[0] as u32));
+            out.extend(mix(SEED, [n; LANES], [0; LANES], PROFILE)[..3].iter().map(|word| word[0] as u32));
             (0..ACTIVITY_CALLS).for_each(|call| activity(mix, n, call, out));
             (0..AGE_CALLS).for_each(|call| usage_values(mix, n, call, out));
             (0..INVOICE_CALLS).for_each(|call| invoices(mix, n, call, out));
-            out.push(mix(SEED, [n; LANES], [0; LANES], TicketCount)[0][0] as u32);
+            out.push(mix(SEED, [n; LANES], [0; LANES], TICKET_COUNT)[0][0] as u32);
             (0..TICKET_CALLS).for_each(|call| tickets(mix, n, call, out));
         }),
     );
@@ -131,24 +131,24 @@ pub fn streams() -> Vec<Stream> {
         add(
             &format!("a day of neighbouring customers, word {word}"),
             Box::new(move |mix, n, out| {
-                by_address(mix(SEED, eight(8 * n), [100; LANES], UsageValues), word..word + 1, out)
+                by_address(mix(SEED, eight(8 * n), [100; LANES], USAGE_VALUES), word..word + 1, out)
             }),
         );
         add(
             &format!("days of a customer, word {word}"),
             Box::new(move |mix, n, out| {
-                let mixed = mix(SEED, [n / AGE_CALLS; LANES], eight(8 * (n % AGE_CALLS)), UsageValues);
+                let mixed = mix(SEED, [n / AGE_CALLS; LANES], eight(8 * (n % AGE_CALLS)), USAGE_VALUES);
                 by_address(mixed, word..word + 1, out);
             }),
         );
     }
     add(
         "neighbouring customers beyond 2^32",
-        Box::new(|mix, n, out| by_word(mix(SEED, eight((1 << 32) + 8 * n), [0; LANES], Profile), out)),
+        Box::new(|mix, n, out| by_word(mix(SEED, eight((1 << 32) + 8 * n), [0; LANES], PROFILE), out)),
     );
     add(
         "customers 2^32 apart",
-        Box::new(|mix, n, out| by_word(mix(SEED, eight(0).map(|high| high << 32 | n), [0; LANES], Profile), out)),
+        Box::new(|mix, n, out| by_word(mix(SEED, eight(0).map(|high| high << 32 | n), [0; LANES], PROFILE), out)),
     );
     add(
         "purposes interleaved",
@@ -159,24 +159,24 @@ pub fn streams() -> Vec<Stream> {
     );
     add(
         "neighbouring seeds interleaved",
-        Box::new(|mix, n, out| interleaved(eight(SEED).map(|seed| mix(seed, eight(8 * n), [0; LANES], Profile)), out)),
+        Box::new(|mix, n, out| interleaved(eight(SEED).map(|seed| mix(seed, eight(8 * n), [0; LANES], PROFILE)), out)),
     );
     add(
         "many seeds, few customers",
-        Box::new(|mix, n, out| interleaved(eight(8 * n).map(|seed| mix(seed, eight(0), [0; LANES], Profile)), out)),
+        Box::new(|mix, n, out| interleaved(eight(8 * n).map(|seed| mix(seed, eight(0), [0; LANES], PROFILE)), out)),
     );
     add(
         "seeds one bit apart interleaved",
         Box::new(|mix, n, out| {
             let seeds: [u64; 65] = from_fn(|i| if i == 0 { SEED } else { SEED ^ 1 << (i - 1) });
-            interleaved(seeds.map(|seed| mix(seed, eight(8 * n), [0; LANES], Profile)), out);
+            interleaved(seeds.map(|seed| mix(seed, eight(8 * n), [0; LANES], PROFILE)), out);
         }),
     );
     add(
         "ascending seeds and descending customers",
         Box::new(|mix, n, out| {
             let customers = |back| from_fn(|lane| 64 * n + 8 * (lane as u64 + 1) - back);
-            interleaved(eight(0).map(|i| mix(SEED + i, customers(i), [0; LANES], Profile)), out);
+            interleaved(eight(0).map(|i| mix(SEED + i, customers(i), [0; LANES], PROFILE)), out);
         }),
     );
     // Differences of two streams.
@@ -185,14 +185,14 @@ pub fn streams() -> Vec<Stream> {
     add(
         "a customer and the next",
         Box::new(move |mix, n, out| {
-            let words = |customers| mix(SEED, customers, [0; LANES], Profile);
+            let words = |customers| mix(SEED, customers, [0; LANES], PROFILE);
             difference(words(even(n)), words(odd(n)), out);
         }),
     );
     add(
         "a day and the next",
         Box::new(move |mix, n, out| {
-            let words = |items| mix(SEED, [n / 35; LANES], items, UsageValues);
+            let words = |items| mix(SEED, [n / 35; LANES], items, USAGE_VALUES);
             difference(words(even(n % 35)), words(odd(n % 35)), out);
         }),
     );
@@ -207,14 +207,14 @@ pub fn streams() -> Vec<Stream> {
     add(
         "a seed and the next",
         Box::new(|mix, n, out| {
-            let words = |seed| mix(seed, eight(8 * n), [0; LANES], Profile);
+            let words = |seed| mix(seed, eight(8 * n), [0; LANES], PROFILE);
             difference(words(SEED), words(SEED + 1), out);
         }),
     );
     add(
         "a seed and one with another bit",
         Box::new(|mix, n, out| {
-            let words = |seed| mix(seed, eight(8 * n), [0; LANES], Profile);
+            let words = |seed| mix(seed, eight(8 * n), [0; LANES], PROFILE);
             difference(words(SEED), words(SEED ^ 1 << (n % 64)), out);
         }),
     );

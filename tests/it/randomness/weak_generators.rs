@@ -7,7 +7,7 @@ use std::array::from_fn;
 /// Philox4x32 with any number of rounds, implemented directly from its paper.
 pub fn philox<const ROUNDS: usize>(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
     lane_by_lane(customers, items, |customer, item| {
-        let mut counter = [customer as u32, (customer >> 32) as u32, item as u32, purpose as u32];
+        let mut counter = [customer as u32, (customer >> 32) as u32, item as u32, purpose.number()];
         let mut key = [seed as u32, (seed >> 32) as u32];
         for _ in 0..ROUNDS {
             let products = [0xD251_1F53 * u64::from(counter[0]), 0xCD9E_8D57 * u64::from(counter[2])];
@@ -24,7 +24,7 @@ pub fn philox<const ROUNDS: usize>(seed: u64, customers: Lanes, items: Lanes, pu
 pub fn unfinished_hash(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
     lane_by_lane(customers, items, |customer, item| {
         let step = |hash: u64, part: u64| (hash ^ part).wrapping_mul(0x100_0000_01B3);
-        let hash = [seed, customer, item, purpose as u64].into_iter().fold(0xCBF2_9CE4_8422_2325, step);
+        let hash = [seed, customer, item, u64::from(purpose.number())].into_iter().fold(0xCBF2_9CE4_8422_2325, step);
         from_fn(|word| (step(hash, word as u64) >> 32) as u32)
     })
 }
@@ -32,7 +32,7 @@ pub fn unfinished_hash(seed: u64, customers: Lanes, items: Lanes, purpose: Purpo
 /// A Weyl sequence: the number of the word times the golden ratio.
 pub fn weyl(seed: u64, customers: Lanes, items: Lanes, purpose: Purpose) -> [Lanes; 4] {
     lane_by_lane(customers, items, |customer, item| {
-        let first = customer.wrapping_mul(1 << 20).wrapping_add(item * 32 + purpose as u64 * 4);
+        let first = customer.wrapping_mul(1 << 20).wrapping_add(item * 32 + u64::from(purpose.number()) * 4);
         from_fn(|word| ((seed ^ (first + word as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 32) as u32)
     })
 }
