@@ -1,36 +1,38 @@
 //! Verifies a data set against the model: the structure of its rows, its statistical laws and, if the seed is known,
 //! every value.
 
-mod checks;
 mod comparison;
-mod derived_model;
-mod laws;
+mod customer_chunk;
+mod model_checks;
+mod observations;
 mod origin;
 mod pipeline;
 mod preconditions;
 mod reading;
 pub mod report;
 mod rules;
+mod saas_v1;
 mod statistics;
 mod subject;
 mod verdicts;
 mod violations;
+mod whole_tables;
 
-pub use laws::RetentionPoint;
 pub use origin::Origin;
 pub use reading::Extent;
-pub use statistics::{INTERVAL, Measured};
+pub use statistics::{CurvePoint, INTERVAL, Measured};
 pub use subject::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, StatedContent, Subject};
 pub use verdicts::{Check, Evidence, Verdict, Verification, grouped};
 
-use crate::error::Result;
-use crate::tables::Table;
-use checks::retention_curves;
-use derived_model::DerivedModel;
+use crate::error::{Error, Result};
+use crate::model::SAAS_V1;
+use model_checks::ModelChecks;
 use pipeline::Pipeline;
 use preconditions::{check_claimed_rows, expected_ids, readable_sources};
+use saas_v1::SaasV1;
 use verdicts::judge;
 use violations::Violations;
+use whole_tables::check_whole_table;
 
 /// Reads the data set and checks it against the model.
 ///
@@ -42,16 +44,22 @@ use violations::Violations;
 /// claim is of far more rows than the sources have. Returns [`Error::Interrupted`](crate::error::Error::Interrupted) if
 /// `options.stop` was set. Returns the error of a source that fails.
 pub fn verify(subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verification> {
-    let model = DerivedModel::new(subject.model.clone());
+    match subject.model.base() {
+        SAAS_V1 => verify_with(SaasV1::new(subject.model.clone()), subject, options),
+        other => Err(Error::Internal(format!("there are no checks for the model {other}"))),
+    }
+}
+
+fn verify_with<C: ModelChecks>(checks: C, subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verification> {
     let mut violations = Violations::default();
-    let readable = readable_sources(subject, &mut violations);
+    let readable = readable_sources(subject, &subject.required(checks.required_tables()), &mut violations);
     check_claimed_rows(subject)?;
     let ids = expected_ids(subject, &readable, &violations)?;
-    let pipeline = Pipeline { model: &model, subject, ids: &ids, options };
+    let pipeline = Pipeline { checks: &checks, subject, ids: &ids, options };
     let mut observations = pipeline.run(&readable, violations)?;
-    if let Some(source) = readable.iter().find(|source| source.table() == Table::RetentionCurves) {
-        retention_curves::check(&model, subject, *source, &mut observations)?;
+    for source in readable.iter().filter(|source| !source.table().has_customers()) {
+        check_whole_table(&checks, subject, *source, &mut observations)?;
     }
     let customers = (ids.end - ids.start) as u64;
-    Ok(judge(model, subject, customers, observations))
+    Ok(judge(checks, subject, customers, observations))
 }

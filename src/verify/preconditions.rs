@@ -9,14 +9,20 @@ use crate::error::{Error, Result};
 use crate::tables::Table;
 use std::ops::Range;
 
-/// Returns the sources whose columns can all be read. Records a violation for each missing or unreadable column.
-pub fn readable_sources<'a>(subject: &Subject<'a>, violations: &mut Violations) -> Vec<&'a dyn TableSource> {
+/// Returns the sources whose columns can all be read. Records a violation for each missing or unreadable column, and for
+/// each table of `required` that is missing.
+pub fn readable_sources<'a>(
+    subject: &Subject<'a>,
+    required: &[Table],
+    violations: &mut Violations,
+) -> Vec<&'a dyn TableSource> {
     let mut readable = Vec::new();
-    for table in subject.required().filter(|&table| !subject.sources.iter().any(|source| source.table() == table)) {
+    let is_missing = |table: Table| !subject.sources.iter().any(|source| source.table() == table);
+    for &table in required.iter().filter(|&&table| is_missing(table)) {
         violations.record(table, Rule::Schema, || "the table is missing".to_string());
     }
     for source in subject.sources {
-        let converter = Converter::new(source.table(), subject.model.parameters());
+        let converter = Converter::new(source.table(), subject.model);
         let schemas = source.file_schemas();
         let wrong = schemas.iter().flat_map(|(file, schema)| {
             let place = if schemas.len() > 1 { format!("{file}: ") } else { String::new() };
@@ -56,10 +62,10 @@ pub fn check_claimed_rows(subject: &Subject<'_>) -> Result<()> {
 }
 
 /// Returns the ids of the customers that the data set should have: the claimed ids or, without a claim, 1 to the
-/// largest id of the customers table.
+/// largest id of the table that has one row for each customer.
 ///
 /// # Errors
-/// Returns [`Error::Misuse`] if there is neither a claim nor a customers table with rows.
+/// Returns [`Error::Misuse`] if there is neither a claim nor a readable table of customers with rows.
 pub fn expected_ids(
     subject: &Subject<'_>,
     readable: &[&dyn TableSource],
@@ -70,11 +76,14 @@ pub fn expected_ids(
         let ids = scan.ids();
         return Ok(ids.start as i64..ids.end as i64);
     }
-    let customers = readable.iter().find(|source| source.table() == Table::Customers).ok_or_else(|| {
-        let reasons = violations.get(Table::Customers, Rule::Schema).examples.join("; ");
+    let table = subject.customers_table();
+    let table = table.ok_or_else(|| Error::Internal("the model has no table with one row for each customer".into()))?;
+    let customers = readable.iter().find(|source| source.table() == table).ok_or_else(|| {
+        let reasons = violations.get(table, Rule::Schema).examples.join("; ");
         Error::Misuse(format!(
-            "there is no readable customers table ({reasons}): without it, or a manifest that names the data set, no \
-             other table can be checked"
+            "there is no readable {} table ({reasons}): without it, or a manifest that names the data set, no other \
+             table can be checked",
+            table.name()
         ))
     })?;
     let row_groups = 0..customers.row_groups();
@@ -85,7 +94,8 @@ pub fn expected_ids(
     let plausible = largest.filter(|&largest| largest > 0 && rows.is_none_or(|rows| largest / 2 <= rows));
     let count = plausible.or(rows).unwrap_or(0);
     if count == 0 {
-        return Err(Error::Misuse("the customers table has no rows, so there is nothing to check".into()));
+        let name = table.name();
+        return Err(Error::Misuse(format!("the {name} table has no rows, so there is nothing to check")));
     }
     Ok(1..count + 1)
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 /// The share of correct data sets that fail any statistical test: one in a million.
 pub const ERROR_RATE: f64 = 1e-6;
 
-/// The approximate number of rows of the largest table that are in memory at one time: some 50 MB of `usage_daily`.
+/// The approximate number of rows of the largest table that are in memory at one time: some 50 MB of daily usage.
 ///
 /// With twice as many rows, `verify` takes 583 MiB instead of 420 for ten million customers, and is not faster.
 pub const STRIPE_ROWS: u64 = 1 << 21;
@@ -41,7 +41,7 @@ pub struct StatedContent {
     pub manifest: String,
     /// The table.
     pub table: Table,
-    /// The customers of the rows, or the numbers of the plans if the table has no customers.
+    /// The customers of the rows. A table without customers has ids of its own, for example the numbers of the plans.
     pub ids: Range<u64>,
     /// The number of rows.
     pub rows: u64,
@@ -80,14 +80,17 @@ impl Subject<'_> {
         self.claim.iter().flat_map(|claim| &claim.contents).filter(move |content| content.table == table)
     }
 
-    /// The tables that the data set must have.
-    pub fn required(&self) -> impl Iterator<Item = Table> {
-        let usual = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support];
-        let tables: Vec<Table> = match &self.claim {
+    /// Returns the tables that the data set must have: the claimed ones or, without a claim, the `usual` ones.
+    pub fn required(&self, usual: &[Table]) -> Vec<Table> {
+        match &self.claim {
             Some(claim) => claim.scans.iter().map(Scan::table).collect(),
-            None => usual.into(),
-        };
-        tables.into_iter()
+            None => usual.to_vec(),
+        }
+    }
+
+    /// Returns the table that has one row for each customer.
+    pub fn customers_table(&self) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.primary_key() == ["customer_id"])
     }
 
     /// Returns whether the data set should have all days of the window. With fewer days no law and few rules can be

@@ -2,7 +2,7 @@
 
 use super::regenerated::PartHashes;
 use crate::batches::ContentHash;
-use crate::model::Parameters;
+use crate::model::Model;
 use crate::verify::reading::Rows;
 use std::ops::Range;
 
@@ -60,12 +60,7 @@ impl Differences {
     }
 
     /// Compares the rows `range` of `read` with `generated`. Both are sorted by key.
-    pub fn compare(
-        read: &Rows,
-        range: Range<usize>,
-        (generated, hashes): (Rows, PartHashes),
-        parameters: &Parameters,
-    ) -> Self {
+    pub fn compare(read: &Rows, range: Range<usize>, (generated, hashes): (Rows, PartHashes), model: &Model) -> Self {
         let generated = &generated;
         let mut differences = Self { hashes, ..Self::default() };
         if range.len() == generated.len() && read.equal(range.clone(), generated, 0..generated.len()) {
@@ -75,13 +70,12 @@ impl Differences {
         let mut next = 0;
         for row in range {
             while next < generated.len() && generated.key(next) < read.key(row) {
-                differences.record_missing(generated, next, parameters);
+                differences.record_missing(generated, next, model);
                 next += 1;
             }
             if next == generated.len() || generated.key(next) > read.key(row) {
                 differences.extra += 1;
-                differences
-                    .record(|| format!("the model does not generate this row: {}", read.describe(row, parameters)));
+                differences.record(|| format!("the model does not generate this row: {}", read.describe(row, model)));
                 continue;
             }
             let differing = read.differing_columns(row, generated, next);
@@ -92,20 +86,20 @@ impl Differences {
                 differences.record(|| {
                     let values = differing.iter().map(|&column| {
                         let name = read.table().columns()[column].name;
-                        format!("{name} {}", generated.value(column, next, Some(parameters)))
+                        format!("{name} {}", generated.value(column, next, Some(model)))
                     });
                     let values = values.collect::<Vec<_>>().join(", ");
-                    format!("{}; the model generates {values}", read.describe(row, parameters))
+                    format!("{}; the model generates {values}", read.describe(row, model))
                 });
             }
             next += 1;
         }
-        (next..generated.len()).for_each(|next| differences.record_missing(generated, next, parameters));
+        (next..generated.len()).for_each(|next| differences.record_missing(generated, next, model));
         differences
     }
 
-    fn record_missing(&mut self, generated: &Rows, next: usize, parameters: &Parameters) {
+    fn record_missing(&mut self, generated: &Rows, next: usize, model: &Model) {
         self.missing += 1;
-        self.record(|| format!("this row is missing: {}", generated.describe(next, parameters)));
+        self.record(|| format!("this row is missing: {}", generated.describe(next, model)));
     }
 }

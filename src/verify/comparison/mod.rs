@@ -4,4 +4,4 @@ mod differences;
 mod regenerated;
 
 pub use differences::Differences;
-pub use regenerated::{Regenerated, RegeneratedTable, rows_of};
+pub use regenerated::{Regenerated, RegeneratedTable};

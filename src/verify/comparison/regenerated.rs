@@ -1,6 +1,6 @@
 //! Regenerates the rows that the manifest claims, to compare them value by value.
 
-use crate::batches::{Batches, ContentHash, TableSource};
+use crate::batches::{Batches, ContentHash};
 use crate::error::Result;
 use crate::scan::Scan;
 use crate::tables::{ColumnSet, Generator, Table};
@@ -10,45 +10,36 @@ use crate::verify::violations::Violations;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The columns of `usage_truth` that show which logs were lost: customer and date.
-const TRUTH_COLUMNS: [usize; 2] = [0, 1];
-
 /// Generators for the rows of a claimed data set. Without a claim there are none.
 #[derive(Debug)]
 pub struct Regenerated {
     /// The claimed tables that the data set has.
-    pub tables: Vec<RegeneratedTable>,
-    /// The customers, if the data set has no customers table.
-    pub customers: Option<Generator>,
-    /// Customer and date of `usage_truth`, if the data set has `usage_daily` but not `usage_truth`.
-    pub truth: Option<Generator>,
+    pub claimed: Vec<RegeneratedTable>,
+    /// The tables that the data set doesn't have but that the checks need.
+    missing: Vec<Generator>,
 }
 
 impl Regenerated {
-    /// `sources` are the tables with customers that the data set has.
-    pub fn new(subject: &Subject<'_>, sources: &[&dyn TableSource]) -> Self {
-        let has_table = |table: Table| sources.iter().any(|source| source.table() == table);
+    /// `present` are the tables with customers that the data set has, `missing` the tables that it doesn't have but that
+    /// the checks need, with their needed columns.
+    pub fn new(subject: &Subject<'_>, present: &[Table], missing: Vec<(Table, ColumnSet)>) -> Self {
         let scans = || subject.claim.iter().flat_map(|claim| &claim.scans);
         let data_set = scans().map(Scan::data_set).next();
-        let generator = |table: Table, columns: ColumnSet| {
+        let generator = |(table, columns)| {
             data_set.map(|data_set| Generator::new(data_set.clone(), table, subject.model.window().range(), columns))
         };
-        let no_customers = !has_table(Table::Customers);
-        let no_truth = has_table(Table::UsageDaily) && !has_table(Table::UsageTruth);
+        let claimed = scans().filter(|scan| present.contains(&scan.table()));
         Self {
-            tables: scans()
-                .filter(|scan| has_table(scan.table()))
-                .map(|scan| RegeneratedTable::new(scan.clone(), subject))
-                .collect(),
-            customers: generator(Table::Customers, ColumnSet::all(Table::Customers)).filter(|_| no_customers),
-            truth: generator(Table::UsageTruth, TRUTH_COLUMNS.into_iter().collect()).filter(|_| no_truth),
+            claimed: claimed.map(|scan| RegeneratedTable::new(scan.clone(), subject)).collect(),
+            missing: missing.into_iter().filter_map(generator).collect(),
         }
     }
-}
 
-/// Generates the rows of the customers in `ids`.
-pub fn rows_of(generator: &Generator, ids: &Range<i64>) -> Rows {
-    Rows::new(generator.table(), generator.rows(ids.start as u64..ids.end as u64))
+    /// Generates the rows of the customers in `ids` of a table that the data set doesn't have but that the checks need.
+    pub fn missing_rows(&self, table: Table, ids: &Range<i64>) -> Option<Rows> {
+        let generator = self.missing.iter().find(|generator| generator.table() == table)?;
+        Some(Rows::new(table, generator.rows(ids.start as u64..ids.end as u64)))
+    }
 }
 
 /// Regenerates a table to compare it with the rows that were read.
@@ -66,7 +57,7 @@ pub type PartHashes = BTreeMap<u64, ContentHash>;
 impl RegeneratedTable {
     /// Regenerates the rows of `scan`, which is a claim of `subject`.
     pub fn new(scan: Scan, subject: &Subject<'_>) -> Self {
-        let converter = Converter::new(scan.table(), scan.data_set().model().parameters());
+        let converter = Converter::new(scan.table(), scan.data_set().model());
         let starts = subject.contents(scan.table()).map(|content| content.ids.start);
         let mut cuts: Vec<u64> = starts.chain([scan.ids().start]).collect();
         cuts.sort_unstable();

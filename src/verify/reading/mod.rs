@@ -2,6 +2,7 @@
 
 mod convert;
 mod extent;
+mod key_columns;
 mod rows;
 mod stripe;
 mod stripe_reader;

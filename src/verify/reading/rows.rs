@@ -1,20 +1,22 @@
 //! The rows of a table as plain columns.
 
-use crate::model::{Day, Parameters, date_of};
+use super::key_columns::{KEY_VALUES, KeyColumns};
+use crate::model::{Day, Model, date_of};
 use crate::tables::{Column, Kind, Table};
 use std::ops::Range;
 
 /// The code of a name that the model doesn't have. A list of the model has at most 100 names.
 pub const UNKNOWN: u8 = u8::MAX;
 
-/// The sort key of a row: customer, date, and id of the invoice or support ticket. If a table lacks one of them, it is
-/// 0. For `retention_curves`: plan, day and 0.
-pub type RowKey = (i64, i32, i64);
+/// The sort key of a row: the values of the [`KeyColumns`], or 0 where there are fewer. If the table has customers, the
+/// first value is the customer.
+pub type RowKey = [i64; KEY_VALUES];
 
 /// Rows of one table as columns, in the table's order of columns.
 #[derive(Debug, Clone)]
 pub struct Rows {
     table: Table,
+    keys: KeyColumns,
     columns: Vec<Column>,
     len: usize,
 }
@@ -58,13 +60,13 @@ impl Rows {
             Kind::Float64 => Column::Float64(Vec::new()),
             Kind::Boolean => Column::Boolean(Vec::new()),
         };
-        Self { table, columns: table.columns().iter().map(|spec| column(spec.kind)).collect(), len: 0 }
+        Self::new(table, table.columns().iter().map(|spec| column(spec.kind)).collect())
     }
 
     /// Wraps columns that are the first columns of `table` and have the same length.
     pub fn new(table: Table, columns: Vec<Column>) -> Self {
         let len = columns.first().map_or(0, |column| on_values!(column, values => values.len()));
-        Self { table, columns, len }
+        Self { table, keys: KeyColumns::of(table), columns, len }
     }
 
     pub fn table(&self) -> Table {
@@ -83,9 +85,9 @@ impl Rows {
     accessor!(floats, Column::Float64(values) => values, f64);
     accessor!(booleans, Column::Boolean(values) => values, bool);
 
-    /// Returns the customer of each row.
+    /// Returns the customer of each row. A table without customers has none.
     pub fn customers(&self) -> &[i64] {
-        self.int64(key_columns(self.table).0)
+        self.keys.customer.map_or(&[], |column| self.int64(column))
     }
 
     /// Returns the first and the last date. Returns `None` if there are no rows or no dates.
@@ -96,15 +98,13 @@ impl Rows {
     }
 
     pub fn key(&self, row: usize) -> RowKey {
-        if self.table == Table::RetentionCurves {
-            return (i64::from(self.text(0)[row]), self.int32(1)[row], 0);
-        }
-        let (customer, date, id) = key_columns(self.table);
-        (
-            self.int64(customer)[row],
-            date.map_or(0, |column| self.dates(column)[row]),
-            id.map_or(0, |column| self.int64(column)[row]),
-        )
+        self.keys.all.map(|column| match column.map(|column| &self.columns[column]) {
+            Some(Column::Int64(values)) => values[row],
+            Some(Column::Int32(values) | Column::Date(values)) => values[row].into(),
+            Some(Column::Text(codes)) => codes[row].into(),
+            // No key has an amount, a probability or a truth value.
+            Some(Column::Money(_) | Column::Float64(_) | Column::Boolean(_)) | None => 0,
+        })
     }
 
     /// Returns which rows belong to the customers in `ids`. The rows must be sorted.
@@ -144,7 +144,7 @@ impl Rows {
             Kind::Float64 => joined!(Column::Float64, index),
             Kind::Boolean => joined!(Column::Boolean, index),
         });
-        Self { table, columns: columns.collect(), len }
+        Self::new(table, columns.collect())
     }
 
     fn select(&self, rows: &[u32]) -> Self {
@@ -160,7 +160,7 @@ impl Rows {
             Column::Float64(values) => Column::Float64(take(values, rows)),
             Column::Boolean(values) => Column::Boolean(take(values, rows)),
         });
-        Self { table: self.table, columns: columns.collect(), len: rows.len() }
+        Self { columns: columns.collect(), len: rows.len(), ..*self }
     }
 
     /// Keeps the rows for which `keep` returns true. If it keeps all of them, nothing is copied.
@@ -191,20 +191,22 @@ impl Rows {
             Column::Float64(values) => Column::Float64(values[rows.clone()].to_vec()),
             Column::Boolean(values) => Column::Boolean(values[rows.clone()].to_vec()),
         });
-        Self { table: self.table, columns: columns.collect(), len: rows.len() }
+        Self { columns: columns.collect(), len: rows.len(), ..*self }
     }
 
     /// Returns whether no row has a smaller key than the row before it.
     pub fn are_sorted(&self) -> bool {
-        let (customer, date, id) = key_columns(self.table);
-        let (Some(dates), true) = (date.map(|column| self.dates(column)), self.table.has_customers()) else {
-            return (1..self.len).all(|row| self.key(row - 1) <= self.key(row));
-        };
-        let (customers, ids) = (self.int64(customer), id.map(|column| self.int64(column)));
-        (1..self.len).all(|row| {
-            let (before, this) = ((customers[row - 1], dates[row - 1]), (customers[row], dates[row]));
-            before < this || before == this && ids.is_none_or(|ids| ids[row - 1] <= ids[row])
-        })
+        let column = |index: usize| self.keys.all[index].map(|column| &self.columns[column]);
+        // Keys of these types are compared in place, since every row that is read comes by here.
+        match (column(0), column(1), column(2)) {
+            (Some(Column::Int64(customers)), Some(Column::Date(dates)), None) => {
+                ascend(self.len, |row| (customers[row], dates[row]))
+            }
+            (Some(Column::Int64(customers)), Some(Column::Date(dates)), Some(Column::Int64(ids))) => {
+                ascend(self.len, |row| (customers[row], dates[row], ids[row]))
+            }
+            _ => ascend(self.len, |row| self.key(row)),
+        }
     }
 
     /// Sorts the rows by key. Rows with the same key stay in their order.
@@ -239,38 +241,36 @@ impl Rows {
             .collect()
     }
 
-    /// Returns a value as text. Without `parameters`, names are shown as their codes.
-    pub fn value(&self, column: usize, row: usize, parameters: Option<&Parameters>) -> String {
-        match (&self.columns[column], self.table.columns()[column].kind, parameters) {
+    /// Returns a value as text. Without a model, names are shown as their codes.
+    pub fn value(&self, column: usize, row: usize, model: Option<&Model>) -> String {
+        match (&self.columns[column], self.table.columns()[column].kind, model) {
             (Column::Date(days), ..) => date_of(days[row]).to_string(),
             (Column::Money(cents), ..) => money(cents[row]),
-            (Column::Text(codes), Kind::Text(names), Some(parameters)) => {
-                names.of(parameters).get(usize::from(codes[row])).copied().unwrap_or("an unknown name").to_string()
-            }
+            (Column::Text(codes), Kind::Text(names), Some(model)) => names
+                .of(model.parameters())
+                .get(usize::from(codes[row]))
+                .copied()
+                .unwrap_or("an unknown name")
+                .to_string(),
             (column, ..) => on_values!(column, values => values[row].to_string()),
         }
     }
 
     /// Returns a row as text: `customer_id 7, date 2024-01-03, …`.
-    pub fn describe(&self, row: usize, parameters: &Parameters) -> String {
+    pub fn describe(&self, row: usize, model: &Model) -> String {
         let columns = self.table.columns().iter().enumerate();
-        let values =
-            columns.map(|(index, column)| format!("{} {}", column.name, self.value(index, row, Some(parameters))));
+        let values = columns.map(|(index, column)| format!("{} {}", column.name, self.value(index, row, Some(model))));
         values.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Returns whether none of the `len` keys is smaller than the key before it.
+fn ascend<K: PartialOrd>(len: usize, key: impl Fn(usize) -> K) -> bool {
+    (1..len).all(|row| key(row - 1) <= key(row))
 }
 
 /// Returns an amount in cents as text: `29.00`.
 fn money(cents: i128) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
-}
-
-/// The key columns of a table: customer, date, and id of the invoice or support ticket.
-fn key_columns(table: Table) -> (usize, Option<usize>, Option<usize>) {
-    match table {
-        Table::Customers | Table::RetentionCurves => (0, None, None),
-        Table::UsageDaily | Table::UsageTruth => (0, Some(1), None),
-        Table::Billing | Table::Support => (1, Some(2), Some(0)),
-    }
 }

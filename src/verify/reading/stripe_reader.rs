@@ -11,10 +11,10 @@ use super::rows::{RowKey, Rows};
 use super::stripe::Stripe;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
-use crate::model::Parameters;
+use crate::model::Model;
 use crate::tables::Table;
 use crate::verify::rules::Rule;
-use crate::verify::subject::ReadOptions;
+use crate::verify::subject::{ReadOptions, Subject};
 use crate::verify::violations::Violations;
 use crate::workers::run_in_order;
 use std::ops::{Range, RangeInclusive};
@@ -34,7 +34,9 @@ pub struct StripeReader<'a> {
 struct TableReader<'a> {
     source: &'a dyn TableSource,
     converter: Converter,
-    parameters: &'a Parameters,
+    model: &'a Model,
+    /// The rule that rows of customers outside the data set violate.
+    rule_of_ids: Rule,
     /// The ids of the customers that the data set should have.
     ids: Range<i64>,
     /// The range of customers of each row group.
@@ -70,9 +72,9 @@ struct Decoded {
 impl<'a> StripeReader<'a> {
     /// `sources` are tables with customers whose columns are all readable. `ids` are the customers that the data set
     /// should have.
-    pub fn new(sources: &[&'a dyn TableSource], parameters: &'a Parameters, ids: &Range<i64>) -> Self {
+    pub fn new(sources: &[&'a dyn TableSource], subject: &'a Subject<'a>, ids: &Range<i64>) -> Self {
         let readers: Vec<TableReader<'a>> =
-            sources.iter().map(|source| TableReader::new(*source, parameters, ids)).collect();
+            sources.iter().map(|source| TableReader::new(*source, subject, ids)).collect();
         let positions = readers.iter().map(|reader| Position {
             next: 0,
             parts: Vec::new(),
@@ -129,7 +131,7 @@ impl<'a> StripeReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    fn new(source: &'a dyn TableSource, parameters: &'a Parameters, ids: &Range<i64>) -> Self {
+    fn new(source: &'a dyn TableSource, subject: &'a Subject<'a>, ids: &Range<i64>) -> Self {
         let customer_ids: Vec<RangeInclusive<i64>> = (0..source.row_groups())
             .map(|row_group| source.customer_ids(row_group).unwrap_or(i64::MIN..=i64::MAX))
             .collect();
@@ -137,8 +139,17 @@ impl<'a> TableReader<'a> {
         let is_in_order = filled.windows(2).all(|pair| pair[0].end() <= pair[1].start());
         let rows_of_group = source.rows().unwrap_or(0) / source.row_groups().max(1) as u64;
         let reads_once = is_in_order && rows_of_group <= LARGEST_ROW_GROUP;
-        let converter = Converter::new(source.table(), parameters);
-        Self { source, converter, parameters, ids: ids.clone(), customer_ids, reads_once }
+        let model = subject.model;
+        let is_of_customers = subject.customers_table() == Some(source.table());
+        Self {
+            source,
+            converter: Converter::new(source.table(), model),
+            model,
+            rule_of_ids: if is_of_customers { Rule::Ids } else { Rule::CustomerExists },
+            ids: ids.clone(),
+            customer_ids,
+            reads_once,
+        }
     }
 
     fn table(&self) -> Table {
@@ -190,7 +201,7 @@ impl<'a> TableReader<'a> {
             let key = rows.key(row);
             let (first, last) = decoded.ends.unwrap_or((key, key));
             if key < last {
-                decoded.violations.record(self.table(), Rule::Order, || rows.describe(row, self.parameters));
+                decoded.violations.record(self.table(), Rule::Order, || rows.describe(row, self.model));
             }
             decoded.ends = Some((first, key));
         }
@@ -199,7 +210,6 @@ impl<'a> TableReader<'a> {
     /// Records the rows of customers outside the data set.
     fn check_ids(&self, row_group: usize, rows: &Rows, violations: &mut Violations) -> Result<()> {
         let (table, stated) = (self.table(), &self.customer_ids[row_group]);
-        let rule = if table == Table::Customers { Rule::Ids } else { Rule::CustomerExists };
         for (row, id) in rows.customers().iter().enumerate() {
             if !stated.contains(id) {
                 let (least, most) = (stated.start(), stated.end());
@@ -208,7 +218,7 @@ impl<'a> TableReader<'a> {
                 return Err(Error::invalid(table.name(), message));
             }
             if !self.ids.contains(id) {
-                violations.record(table, rule, || rows.describe(row, self.parameters));
+                violations.record(table, self.rule_of_ids, || rows.describe(row, self.model));
             }
         }
         Ok(())
@@ -246,7 +256,7 @@ impl Position {
                 let text = || {
                     format!(
                         "row group {row_group} begins at customer {}, before the end of the row group before it",
-                        first.0
+                        first[0]
                     )
                 };
                 violations.record(table, Rule::Order, text);

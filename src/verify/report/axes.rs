@@ -1,8 +1,8 @@
 //! Axes, labels and legends that several charts share.
 
 use super::chart::{Axis, Bar, Role};
-use crate::model::date_of;
-use crate::verify::verdicts::{ReportData, grouped};
+use crate::model::{Window, date_of};
+use crate::verify::verdicts::grouped;
 
 /// Legend entries of observed values and of the model.
 pub const OBSERVED: (Role, &str) = (Role::Data, "observed");
@@ -43,8 +43,8 @@ pub fn trimmed(value: f64) -> String {
 }
 
 /// Returns the month of a day of the window: `2024-01`.
-pub fn month(data: &ReportData, day: f64) -> String {
-    let date = date_of(data.model.window.first + day as i32).to_string();
+pub fn month(window: Window, day: f64) -> String {
+    let date = date_of(window.first + day as i32).to_string();
     date[..7].to_string()
 }
 

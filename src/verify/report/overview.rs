@@ -1,18 +1,11 @@
 //! The beginning of the report: what the data set is.
 
+use super::model_report::CustomerGroups;
 use crate::model::date_of;
 use crate::tables::Identity;
 use crate::verify::origin::Origin;
 use crate::verify::verdicts::{Verification, grouped};
 use maud::{Markup, html};
-
-/// The numbers of customers in the groups of a model.
-pub struct CustomerGroups {
-    /// The property that the groups differ in, for example the plan.
-    pub property: &'static str,
-    /// The name and the number of customers of each group.
-    pub groups: Vec<(String, u64)>,
-}
 
 /// Returns the identity of the data set, its tables, and its customers by group.
 pub fn overview(verification: &Verification, origin: &Origin, customers: Option<&CustomerGroups>) -> Markup {

@@ -1,7 +1,6 @@
 //! The HTML page: the verdict, what the data set is, what fails, and the charts and checks of each table.
 
 use super::chart::Chart;
-use super::model_parts::{charts_of, customer_groups};
 use super::overview::overview;
 use crate::error::Result;
 use crate::tables::Table;
@@ -43,7 +42,7 @@ pub fn html(verification: &Verification, origin: &Origin) -> Result<String> {
                 h1 { "saasgen verify" }
                 p.verdict.(if verification.holds { "holds" } else { "fails" }) { (verification.summary()) }
                 h2 { "The data set" }
-                (overview(verification, origin, customer_groups(verification).as_ref()))
+                (overview(verification, origin, verification.model_report.customer_groups().as_ref()))
                 @if !failing.is_empty() {
                     h2 { "Failed checks" }
                     ul.failures { @for check in failing { (failure(check)) } }
@@ -73,7 +72,7 @@ fn failure(check: &Check) -> Markup {
 fn section(checks: &[Check], verification: &Verification) -> Result<Markup> {
     let name = checks.first().map_or("", |check| check.table);
     let table = Table::from_name(name).ok();
-    let charts = table.map_or(Ok(Vec::new()), |table| charts_of(table, verification))?;
+    let charts = table.map_or(Ok(Vec::new()), |table| verification.model_report.charts(table))?;
     Ok(markup! {
         section {
             h2 { (name) }

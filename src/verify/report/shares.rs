@@ -3,8 +3,8 @@
 use super::axes::{EXPECTED, OBSERVED, bars, name_at, percentages};
 use super::chart::{Axis, Bar, Chart, Marks, Role};
 use crate::error::Result;
-use crate::model::Shares;
 use crate::verify::verdicts::significant;
+use indexmap::IndexMap;
 
 /// Draws the shares of `counts` beside the shares of the model.
 pub fn share_chart(title: &str, unit: &str, names: &[&str], counts: &[u64], shares: &[f64]) -> Result<Chart> {
@@ -35,7 +35,7 @@ pub fn share_chart(title: &str, unit: &str, names: &[&str], counts: &[u64], shar
 }
 
 /// Draws the shares of `counts` beside the shares of a list of the model.
-pub fn share_chart_of(title: &str, unit: &str, list: &Shares, counts: &[u64]) -> Result<Chart> {
+pub fn share_chart_of(title: &str, unit: &str, list: &IndexMap<String, f64>, counts: &[u64]) -> Result<Chart> {
     let names: Vec<&str> = list.keys().map(String::as_str).collect();
     share_chart(title, unit, &names, counts, &list.values().copied().collect::<Vec<_>>())
 }

@@ -5,6 +5,7 @@
 
 mod chi_square;
 mod count_matrix;
+mod curve_point;
 mod distributions;
 mod holm;
 mod measured;
@@ -14,6 +15,7 @@ pub use chi_square::{
     squares, strata,
 };
 pub use count_matrix::CountMatrix;
+pub use curve_point::CurvePoint;
 pub use distributions::{poisson, rounded_normal, standard_normal};
 pub use holm::holm;
 pub use measured::{INTERVAL, Measured, Outcome, TOO_FEW, interval_reach, normal, two_sided};

@@ -1,42 +1,45 @@
 //! Derives a verdict for every check from what was read.
 
 use super::numbers::grouped;
-use super::verification::{Check, Evidence, ReportData, Verdict, Verification};
-use crate::batches::{ContentHash, TableSource};
+use super::verification::{Check, Evidence, Verdict, Verification};
+use crate::batches::ContentHash;
 use crate::tables::Table;
-use crate::verify::checks::Observations;
 use crate::verify::comparison::Differences;
-use crate::verify::derived_model::DerivedModel;
-use crate::verify::laws::{TablesRead, TestedLaw, test_all};
-use crate::verify::rules::{Rule, check_name, rules};
+use crate::verify::model_checks::{ModelChecks, TestedLaw};
+use crate::verify::observations::Observations;
+use crate::verify::rules::Rule;
 use crate::verify::statistics::holm;
 use crate::verify::subject::{StatedContent, Subject};
+use crate::verify::violations::RuleViolations;
 
 /// The name of the comparison value by value.
 const EXACT: &str = "every value as generated";
 
 /// Derives the verdict on each check. `customers` is the number of customers that the data set should have.
-pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observations: Observations) -> Verification {
+pub fn judge<C: ModelChecks>(
+    model_checks: C,
+    subject: &Subject<'_>,
+    customers: u64,
+    observations: Observations<C::Aggregates>,
+) -> Verification {
     let whole_window = subject.has_whole_window();
-    let read = TablesRead {
-        tables: if whole_window { observations.readable.clone() } else { Vec::new() },
-        truth_is_known: observations.aggregates.usage_truth.by_day.total() > 0,
-    };
-    let laws = test_all(&model, &observations.aggregates, &read);
+    let read = if whole_window { observations.readable.clone() } else { Vec::new() };
+    let laws = model_checks.test_laws(&observations.aggregates, &read);
+    let required = subject.required(model_checks.required_tables());
     let rejected = rejected(&laws, subject.error_rate);
     let stated = || subject.claim.iter().flat_map(|claim| &claim.checks);
     // Statements about the data set, and not about a table, come first.
     let mut checks: Vec<Check> = stated().filter(|check| Table::from_name(check.table).is_err()).cloned().collect();
     for table in Table::ALL {
         let source = subject.sources.iter().find(|source| source.table() == table);
-        if source.is_none() && !subject.required().any(|required| required == table) {
+        if source.is_none() && !required.contains(&table) {
             continue;
         }
         let is_readable = observations.readable.contains(&table);
-        for &rule in rules(table).iter().filter(|&&rule| is_readable || rule == Rule::Schema) {
-            let needs_missing_truth = rule == Rule::LoggedTruth && !observations.readable.contains(&Table::UsageTruth);
-            if (whole_window || rule.applies_to_some_days()) && !needs_missing_truth {
-                checks.push(structure(&model, table, rule, source.copied(), &observations));
+        for (rule, name) in model_checks.rules(table, &observations.readable) {
+            if (is_readable || rule == Rule::Schema) && (whole_window || rule.applies_to_some_days()) {
+                let must_hold = rule != Rule::Order || source.is_some_and(|source| source.declares_order());
+                checks.push(structure(table, name, observations.violations.get(table, rule), must_hold));
             }
         }
         for (law, is_rejected) in laws.iter().zip(&rejected).filter(|(law, _)| law.table == table) {
@@ -58,18 +61,17 @@ pub fn judge(model: DerivedModel, subject: &Subject<'_>, customers: u64, observa
         checks.extend(stated().filter(|check| check.table == table.name()).cloned());
     }
     let tables = observations.extents.iter().map(|(table, extent)| (table.name(), *extent)).collect();
-    let data = ReportData { model, aggregates: observations.aggregates, read };
-    let model = &data.model;
+    let model_report = model_checks.into_report(observations.aggregates, read);
     Verification {
-        model: model.source.name().to_string(),
-        fingerprint: model.source.fingerprint().to_string(),
+        model: subject.model.name().to_string(),
+        fingerprint: subject.model.fingerprint().to_string(),
         customers,
         holds: checks.iter().all(|check| check.verdict != Verdict::Fails),
         error_rate: subject.error_rate,
         tables,
         checks,
-        retention: data.retention(),
-        data,
+        curves: model_report.curves(),
+        model_report,
     }
 }
 
@@ -85,21 +87,13 @@ fn rejected(laws: &[TestedLaw], error_rate: f64) -> Vec<bool> {
     rejected
 }
 
-fn structure(
-    model: &DerivedModel,
-    table: Table,
-    rule: Rule,
-    source: Option<&dyn TableSource>,
-    observations: &Observations,
-) -> Check {
-    let found = observations.violations.get(table, rule);
-    let must_hold = rule != Rule::Order || source.is_some_and(TableSource::declares_order);
-    let (table, name) = (table.name(), check_name(model, table, rule));
+/// Derives the verdict on a rule from the violations that were found. Only a rule of order need not hold.
+fn structure(table: Table, name: String, found: RuleViolations, must_hold: bool) -> Check {
     if found.count > 0 && !must_hold {
         let reason = format!("{} rows are out of order, but the files don't state that they are sorted", found.count);
-        return Check::not_run(table, name, reason);
+        return Check::not_run(table.name(), name, reason);
     }
-    Check::structure(table, name, found.count, found.examples)
+    Check::structure(table.name(), name, found.count, found.examples)
 }
 
 fn exact(table: Table, differences: &Differences, subject: &Subject<'_>) -> Check {

@@ -7,4 +7,4 @@ mod verification;
 
 pub use judge::judge;
 pub use numbers::{grouped, significant};
-pub use verification::{Check, Evidence, ReportData, Verdict, Verification};
+pub use verification::{Check, Evidence, Verdict, Verification};

@@ -1,10 +1,8 @@
 //! The result of a verification: every check with its evidence and its verdict.
 
 use crate::tables::Table;
-use crate::verify::checks::{Aggregates, UsageAggregates};
-use crate::verify::derived_model::{DerivedModel, Survival};
-use crate::verify::laws::{Activity, RetentionPoint, TablesRead};
 use crate::verify::reading::Extent;
+use crate::verify::report::{Curves, ModelReport};
 use crate::verify::statistics::Measured;
 use crate::verify::violations::EXAMPLES;
 use indexmap::IndexMap;
@@ -27,37 +25,11 @@ pub struct Verification {
     pub tables: IndexMap<&'static str, Extent>,
     /// All checks, by table.
     pub checks: Vec<Check>,
-    /// The observed retention by plan. Empty if there is no usage table.
-    pub retention: IndexMap<String, Vec<RetentionPoint>>,
+    /// The observed curves of the model by their names, each by group of customers. For example, `retention` by plan.
+    #[serde(flatten)]
+    pub curves: Curves,
     #[serde(skip)]
-    pub(in crate::verify) data: ReportData,
-}
-
-/// The data that the report draws.
-#[derive(Debug)]
-pub struct ReportData {
-    pub model: DerivedModel,
-    pub aggregates: Aggregates,
-    pub read: TablesRead,
-}
-
-impl ReportData {
-    /// Returns the aggregates of a usage table, and the share of its rows that are not lost.
-    pub fn activity(&self) -> Option<(&UsageAggregates, Survival)> {
-        let is_read = |table: Table| self.read.tables.contains(&table);
-        match (is_read(Table::UsageDaily), is_read(Table::UsageTruth)) {
-            (true, _) => Some((&self.aggregates.usage_daily, self.model.survival)),
-            (false, true) => Some((&self.aggregates.usage_truth, Survival::WHOLE)),
-            (false, false) => None,
-        }
-    }
-
-    pub fn retention(&self) -> IndexMap<String, Vec<RetentionPoint>> {
-        let Some((usage, survival)) = self.activity() else { return IndexMap::new() };
-        let activity = Activity::new(&self.model, &self.aggregates, usage, survival);
-        let plans = self.model.plans.iter().enumerate();
-        plans.map(|(index, plan)| (plan.name.clone(), activity.points(index))).collect()
-    }
+    pub(in crate::verify) model_report: Box<dyn ModelReport>,
 }
 
 /// A condition that a data set must meet.
