@@ -1,5 +1,6 @@
 //! Rules that every row, or every customer, of a table must keep.
 
+use super::reading::CUSTOMER_ID;
 use crate::tables::Table;
 
 /// A rule that every row, or every customer, of a table must keep.
@@ -32,12 +33,12 @@ impl Rule {
         match self {
             Self::Schema => "columns are there".into(),
             Self::Values => "values can be read, names known".into(),
-            Self::Ids => "customer_id 1, 2, … without a gap".into(),
+            Self::Ids => format!("{CUSTOMER_ID} 1, 2, … without a gap"),
             Self::UniqueKeys => match table.primary_key() {
                 [column] => format!("{column} unique"),
                 columns => format!("({}) unique", columns.join(", ")),
             },
-            Self::CustomerExists => "customer_id is a customer".into(),
+            Self::CustomerExists => format!("{CUSTOMER_ID} is a customer"),
             Self::Order => "rows in order".into(),
             Self::OfModel(name) => name.into(),
         }

@@ -1,5 +1,6 @@
 //! The input of [`verify`](super::verify): a data set, and how to read it.
 
+use super::reading::CUSTOMER_ID;
 use super::verdicts::Check;
 use crate::batches::TableSource;
 use crate::model::Model;
@@ -90,7 +91,7 @@ impl Subject<'_> {
 
     /// Returns the table that has one row for each customer.
     pub fn customers_table(&self) -> Option<Table> {
-        Table::ALL.into_iter().find(|table| table.primary_key() == ["customer_id"])
+        Table::ALL.into_iter().find(|table| table.primary_key() == [CUSTOMER_ID])
     }
 
     /// Returns whether the data set should have all days of the window. With fewer days no law and few rules can be

@@ -125,7 +125,7 @@ fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// The files of the library with their text.
-fn source_files() -> Vec<(String, String)> {
+pub fn source_files() -> Vec<(String, String)> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -218,13 +218,14 @@ impl Module {
     }
 }
 
-/// The names and signs of Rust code, without comments, strings and characters.
-fn tokens(text: &str) -> Vec<&str> {
+/// The names, signs and strings of Rust code, without comments and characters.
+pub fn tokens(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let after = |end: &str, from: usize| rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len());
         let is_raw = matches!(found.last(), Some(&("r" | "br"))) && rest.trim_start_matches('#').starts_with('"');
+        let is_string = is_raw || first == '"';
         let length = if rest.starts_with("//") {
             after("\n", 0)
         } else if rest.starts_with("/*") {
@@ -249,6 +250,7 @@ fn tokens(text: &str) -> Vec<&str> {
             found.extend((!first.is_whitespace()).then(|| &rest[..first.len_utf8()]));
             first.len_utf8()
         };
+        found.extend(is_string.then(|| &rest[..length]));
         rest = &rest[length..];
     }
     found
@@ -272,7 +274,7 @@ fn is_name(token: &str) -> bool {
 }
 
 /// The last token of the item that begins at `start`: a semicolon, or the brace that closes its body.
-fn end_of_item(tokens: &[&str], start: usize) -> usize {
+pub fn end_of_item(tokens: &[&str], start: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(start) {
         depth += i32::from(*token == "{") - i32::from(*token == "}");

@@ -10,6 +10,7 @@ mod connection_errors;
 mod corrupt_server;
 mod do_get;
 mod documentation;
+mod engine_names;
 mod exactness;
 mod fault_proxy;
 mod file_system_faults;

@@ -3,7 +3,7 @@
 use crate::tables::Table;
 
 /// The column that has the customer, in every table with customers.
-const CUSTOMER_ID: &str = "customer_id";
+pub const CUSTOMER_ID: &str = "customer_id";
 
 /// The number of values in a key.
 pub const KEY_VALUES: usize = 3;

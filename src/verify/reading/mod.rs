@@ -9,6 +9,7 @@ mod stripe_reader;
 
 pub use convert::Converter;
 pub use extent::Extent;
+pub use key_columns::CUSTOMER_ID;
 pub use rows::{Rows, UNKNOWN};
 pub use stripe::Stripe;
 pub use stripe_reader::StripeReader;
