@@ -8,20 +8,18 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use futures::StreamExt;
 use saasgen::batches::{Batches, ScanSource, TableSource};
 use saasgen::flight::server::{do_get, message};
-use saasgen::model::Model;
+use saasgen::models::{DataSet, Model, Table, saas_v1};
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
 use saasgen::scan::Scan;
-use saasgen::tables::{DataSet, Laws, Table};
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn scan(table: Table) -> Scan {
-    let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
-    Scan::whole(&DataSet::new(laws, DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS).unwrap(), table)
+    let model = Model::saas_v1().unwrap();
+    Scan::whole(&DataSet::new(model, DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS).unwrap(), table)
 }
 
 fn rows_of(batches: &Batches) -> u64 {
@@ -32,7 +30,7 @@ fn rows_of(batches: &Batches) -> u64 {
 fn each_table(criterion: &mut Criterion, name: &str, work: impl Fn(&Scan) -> u64) {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let scan = scan(table);
         group.throughput(Throughput::Elements(rows_of(&Batches::new(scan.clone()))));
         group.bench_with_input(BenchmarkId::from_parameter(table.name()), &scan, |bencher, scan| {
@@ -57,7 +55,7 @@ fn batches(criterion: &mut Criterion) {
 
 /// Flight messages from existing record batches, on one core.
 fn encoding(criterion: &mut Criterion) {
-    let scan = scan(Table::UsageDaily);
+    let scan = scan(saas_v1::USAGE_DAILY);
     let all: Vec<_> = Batches::new(scan.clone()).iter().map(|batch| batch.unwrap()).collect();
     let mut group = criterion.benchmark_group("encoding");
     group.throughput(Throughput::Elements(all.iter().map(|batch| batch.num_rows() as u64).sum()));

@@ -1,9 +1,9 @@
 //! Realistic, deterministic SaaS customer data of any size, generated as it is streamed over Arrow Flight.
 //!
 //! ```text
-//! model ─▶ random ─▶ tables ─▶ scan ─▶ batches ─┬─▶ flight ────────┬─▶ cli
-//! (what)   (bits)    (values)  (which) (Arrow)  ├─▶ parquet_files ─┤
-//!                                               └─▶ verify ────────┘
+//! random ─▶ models ─▶ scan ─▶ batches ─┬─▶ flight ────────┬─▶ cli
+//! (bits)    (values)  (which) (Arrow)  ├─▶ parquet_files ─┤
+//!                                      └─▶ verify ────────┘
 //! ```
 //!
 //! Data flows one way: a module uses only the modules to its left, and [`error`].
@@ -16,12 +16,10 @@
 //!
 //! ```
 //! use saasgen::batches::Batches;
-//! use saasgen::model::Model;
+//! use saasgen::models::{DataSet, Model};
 //! use saasgen::scan::{RequestKind, Scan, ScanRequest};
-//! use saasgen::tables::{DataSet, Laws};
-//! use std::sync::Arc;
 //!
-//! let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000_000_000_000)?;
+//! let data_set = DataSet::new(Model::saas_v1()?, 42, 1_000_000_000_000)?;
 //! let request = ScanRequest::from_text("usage_daily?first_id=999999999991&from=2024-01-01&to=2024-01-31")?;
 //! let (scan, _) = Scan::resolve(&data_set, &request, RequestKind::Ticket)?;
 //! let january = Batches::new(scan).iter().next().transpose()?;
@@ -33,11 +31,10 @@ pub mod batches;
 pub mod cli;
 pub mod error;
 pub mod flight;
-pub mod model;
+pub mod models;
 pub mod parquet_files;
 pub mod plain_file;
 pub mod random;
 pub mod scan;
-pub mod tables;
 pub mod verify;
 pub mod workers;

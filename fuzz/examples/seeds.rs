@@ -7,9 +7,9 @@ use parquet::basic::Compression as Codec;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use prost::Message;
 use saasgen::batches::{Batches, ScanSource};
+use saasgen::models::saas_v1;
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
 use saasgen::scan::{RequestKind, Scan, ScanRequest};
-use saasgen::tables::Table;
 use saasgen_fuzz::data_set;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -109,17 +109,17 @@ fn write_files() -> Result<(), Box<dyn Error>> {
     let data_set = data_set().with(42, saasgen_fuzz::parquet::CUSTOMERS)?;
     let stop = AtomicBool::new(false);
     let compressions = [Compression::Snappy, Compression::Zstd, Compression::Lz4, Compression::None];
-    for (index, table) in Table::ALL.into_iter().enumerate() {
+    for (index, table) in saas_v1::TABLES.into_iter().enumerate() {
         let source = ScanSource::new(Scan::whole(&data_set, table));
         let compression = compressions[index % compressions.len()];
         let options = WriteOptions { threads: 1, stop: &stop, progress: &|_| () };
         let mut file = Vec::new();
         write_table(&source, compression, &mut file, options)?;
-        for kind in [index, index + Table::ALL.len()] {
+        for kind in [index, index + saas_v1::TABLES.len()] {
             write("parquet", &format!("own-{}-{kind}", table.name()), &[&[kind as u8], file.as_slice()].concat())?;
         }
     }
-    let customers = Batches::new(Scan::whole(&data_set, Table::Customers));
+    let customers = Batches::new(Scan::whole(&data_set, saas_v1::CUSTOMERS));
     let foreign = [
         (WriterVersion::PARQUET_1_0, Codec::GZIP(Default::default()), true),
         (WriterVersion::PARQUET_2_0, Codec::BROTLI(Default::default()), false),

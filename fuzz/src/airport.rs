@@ -5,8 +5,8 @@ use arrow_flight::{Action, FlightDescriptor, FlightEndpoint};
 use futures::executor::block_on;
 use prost::Message;
 use saasgen::flight::server::{Limits, do_action};
+use saasgen::models::{Table, saas_v1};
 use saasgen::scan::Partitions;
-use saasgen::tables::Table;
 use serde::Serialize;
 use serde_bytes::{ByteBuf, Bytes};
 
@@ -26,7 +26,7 @@ pub fn check(bytes: &[u8]) {
     let Some((&kind, rest)) = bytes.split_first() else { return };
     let kind = usize::from(kind);
     match kind.checked_sub(2 * ACTIONS.len()) {
-        Some(table) => check_filters(Table::ALL[table % Table::ALL.len()], rest),
+        Some(table) => check_filters(saas_v1::TABLES[table % saas_v1::TABLES.len()], rest),
         None => {
             let action_bytes = if kind < ACTIONS.len() { Limits::default().action_bytes } else { SHORT_ACTION_BYTES };
             check_action(ACTIONS[kind % ACTIONS.len()], rest, &Limits { action_bytes, ..Limits::default() });

@@ -13,10 +13,9 @@ pub mod ticket;
 
 use saasgen::batches::Batches;
 use saasgen::error::Error;
-use saasgen::model::Model;
+use saasgen::models::{DataSet, Model};
 use saasgen::scan::{RequestKind, Scan, ScanRequest, TARGET_BATCH_BYTES};
-use saasgen::tables::{DataSet, Laws};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use tonic::{Code, Status};
 
 /// The check of one kind of input. It panics if saasgen breaks its contract.
@@ -45,9 +44,8 @@ const GENERATED_CUSTOMERS: u64 = 4;
 pub fn data_set() -> &'static DataSet {
     static DATA_SET: OnceLock<DataSet> = OnceLock::new();
     DATA_SET.get_or_init(|| {
-        let laws = Laws::new(Model::saas_v1().expect("the default model is valid"));
-        DataSet::new(Arc::new(laws), DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS)
-            .expect("the default size is valid")
+        let model = Model::saas_v1().expect("the default model is valid");
+        DataSet::new(model, DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS).expect("the default size is valid")
     })
 }
 

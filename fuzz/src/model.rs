@@ -2,10 +2,8 @@
 
 use crate::{assert_misuse, with_memory_limit};
 use saasgen::batches::Batches;
-use saasgen::model::Model;
+use saasgen::models::{DataSet, Model, saas_v1};
 use saasgen::scan::{Scan, TARGET_BATCH_BYTES};
-use saasgen::tables::{DataSet, Laws, Table};
-use std::sync::Arc;
 
 /// The limit of a message without its quotes from the file, in bytes.
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
@@ -21,8 +19,8 @@ pub fn check(bytes: &[u8]) {
         Ok(model) => {
             let again = Model::from_overlay(model.to_toml()).expect("the text of a model parses");
             assert_eq!(again.fingerprint(), model.fingerprint());
-            let parameters = model.to_table().expect("parameters are a table");
-            let again = Model::from_table(model.base(), &parameters).expect("the parameters of a model are valid");
+            let again =
+                Model::from_table(model.base(), model.parameters()).expect("the parameters of a model are valid");
             assert_eq!(again.fingerprint(), model.fingerprint());
             check_rows(model);
         }
@@ -30,9 +28,9 @@ pub fn check(bytes: &[u8]) {
 }
 
 fn check_rows(model: Model) {
-    let laws = with_memory_limit(MAX_LAWS_BYTES, || Arc::new(Laws::new(model)));
-    let data_set = DataSet::new(laws, 42, 1_000_000).expect("the size is valid");
-    for table in Table::ALL {
+    let data_set = with_memory_limit(MAX_LAWS_BYTES, || DataSet::new(model, 42, 1_000_000));
+    let data_set = data_set.expect("the size is valid");
+    for table in saas_v1::TABLES {
         let scan = Scan::whole(&data_set, table);
         let expected = scan.expected_rows();
         assert!(expected.rows.is_finite() && expected.sd.is_finite(), "{}: {expected:?}", table.name());

@@ -3,9 +3,9 @@
 use crate::{data_set, with_memory_limit};
 use saasgen::batches::TableSource;
 use saasgen::error::Error;
+use saasgen::models::saas_v1;
 use saasgen::parquet_files::ParquetTable;
 use saasgen::scan::Scan;
-use saasgen::tables::Table;
 use saasgen::verify::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, Subject, verify};
 use std::io::Write;
 use std::os::fd::AsRawFd;
@@ -32,8 +32,8 @@ const MAX_MESSAGE_BYTES: usize = 16 << 10;
 /// refused as damaged, or is read and verified.
 pub fn check(bytes: &[u8]) {
     let Some((&kind, file)) = bytes.split_first() else { return };
-    let table = Table::ALL[usize::from(kind) % Table::ALL.len()];
-    let is_claimed = usize::from(kind) / Table::ALL.len() % 2 == 1;
+    let table = saas_v1::TABLES[usize::from(kind) % saas_v1::TABLES.len()];
+    let is_claimed = usize::from(kind) / saas_v1::TABLES.len() % 2 == 1;
     // A file without a name disappears however this process ends.
     let mut unnamed = tempfile::tempfile().expect("a temporary file can be created");
     unnamed.write_all(file).expect("a temporary file can be written");

@@ -1,7 +1,7 @@
 //! Converts plain columns to Arrow arrays. Numbers are not copied. Text is written from lists of names.
 
+use crate::models::{Column, ColumnMut, Kind};
 use crate::scan::{Scan, Strings};
-use crate::tables::{Column, ColumnMut, Kind};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int8Array, Int32Array,
     Int64Array, StringArray,
@@ -29,7 +29,7 @@ pub(super) enum ArrayConverter {
 impl ArrayConverter {
     pub fn new(scan: &Scan, kind: Kind) -> Self {
         let Kind::Text(names) = kind else { return Self::Plain(kind) };
-        let names = names.of(scan.data_set().model().parameters());
+        let names = scan.data_set().model().names(names);
         match scan.strings() {
             Strings::Utf8 => Self::Utf8(Box::new(TextNames::new(names))),
             Strings::Dictionary => Self::Dictionary(Arc::new(StringArray::from(names))),

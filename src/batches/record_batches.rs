@@ -3,8 +3,8 @@
 use super::array_converter::ArrayConverter;
 use super::schema;
 use crate::error::{Error, Result};
+use crate::models::{Column, ColumnMut, DeferredRows, Generator};
 use crate::scan::Scan;
-use crate::tables::{Column, ColumnMut, DeferredRows, Generator};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::ops::Range;
@@ -14,9 +14,9 @@ use std::ops::Range;
 /// ```
 /// use saasgen::{batches::Batches, model::Model, scan::Scan, tables::{DataSet, Laws, Table}};
 ///
-/// let laws = std::sync::Arc::new(Laws::new(Model::saas_v1()?));
-/// let data_set = DataSet::new(laws, 42, 1_000)?;
-/// let batches = Batches::new(Scan::whole(&data_set, Table::Customers));
+/// let laws = Model::saas_v1()?;
+/// let data_set = DataSet::new(model, 42, 1_000)?;
+/// let batches = Batches::new(Scan::whole(&data_set, saas_v1::CUSTOMERS));
 /// let rows: usize = batches.iter().map(|batch| batch.map_or(0, |batch| batch.num_rows())).sum();
 /// assert_eq!(rows, 1_000);
 /// # Ok::<(), saasgen::error::Error>(())
@@ -117,7 +117,7 @@ impl Batches {
     /// # Errors
     /// Returns [`Error::Internal`] if a slice has another size or alignment, or if the values of a column are not
     /// numbers of fixed width.
-    pub(crate) fn write(&self, rows: &DeferredRows<'_>, memory: Vec<&mut [u8]>) -> Result<()> {
+    pub(crate) fn write(&self, rows: &dyn DeferredRows, memory: Vec<&mut [u8]>) -> Result<()> {
         let columns = self
             .columns
             .iter()
@@ -126,7 +126,7 @@ impl Batches {
         let columns: Option<Vec<(usize, ColumnMut<'_>)>> = columns.collect();
         let written = columns.and_then(|mut columns| {
             columns.sort_by_key(|&(position, _)| position);
-            rows.write(columns.into_iter().map(|(_, column)| column))
+            rows.write(columns.into_iter().map(|(_, column)| column).collect())
         });
         written.ok_or_else(|| self.misfit())
     }
@@ -135,7 +135,7 @@ impl Batches {
 /// The rows of a block of customers.
 pub(crate) enum Rows<'a> {
     /// Rows whose columns are not computed yet. The caller can compute them in a batch, or in memory of its own.
-    Deferred { batches: &'a Batches, rows: DeferredRows<'a> },
+    Deferred { batches: &'a Batches, rows: Box<dyn DeferredRows + 'a> },
     /// Rows as a batch. Most tables generate rows and columns together.
     Batch(RecordBatch),
 }

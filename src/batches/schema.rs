@@ -1,7 +1,7 @@
 //! The Arrow schemas of scans.
 
+use crate::models::{ColumnSpec, Kind, Table};
 use crate::scan::{Scan, Strings};
-use crate::tables::{ColumnSpec, Kind, Table};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::HashMap;
 use std::sync::Arc;

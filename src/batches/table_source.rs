@@ -2,8 +2,8 @@
 
 use super::{Batches, schema};
 use crate::error::Result;
+use crate::models::Table;
 use crate::scan::{Partitions, Scan, Strings};
-use crate::tables::Table;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::ops::{Range, RangeInclusive};

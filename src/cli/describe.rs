@@ -5,10 +5,9 @@ use super::stdout::{print, print_json};
 use super::terminal::{columns as terminal_columns, wrapped};
 use crate::batches::schema;
 use crate::error::Result;
-use crate::model::date_of;
+use crate::models::{Bounds, Column, ColumnSpec, DataSet, Identity, Kind, Table, date_of};
 use crate::parquet_files::expected_bytes;
 use crate::scan::Scan;
-use crate::tables::{Column, ColumnSpec, DataSet, Identity, Kind, Table};
 use crate::verify::grouped;
 use clap::Args;
 use serde_json::{Value, json};
@@ -25,7 +24,7 @@ const MIN_LAW_WIDTH: usize = 30;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saasgen describe
-  saasgen describe usage_daily --customers 1000000
+  saasgen describe customers --customers 1000000
   saasgen describe --json")]
 pub(super) struct Describe {
     /// Table to print [default: all tables and the model]
@@ -44,8 +43,8 @@ impl Describe {
     pub fn run(self) -> Result<()> {
         let data_set = self.data_set.load()?;
         let tables: Vec<Table> = match &self.table {
-            Some(name) => vec![Table::from_name(name)?],
-            None => Table::ALL.into(),
+            Some(name) => vec![data_set.model().table(name)?],
+            None => data_set.model().tables().into(),
         };
         if self.json {
             let mut described = serde_json::Map::new();
@@ -137,16 +136,24 @@ fn as_json(data_set: &DataSet, table: Table) -> Result<Value> {
 
 /// Returns the `values` that a column can have, or its `minimum` and `maximum`.
 fn allowed_values(data_set: &DataSet, table: Table, index: usize) -> Vec<(&'static str, Value)> {
+    let Bounds { ends, values, .. } = data_set.bounds(table, index);
+    match (table.columns()[index].kind, values, ends) {
+        (Kind::Text(names), ..) => vec![("values", json!(data_set.model().names(names)))],
+        (_, Some(values), _) | (_, None, values @ Column::Boolean(_)) => vec![("values", numbers(values).into())],
+        (_, None, ends) => ["minimum", "maximum"].into_iter().zip(numbers(ends)).collect(),
+    }
+}
+
+/// Returns the values of a column without names.
+fn numbers(column: Column) -> Vec<Value> {
     let money = |cents: i128| json!(format!("{}.{:02}", cents / 100, cents % 100));
-    let ends = |ends: Vec<Value>| ["minimum", "maximum"].into_iter().zip(ends).collect();
-    match (table.columns()[index].kind, data_set.bounds(table, index).ends) {
-        (Kind::Text(names), _) => vec![("values", json!(names.of(data_set.model().parameters())))],
-        (Kind::Money, _) => vec![("values", data_set.prices().into_iter().map(money).collect())],
-        (_, Column::Boolean(values)) => vec![("values", json!(values))],
-        (_, Column::Int64(values)) => ends(values.into_iter().map(Value::from).collect()),
-        (_, Column::Int32(values)) => ends(values.into_iter().map(Value::from).collect()),
-        (_, Column::Float64(values)) => ends(values.into_iter().map(Value::from).collect()),
-        (_, Column::Date(days)) => ends(days.into_iter().map(|day| json!(date_of(day).to_string())).collect()),
-        (_, Column::Text(_) | Column::Money(_)) => Vec::new(),
+    match column {
+        Column::Int64(values) => values.into_iter().map(Value::from).collect(),
+        Column::Int32(values) => values.into_iter().map(Value::from).collect(),
+        Column::Float64(values) => values.into_iter().map(Value::from).collect(),
+        Column::Boolean(values) => values.into_iter().map(Value::from).collect(),
+        Column::Date(days) => days.into_iter().map(|day| json!(date_of(day).to_string())).collect(),
+        Column::Money(amounts) => amounts.into_iter().map(money).collect(),
+        Column::Text(_) => Vec::new(),
     }
 }

@@ -4,10 +4,9 @@ use super::args::{DataSetArgs, OutputArgs, RowArgs, local_path};
 use super::stop_signal::StopSignal;
 use crate::batches::ScanSource;
 use crate::error::Result;
-use crate::model::Model;
+use crate::models::{DataSet, Identity, Model, Table};
 use crate::parquet_files::{FileFormat, Manifest, ScanRange, TableOutput};
 use crate::scan::{Part, RequestKind, Scan, ScanRequest};
-use crate::tables::{DataSet, Identity, Table};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -20,7 +19,7 @@ use std::time::Instant;
 #[command(after_help = "Examples:
   saasgen generate
   saasgen generate --customers 1000 --seed 7 --out small
-  saasgen generate --tables usage_truth --compression zstd --out truth --json
+  saasgen generate --tables all --compression zstd --out all --json
   saasgen generate --tables billing --from 2024-01-01 --to 2024-01-31 --out january
   saasgen generate --like january/manifest.json --out again
   saasgen generate --customers 1G --part 3 --parts 50000 --out billion")]
@@ -61,10 +60,12 @@ impl Generate {
     }
 
     fn plan(&self) -> Result<Plan> {
+        let data_set = self.data_set.load()?;
         let part = self.output.part()?;
         let format = self.output.format(&self.rows);
-        let tables = self.output.tables(part).into_iter().map(|table| (table, format.clone()));
-        Plan::new(&self.data_set.load()?, self.rows.range(), part, tables)
+        let tables =
+            self.output.tables(data_set.model().tables(), part)?.into_iter().map(|table| (table, format.clone()));
+        Plan::new(&data_set, self.rows.range(), part, tables)
     }
 }
 
@@ -96,7 +97,7 @@ impl Plan {
             expected_rows += scan.expected_rows().rows;
             outputs.push(TableOutput { source: ScanSource::new(scan).with_partitions(partitions), format });
         }
-        let parameters = Some(data_set.model().to_table()?);
+        let parameters = Some(data_set.model().parameters().clone());
         let manifest = Manifest::new(Identity::of(data_set), parameters, range, part);
         Ok(Self { manifest, tables: outputs, expected_rows })
     }
@@ -105,7 +106,7 @@ impl Plan {
     fn like(path: &Path, manifest: &Manifest, model: Option<Model>) -> Result<Self> {
         let data_set = manifest.identity.data_set(&path.display().to_string(), manifest.parameters.as_ref(), model)?;
         let tables = manifest.tables.iter();
-        let tables = tables.map(|(name, entry)| Ok((Table::from_name(name)?, entry.format.clone())));
+        let tables = tables.map(|(name, entry)| Ok((data_set.model().table(name)?, entry.format.clone())));
         Self::new(&data_set, manifest.scan.clone(), manifest.part, tables.collect::<Result<Vec<_>>>()?)
     }
 }

@@ -30,7 +30,7 @@ use std::ffi::OsString;
   saasgen serve                          serve on grpc://127.0.0.1:8815
   saasgen pull                           write that server's tables to data/raw
   saasgen verify --report report.html    check data/raw and write a report
-  saasgen describe usage_daily           print a table's columns and laws
+  saasgen describe customers             print a table's columns and laws
   saasgen health                         ask whether that server takes new streams
 
 Environment variables can set the options of generate and serve:

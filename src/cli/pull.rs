@@ -5,10 +5,9 @@ use super::runtime::{runtime, threads};
 use super::stop_signal::StopSignal;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Description, FlightSource, RetryPolicy};
-use crate::model::{MAX_CUSTOMERS, day_of};
+use crate::models::{Identity, MAX_CUSTOMERS, Table, WindowDates, day_of, tables_of};
 use crate::parquet_files::{Manifest, TableOutput};
 use crate::scan::{Part, ScanRequest};
-use crate::tables::{Identity, Table, WindowDates};
 use clap::Args;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -140,13 +139,13 @@ impl Pull {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
         let part = self.output.part()?;
-        let tables = self.output.tables(part);
         let credentials = self.credentials.load()?;
         let stop = StopSignal::listen()?;
         let runtime = runtime(threads(None))?;
         let ask = async {
             let client = Client::new(&self.server, credentials, self.retry.policy())?;
             let Description { mut identity, expected_rows, parameters } = client.describe().await?;
+            let tables = self.output.tables(tables_of(&identity.base)?, part)?;
             let rows = tables.iter().filter_map(|table| expected_rows.get(table.name())).sum::<f64>();
             let rows = rows * self.scan.selected_share(&identity) / part.map_or(1.0, |part| part.parts() as f64);
             identity.customers = self.scan.customers.unwrap_or(identity.customers);
@@ -156,7 +155,7 @@ impl Pull {
             for &table in &tables {
                 let request = self.scan.request(table, &identity, ids.as_ref());
                 let compression = self.ipc_compression.clone();
-                let table = client.table(&ScanRequest { compression, ..request }).await?;
+                let table = client.table(table, &ScanRequest { compression, ..request }).await?;
                 let source = FlightSource::new(table, runtime.handle().clone(), stop.token());
                 outputs.push(TableOutput { source, format: self.output.format(&self.scan.rows) });
             }

@@ -9,12 +9,11 @@ use super::verification_table::{Layout, VerificationTable};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
 use crate::flight::client::{Client, Credentials, Description, FlightSource, RetryPolicy};
-use crate::model::Model;
+use crate::models::{DataSet, Identity, Model, Table};
 use crate::parquet_files::{
     FileStatements, MANIFEST_FILE, Manifest, ManifestCheck, ParquetTable, skipped_files, write_atomically,
 };
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
-use crate::tables::{DataSet, Identity, Table};
 use crate::verify::{
     Check, Claim, ERROR_RATE, Origin, ReadOptions, STRIPE_ROWS, StatedContent, Subject, Verification, report, verify,
 };
@@ -164,19 +163,24 @@ impl Verify {
         let folder = &self.data;
         check_folder(folder)?;
         let manifest = Manifest::read_merged(folder)?;
-        let skipped: Vec<String> =
-            skipped_files(folder, &Table::ALL)?.iter().map(|path| path.display().to_string()).collect();
-        let origin = Origin {
-            place: folder.display().to_string(),
-            identity: manifest.as_ref().map(|manifest| manifest.identity.clone()),
-            skipped,
+        let place = folder.display().to_string();
+        let stated = manifest.as_ref();
+        let stated = stated.map(|stated| stated.identity.data_set(&place, stated.parameters.as_ref(), model.clone()));
+        let stated = stated.transpose()?;
+        let model = match (&stated, model) {
+            (Some(data_set), _) => data_set.model().clone(),
+            (None, Some(model)) => model,
+            (None, None) => Model::default_built_in()?,
         };
+        let skipped: Vec<String> =
+            skipped_files(folder, model.tables())?.iter().map(|path| path.display().to_string()).collect();
+        let origin = Origin { place, identity: manifest.as_ref().map(|manifest| manifest.identity.clone()), skipped };
         let mut tables = Vec::new();
-        for table in Table::ALL {
+        for &table in model.tables() {
             tables.extend(ParquetTable::find(folder, table)?);
         }
         if tables.is_empty() {
-            return Err(Error::Misuse(no_tables(folder, &origin)));
+            return Err(Error::Misuse(no_tables(folder, model.tables(), &origin)));
         }
         let unlisted = tables.iter().map(|source| source.table().name());
         let unlisted =
@@ -195,14 +199,9 @@ impl Verify {
                 folder.display()
             )));
         }
-        let (model, claim) = match &manifest {
-            None => (model.map_or_else(Model::saas_v1, Ok)?, None),
-            Some(manifest) => {
-                let data_set = manifest.identity.data_set(&origin.place, manifest.parameters.as_ref(), model)?;
-                let claim = claim_of_manifest(folder, manifest, &data_set, &tables)?;
-                (data_set.model().clone(), Some(claim))
-            }
-        };
+        let claim = manifest.as_ref().zip(stated.as_ref());
+        let claim = claim.map(|(manifest, data_set)| claim_of_manifest(folder, manifest, data_set, &tables));
+        let claim = claim.transpose()?;
         let sources = tables.into_iter().map(|table| Box::new(table) as Box<dyn TableSource>).collect();
         Ok(DataSetSource { sources, model, claim, origin })
     }
@@ -231,13 +230,14 @@ fn parent_of(path: &Path) -> &Path {
 }
 
 /// Returns the message for a folder without tables.
-fn no_tables(folder: &Path, origin: &Origin) -> String {
+fn no_tables(folder: &Path, tables: &[Table], origin: &Origin) -> String {
+    let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
     let mut text = format!(
         "the folder {} has none of the tables {}, as .parquet files or as folders of them",
         folder.display(),
-        Table::ALL.map(Table::name).join(", ")
+        names.join(", ")
     );
-    let is_table = |name: &str| Table::from_name(name.strip_suffix(".parquet").unwrap_or(name)).is_ok();
+    let is_table = |name: &str| names.contains(&name.strip_suffix(".parquet").unwrap_or(name));
     let name = folder.file_name().and_then(|name| name.to_str());
     if let Some(name) = name.filter(|name| is_table(name)) {
         let parent = parent_of(folder).display();
@@ -260,7 +260,7 @@ fn claim_of_manifest(folder: &Path, manifest: &Manifest, data_set: &DataSet, tab
         )));
     }
     let mut claim = Claim::of_rows(Vec::new());
-    for table in Table::ALL {
+    for &table in data_set.model().tables() {
         if !manifest.tables.contains_key(table.name()) {
             continue;
         }
@@ -316,7 +316,7 @@ async fn open_server(
     let data_set = identity.data_set(uri, parameters.as_ref(), model)?;
     let mut sources: Vec<Box<dyn TableSource>> = Vec::new();
     let mut claim = Claim::of_rows(Vec::new());
-    for table in Table::ALL {
+    for &table in data_set.model().tables() {
         let scan = Scan::whole(&data_set, table);
         let count = scan.partitions(Partitions::BySize).len() as u64;
         let request = ScanRequest {
@@ -328,7 +328,7 @@ async fn open_server(
             partitions: Some(count),
             ..ScanRequest::default()
         };
-        let source = FlightSource::new(client.table(&request).await?, runtime.handle().clone(), stop.token());
+        let source = FlightSource::new(client.table(table, &request).await?, runtime.handle().clone(), stop.token());
         sources.push(Box::new(source.with_ids(scan.partitions(Partitions::AtMost(count)))));
         claim.scans.push(scan);
     }

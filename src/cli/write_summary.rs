@@ -2,8 +2,8 @@
 
 use super::stdout::{print, print_json};
 use crate::error::Result;
+use crate::models::Table;
 use crate::parquet_files::{Manifest, TableEntry};
-use crate::tables::Table;
 use crate::verify::grouped;
 use serde_json::json;
 use std::fmt::Write as _;

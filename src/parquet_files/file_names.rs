@@ -1,7 +1,7 @@
 //! Names of the files in an output folder.
 
+use crate::models::table_names;
 use crate::scan::Part;
-use crate::tables::Table;
 
 /// The name of the manifest. The manifest of a part has the part in its name: `manifest-part-00003-of-00016.json`.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -10,10 +10,10 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 const EXTENSION: &str = ".parquet";
 
 /// Returns the name of a table's file: `TABLE.parquet`, or `TABLE/part-00003-of-00016.parquet` for a part.
-pub(super) fn table_file(table: Table, part: Option<Part>) -> String {
+pub(super) fn table_file(table: &str, part: Option<Part>) -> String {
     match part {
-        None => format!("{}{EXTENSION}", table.name()),
-        Some(part) => format!("{}/{part}{EXTENSION}", table.name()),
+        None => format!("{table}{EXTENSION}"),
+        Some(part) => format!("{table}/{part}{EXTENSION}"),
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn is_output_file(file: &str) -> bool {
 }
 
 fn is_table(name: &str) -> bool {
-    Table::ALL.iter().any(|table| table.name() == name)
+    table_names().contains(&name)
 }
 
 fn parse_part(text: &str) -> Option<Part> {
@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn names_contain_the_part_and_parse_back() {
         let part = part_3_of_16();
-        assert_eq!(table_file(Table::UsageDaily, None), "usage_daily.parquet");
-        assert_eq!(table_file(Table::UsageDaily, Some(part)), "usage_daily/part-00003-of-00016.parquet");
+        assert_eq!(table_file("usage_daily", None), "usage_daily.parquet");
+        assert_eq!(table_file("usage_daily", Some(part)), "usage_daily/part-00003-of-00016.parquet");
         assert_eq!(manifest_file(None), "manifest.json");
         assert_eq!(manifest_file(Some(part)), "manifest-part-00003-of-00016.json");
         assert_eq!(part_of_manifest("manifest-part-00003-of-00016.json"), Some(part));
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn output_files_are_told_from_files_of_other_writers() {
         for part in [None, Some(part_3_of_16())] {
-            assert!(is_output_file(&table_file(Table::UsageDaily, part)) && is_output_file(&manifest_file(part)));
+            assert!(is_output_file(&table_file("usage_daily", part)) && is_output_file(&manifest_file(part)));
         }
         for other in ["notes", "notes.parquet", "usage_daily", "usage_daily/part-0.parquet", "notes/customers.parquet"]
         {

@@ -1,8 +1,7 @@
 //! The metadata of a Parquet file: its writer, its key-value pairs and its sort order.
 
 use crate::batches::COMMENT;
-use crate::model::VALUE_VERSION;
-use crate::tables::Table;
+use crate::models::Table;
 use arrow::datatypes::Schema;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
@@ -12,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(String, String)>) -> WriterProperties {
     let comment = schema.metadata().get(COMMENT).map(|text| (COMMENT.to_string(), text.clone()));
     WriterProperties::builder()
-        .set_created_by(created_by())
+        .set_created_by(created_by(table))
         .set_sorting_columns(Some(sorting_columns(table, schema)))
         .set_key_value_metadata(Some(
             metadata.into_iter().chain(comment).map(|(key, value)| KeyValue { key, value: Some(value) }).collect(),
@@ -23,8 +22,9 @@ pub(super) fn writer_properties(table: Table, schema: &Schema, metadata: Vec<(St
 /// Returns the writer's name in the form that parquet-java and others parse: `NAME version VERSION (build BUILD)`.
 ///
 /// The build is the version of the values, because every build of a version must write the same bytes.
-fn created_by() -> String {
-    format!("{} version {} (build values-{VALUE_VERSION})", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+fn created_by(table: Table) -> String {
+    let (name, version, values) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), table.model().values);
+    format!("{name} version {version} (build values-{values})")
 }
 
 /// Returns whether a column has a column index, which holds the minimum and maximum of each page. Only `customer_id`

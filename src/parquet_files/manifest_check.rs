@@ -6,9 +6,8 @@ use super::manifest::Manifest;
 use super::read::{ParquetFile, ParquetTable};
 use crate::batches::TableSource as _;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::models::{Identity, Model, Table, tables_of};
 use crate::scan::Strings;
-use crate::tables::{Identity, Table};
 use serde_json::Value;
 use std::path::Path;
 
@@ -72,7 +71,8 @@ fn wrong_identity(manifest: &Manifest, identity: &Identity) -> Vec<String> {
 
 /// Returns a message for each table that does not exist.
 fn unknown_tables(manifest: &Manifest) -> impl Iterator<Item = String> {
-    let unknown = manifest.tables.keys().filter(|name| Table::from_name(name).is_err());
+    let tables = tables_of(&manifest.identity.base).unwrap_or_default();
+    let unknown = manifest.tables.keys().filter(|name| !tables.iter().any(|table| table.name() == name.as_str()));
     unknown.map(|name| format!("lists the table {name}, which the model does not have"))
 }
 

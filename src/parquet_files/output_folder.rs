@@ -16,9 +16,9 @@ use super::manifest::{Manifest, TableEntry};
 use super::write::{TableFile, TableOutput, WriteOptions, write_tables};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
+use crate::models::{Identity, Table, table_names, tables_of};
 use crate::plain_file;
 use crate::scan::Part;
-use crate::tables::{Identity, Table};
 use indexmap::IndexMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter};
@@ -127,7 +127,7 @@ impl OutputFolder {
     pub fn write<S: TableSource>(mut self, tables: &[TableOutput<S>], options: WriteOptions<'_>) -> Result<Manifest> {
         let mut files = Vec::with_capacity(tables.len());
         for table in tables {
-            files.push(StagedFile::create(self.file(table.source.table()))?);
+            files.push(StagedFile::create(self.file(table.source.table().name()))?);
         }
         let hashes = sync_while_writing(&files, |sinks| {
             let tables = tables.iter().zip(sinks).map(|(TableOutput { source, format }, sink)| TableFile {
@@ -143,7 +143,7 @@ impl OutputFolder {
         for ((TableOutput { source, format }, file), hash) in tables.iter().zip(&files).zip(hashes) {
             let table = source.table();
             let entry = TableEntry {
-                file: table_file(table, self.manifest.part),
+                file: table_file(table.name(), self.manifest.part),
                 rows: hash.rows(),
                 bytes: file.len()?,
                 content_hash: hash.to_string(),
@@ -152,7 +152,8 @@ impl OutputFolder {
             self.check_like(table, &entry)?;
             entries.insert(table.name().to_string(), entry);
         }
-        entries.sort_by_cached_key(|name, _| Table::ALL.iter().position(|table| table.name() == name));
+        let order = tables_of(&self.manifest.identity.base)?;
+        entries.sort_by_cached_key(|name, _| order.iter().position(|table| table.name() == name));
         self.manifest.tables = entries;
         self.manifest_file.rewrite(self.manifest.to_json()?.as_bytes())?;
         self.manifest_file.sync()?;
@@ -191,14 +192,14 @@ impl OutputFolder {
         Ok(())
     }
 
-    fn file(&self, table: Table) -> PathBuf {
+    fn file(&self, table: &str) -> PathBuf {
         self.path.join(table_file(table, self.manifest.part))
     }
 
     /// Removes staged files of killed runs.
     fn remove_leftovers(&self) -> Result<()> {
-        for &table in Table::ALL.iter() {
-            remove_leftover(&self.file(table))?;
+        for name in table_names() {
+            remove_leftover(&self.file(name))?;
         }
         if self.manifest.part.is_none() {
             // The lock is exclusive, so nobody is writing these.
@@ -232,7 +233,7 @@ impl OutputFolder {
         let part = self.manifest.part;
         let own_manifest = manifest_file(part);
         let has_own_manifest = old.iter().any(|manifest| manifest.part == part);
-        let names = tables.iter().map(|&table| table_file(table, part)).chain([own_manifest.clone()]);
+        let names = tables.iter().map(|table| table_file(table.name(), part)).chain([own_manifest.clone()]);
         for name in names {
             let path = self.path.join(&name);
             if path.symlink_metadata().is_err() {
@@ -258,17 +259,17 @@ impl OutputFolder {
             return Ok(());
         }
         // Other names in the manifest are ignored: only files that this program writes may be removed.
-        for table in Table::ALL {
-            let Some(entry) = old.tables.get(table.name()) else { continue };
-            let file = self.path.join(table_file(table, old.part));
+        for name in table_names() {
+            let Some(entry) = old.tables.get(name) else { continue };
+            let file = self.path.join(table_file(name, old.part));
             let Ok(metadata) = file.metadata() else { continue };
             if !is_same_split && !overwrite {
                 return Err(self.holds_another(old));
             }
-            let is_replaced = is_own_part && tables.contains(&table);
+            let is_replaced = is_own_part && tables.iter().any(|table| table.name() == name);
             match (is_replaced || metadata.len() != entry.bytes, is_same_split) {
                 (true, _) => {}
-                (false, true) => drop(self.manifest.tables.insert(table.name().to_string(), entry.clone())),
+                (false, true) => drop(self.manifest.tables.insert(name.to_string(), entry.clone())),
                 (false, false) => self.removed.push(file),
             }
         }
@@ -292,7 +293,7 @@ impl OutputFolder {
     /// A table is either one file or a folder of parts. Checks that the two forms don't meet, and that the folder of
     /// parts has no files of other writers.
     fn check_other_form(&mut self, table: Table, overwrite: bool) -> Result<()> {
-        let (file, folder) = (self.path.join(table_file(table, None)), self.path.join(table.name()));
+        let (file, folder) = (self.path.join(table_file(table.name(), None)), self.path.join(table.name()));
         if self.manifest.part.is_some() && file.symlink_metadata().is_ok() && !self.removed.contains(&file) {
             check_replaceable(&file)?;
             if !overwrite {

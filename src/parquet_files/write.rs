@@ -201,11 +201,9 @@ fn write_error(error: ParquetError) -> Error {
 mod tests {
     use super::*;
     use crate::batches::ScanSource;
-    use crate::model::Model;
+    use crate::models::{DataSet, Model, Table, saas_v1};
     use crate::scan::Scan;
-    use crate::tables::{DataSet, Laws, Table};
     use std::io;
-    use std::sync::Arc;
 
     /// A sink that is full after `capacity` bytes.
     struct FullSink {
@@ -228,12 +226,12 @@ mod tests {
     }
 
     fn scan(table: Table, customers: u64) -> Scan {
-        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
-        Scan::whole(&DataSet::new(laws, 42, customers).unwrap(), table)
+        let model = Model::saas_v1().unwrap();
+        Scan::whole(&DataSet::new(model, 42, customers).unwrap(), table)
     }
 
     fn write_to_full_sinks(capacity: usize, stop: bool) -> Result<Vec<ContentHash>> {
-        let sources = [Table::Customers, Table::UsageDaily].map(|table| ScanSource::new(scan(table, 2_000)));
+        let sources = [saas_v1::CUSTOMERS, saas_v1::USAGE_DAILY].map(|table| ScanSource::new(scan(table, 2_000)));
         let compression = Compression::default();
         let tables = sources.iter().map(|source| TableFile {
             source,

@@ -1,8 +1,6 @@
 //! The size of a block: how many customers go into a record batch.
 
-use crate::model::{Day, Model};
-use crate::tables::expected::RowsPerCustomer;
-use crate::tables::{Kind, Table};
+use crate::models::{Day, Kind, Model, RowsPerCustomer, Table};
 use std::ops::Range;
 
 /// The size that a record batch with every column stays below, in bytes.
@@ -21,7 +19,7 @@ const MARGIN_SD: f64 = 6.0;
 ///
 /// The size of a block is the largest power of two whose batches stay below [`TARGET_BATCH_BYTES`].
 pub(super) fn block_size(model: &Model, table: Table, days: &Range<Day>) -> (RowsPerCustomer, u64) {
-    let per_customer = RowsPerCustomer::new(model, table, days);
+    let per_customer = model.rows_per_customer(table, days);
     let row_bytes = row_bytes(model, table);
     let mut block = MAX_BLOCK_CUSTOMERS;
     while block > 1 {
@@ -41,7 +39,7 @@ fn row_bytes(model: &Model, table: Table) -> f64 {
         Kind::Int32 | Kind::Date => 4.0,
         Kind::Money => 16.0,
         Kind::Boolean => 0.125,
-        Kind::Text(names) => 4.0 + names.of(model.parameters()).iter().map(|name| name.len()).max().unwrap_or(0) as f64,
+        Kind::Text(names) => 4.0 + model.names(names).iter().map(|name| name.len()).max().unwrap_or(0) as f64,
     };
     table.columns().iter().map(|column| column_bytes(column.kind)).sum()
 }

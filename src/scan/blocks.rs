@@ -7,7 +7,7 @@
 
 use super::Scan;
 use super::part::cut;
-use crate::model::MAX_CUSTOMERS;
+use crate::models::MAX_CUSTOMERS;
 use std::ops::Range;
 
 /// The approximate number of rows in a partition.
@@ -135,14 +135,12 @@ fn end_of_first(ids: &Range<u64>, step: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Model;
+    use crate::models::{DataSet, Model, Table, saas_v1};
     use crate::scan::block_size::block_size;
-    use crate::tables::{DataSet, Laws, Table};
-    use std::sync::Arc;
 
     fn scan(table: Table, customers: u64) -> Scan {
-        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
-        Scan::whole(&DataSet::new(laws, 42, customers).unwrap(), table)
+        let model = Model::saas_v1().unwrap();
+        Scan::whole(&DataSet::new(model, 42, customers).unwrap(), table)
     }
 
     #[test]
@@ -156,7 +154,7 @@ mod tests {
 
     #[test]
     fn cuts_of_any_size_nest_in_the_blocks() {
-        let scan = scan(Table::UsageDaily, 3_000).for_ids(1_000..2_500);
+        let scan = scan(saas_v1::USAGE_DAILY, 3_000).for_ids(1_000..2_500);
         let mut cuts = scan.cuts();
         let mut take = |parts| cuts.take(parts).map(|cut| (cut.ids, cut.block_end, cut.parts));
         assert_eq!(take(16), Some((1_000..1_025, 1_025, 1)));
@@ -172,41 +170,41 @@ mod tests {
 
     #[test]
     fn a_batch_has_at_least_one_customer_and_curves_are_always_cut_alike() {
-        let small_blocks = Scan { block: 8, ..scan(Table::Customers, 100) };
+        let small_blocks = Scan { block: 8, ..scan(saas_v1::CUSTOMERS, 100) };
         let mut cuts = small_blocks.cuts();
         assert_eq!(cuts.least_parts(), 2);
         assert_eq!(cuts.take(1), Some(Cut { ids: 1..2, block_end: 9, parts: 2 }));
-        let mut curves = scan(Table::RetentionCurves, 1).cuts();
+        let mut curves = scan(saas_v1::RETENTION_CURVES, 1).cuts();
         assert_eq!(curves.least_parts(), PARTS_OF_BLOCK);
         assert_eq!(curves.take(1), Some(Cut { ids: 1..5, block_end: 5, parts: 1 }));
     }
 
     #[test]
     fn block_sizes_of_the_default_model() {
-        let blocks = Table::ALL.map(|table| scan(table, 100_000).block);
+        let blocks = saas_v1::TABLES.map(|table| scan(table, 100_000).block);
         assert_eq!(blocks, [32_768, 1_024, 2_048, 8_192, 64, 1_024]);
     }
 
     #[test]
     fn partitions_by_size_are_about_a_million_rows_at_multiples_of_the_block() {
-        let parts = scan(Table::UsageDaily, 100_000).partitions(Partitions::BySize);
+        let parts = scan(saas_v1::USAGE_DAILY, 100_000).partitions(Partitions::BySize);
         assert_eq!(parts, [1..25_601, 25_601..51_201, 51_201..76_801, 76_801..100_001]);
-        assert_eq!(scan(Table::Support, 100_000).partitions(Partitions::BySize), [1..100_001]);
-        assert_eq!(scan(Table::RetentionCurves, 100_000).partitions(Partitions::BySize), [1..5]);
+        assert_eq!(scan(saas_v1::SUPPORT, 100_000).partitions(Partitions::BySize), [1..100_001]);
+        assert_eq!(scan(saas_v1::RETENTION_CURVES, 100_000).partitions(Partitions::BySize), [1..5]);
     }
 
     #[test]
     fn the_largest_data_set_keeps_to_the_limit_of_partitions() {
-        let parts = scan(Table::UsageDaily, MAX_CUSTOMERS).partitions(Partitions::BySize);
+        let parts = scan(saas_v1::USAGE_DAILY, MAX_CUSTOMERS).partitions(Partitions::BySize);
         assert!((9_000..=10_000).contains(&parts.len()), "{}", parts.len());
         assert_eq!(parts.last().map(|part| part.end), Some(MAX_CUSTOMERS + 1));
-        let odd = scan(Table::UsageDaily, MAX_CUSTOMERS).for_ids(7..MAX_CUSTOMERS - 7);
+        let odd = scan(saas_v1::USAGE_DAILY, MAX_CUSTOMERS).for_ids(7..MAX_CUSTOMERS - 7);
         assert!(odd.partitions(Partitions::BySize).len() <= 10_000);
     }
 
     #[test]
     fn counted_partitions_cover_the_scan_have_similar_sizes_and_nest() {
-        let scan = scan(Table::Billing, 1_003);
+        let scan = scan(saas_v1::BILLING, 1_003);
         let five = scan.partitions(Partitions::AtMost(5));
         let fifty = scan.partitions(Partitions::AtMost(50));
         assert_eq!(five, [1..201, 201..402, 402..602, 602..803, 803..1_004]);
@@ -218,18 +216,18 @@ mod tests {
     #[test]
     fn no_partition_is_empty_unless_the_scan_is() {
         let count = |scan: &Scan, most| scan.partitions(Partitions::AtMost(most));
-        let billing = scan(Table::Billing, 5);
+        let billing = scan(saas_v1::BILLING, 5);
         assert_eq!(count(&billing, 10), [1..2, 2..3, 3..4, 4..5, 5..6]);
         assert_eq!(count(&billing, 0), [1..6]);
         assert_eq!(count(&billing.for_ids(3..3), 10), [3..3]);
-        let curves = scan(Table::RetentionCurves, 5);
+        let curves = scan(saas_v1::RETENTION_CURVES, 5);
         assert_eq!((count(&curves, 8), curves.partitions(Partitions::BySize)), (vec![1..5], vec![1..5]));
     }
 
     #[test]
     fn a_single_day_has_the_largest_blocks() {
-        let data_set = scan(Table::UsageDaily, 1).data_set;
-        let (_, block) = block_size(data_set.model(), Table::UsageDaily, &(20_000..20_001));
+        let data_set = scan(saas_v1::USAGE_DAILY, 1).data_set;
+        let (_, block) = block_size(data_set.model(), saas_v1::USAGE_DAILY, &(20_000..20_001));
         assert_eq!(block, 1 << 16);
     }
 }

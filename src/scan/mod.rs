@@ -16,9 +16,7 @@ pub use request::{AirportScan, BatchMark, KEYS, ScanRequest};
 pub use resolve::RequestKind;
 pub use whole_number::parse_whole_number;
 
-use crate::model::Day;
-use crate::tables::expected::{Expected, RowsPerCustomer};
-use crate::tables::{ColumnSet, ColumnSpec, DataSet, Generator, Table};
+use crate::models::{ColumnSet, ColumnSpec, DataSet, Day, Expected, Generator, RowsPerCustomer, Table};
 use block_size::block_size;
 use std::ops::Range;
 
@@ -27,7 +25,7 @@ use std::ops::Range;
 pub struct Scan {
     data_set: DataSet,
     table: Table,
-    /// The ids of the customers, or the numbers of the plans if the table has no customers.
+    /// The ids of the customers, or the numbers of the sections if the table has no customers.
     ids: Range<u64>,
     days: Range<Day>,
     /// The indices of the columns in the table, in the order of the request.
@@ -70,7 +68,7 @@ impl Scan {
         self.table
     }
 
-    /// Returns the ids of the customers, or the numbers of the plans if the table has no customers.
+    /// Returns the ids of the customers, or the numbers of the sections if the table has no customers.
     pub fn ids(&self) -> Range<u64> {
         self.ids.clone()
     }
@@ -162,14 +160,10 @@ impl Scan {
 
     /// Returns the number of rows, if it is known without generating them.
     pub fn exact_rows(&self) -> Option<u64> {
-        let whole_window = self.days == self.data_set.model().window().range();
-        match self.table {
-            _ if self.ids.is_empty() || self.days.is_empty() => Some(0),
-            Table::Customers if whole_window => Some(self.ids.end - self.ids.start),
-            Table::RetentionCurves => {
-                Some((self.ids.end - self.ids.start) * u64::from(self.data_set.model().window().days))
-            }
-            _ => None,
+        let customers = self.ids.end - self.ids.start;
+        match customers == 0 || self.days.is_empty() {
+            true => Some(0),
+            false => self.rows_per_customer.exactly_of(customers),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A part of a data set, for jobs that share the work.
 
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::models::Table;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;

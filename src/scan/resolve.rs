@@ -4,8 +4,7 @@ use super::block_size::block_size;
 use super::request::AirportScan;
 use super::{Compression, Partitions, Scan, ScanRequest, Strings};
 use crate::error::{Error, Result};
-use crate::model::{Day, date_of, day_of};
-use crate::tables::{ColumnSet, DataSet, Table};
+use crate::models::{ColumnSet, DataSet, Day, Table, date_of, day_of};
 use chrono::NaiveDate;
 use std::ops::{Range, RangeInclusive};
 
@@ -26,7 +25,7 @@ impl Scan {
     /// another model, and [`Error::Misuse`] if the value of a key is not allowed. The message names the key, its value
     /// and what is allowed.
     pub fn resolve(data_set: &DataSet, request: &ScanRequest, kind: RequestKind) -> Result<(Self, Partitions)> {
-        let table = Table::from_name(&request.table)?;
+        let table = data_set.model().table(&request.table)?;
         let fingerprint = data_set.model().fingerprint();
         if !request.fingerprint.is_empty() && request.fingerprint != fingerprint {
             return Err(Error::ModelMismatch {
@@ -208,12 +207,10 @@ fn refuse_for<T: std::fmt::Debug>(table: Table, key: &str, value: Option<&T>, wh
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Model;
-    use crate::tables::Laws;
-    use std::sync::Arc;
+    use crate::models::{Model, saas_v1};
 
     fn data_set() -> DataSet {
-        DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 100_000).unwrap()
+        DataSet::new(Model::saas_v1().unwrap(), 42, 100_000).unwrap()
     }
 
     fn resolve(text: &str, kind: RequestKind) -> Result<(Scan, Partitions)> {
@@ -342,7 +339,7 @@ mod tests {
     fn descriptors_can_ask_for_partitions() {
         let partitions = |text: &str| resolve(text, RequestKind::Descriptor).map(|(_, partitions)| partitions);
         assert_eq!(partitions("billing").unwrap(), Partitions::BySize);
-        for table in Table::ALL.map(Table::name) {
+        for table in saas_v1::TABLES.map(Table::name) {
             assert_eq!(partitions(&format!("{table}?partitions=7")).unwrap(), Partitions::AtMost(7));
             for bad in [0, 10_001] {
                 assert_eq!(

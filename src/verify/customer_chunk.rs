@@ -3,8 +3,7 @@
 use super::comparison::{Differences, Regenerated};
 use super::reading::Rows;
 use crate::error::Result;
-use crate::model::Model;
-use crate::tables::Table;
+use crate::models::{Model, Table};
 use std::ops::Range;
 
 /// Consecutive customers and their rows in all tables.

@@ -25,7 +25,6 @@ pub use subject::{Claim, ERROR_RATE, ReadOptions, STRIPE_ROWS, StatedContent, Su
 pub use verdicts::{Check, Evidence, Verdict, Verification, grouped};
 
 use crate::error::{Error, Result};
-use crate::model::SAAS_V1;
 use model_checks::ModelChecks;
 use pipeline::Pipeline;
 use preconditions::{check_claimed_rows, expected_ids, readable_sources};
@@ -44,15 +43,16 @@ use whole_tables::check_whole_table;
 /// claim is of far more rows than the sources have. Returns [`Error::Interrupted`](crate::error::Error::Interrupted) if
 /// `options.stop` was set. Returns the error of a source that fails.
 pub fn verify(subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verification> {
-    match subject.model.base() {
-        SAAS_V1 => verify_with(SaasV1::new(subject.model.clone()), subject, options),
-        other => Err(Error::Internal(format!("there are no checks for the model {other}"))),
+    let model = subject.model;
+    if let Some(laws) = model.laws() {
+        return verify_with(SaasV1::new(model.clone(), laws), subject, options);
     }
+    Err(Error::Internal(format!("there are no checks for the model {}", model.base())))
 }
 
 fn verify_with<C: ModelChecks>(checks: C, subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verification> {
     let mut violations = Violations::default();
-    let readable = readable_sources(subject, &subject.required(checks.required_tables()), &mut violations);
+    let readable = readable_sources(subject, &subject.required(), &mut violations);
     check_claimed_rows(subject)?;
     let ids = expected_ids(subject, &readable, &violations)?;
     let pipeline = Pipeline { checks: &checks, subject, ids: &ids, options };

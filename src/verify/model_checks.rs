@@ -7,7 +7,7 @@ use super::rules::Rule;
 use super::statistics::Outcome;
 use super::violations::Violations;
 use crate::error::Result;
-use crate::tables::{ColumnSet, Table};
+use crate::models::{ColumnSet, Table};
 
 /// The checks of one model.
 ///
@@ -16,9 +16,6 @@ use crate::tables::{ColumnSet, Table};
 pub trait ModelChecks: Sync {
     /// Counts and sums over all rows. All are whole numbers, so the order in which they are merged makes no difference.
     type Aggregates: Send;
-
-    /// Returns the tables that files of unknown origin must have.
-    fn required_tables(&self) -> &'static [Table];
 
     /// Returns the rules of `table`, in the order of the report, with the names of their checks. A rule that compares
     /// with another table is left out if that is not one of the `readable` tables.

@@ -3,7 +3,7 @@
 use super::comparison::Differences;
 use super::reading::Extent;
 use super::violations::Violations;
-use crate::tables::Table;
+use crate::models::Table;
 
 /// The findings of a complete reading of a data set.
 #[derive(Debug)]

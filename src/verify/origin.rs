@@ -1,7 +1,7 @@
 //! Where a data set comes from, for people.
 
 use super::verdicts::grouped;
-use crate::tables::Identity;
+use crate::models::Identity;
 use std::fmt;
 
 /// The place of a data set, and what its manifest or its server states about it.

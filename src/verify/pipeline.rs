@@ -9,8 +9,7 @@ use super::subject::{ReadOptions, Subject};
 use super::violations::Violations;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
-use crate::tables::Table;
-use crate::tables::expected::RowsPerCustomer;
+use crate::models::Table;
 use crate::workers::run_in_order;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -103,7 +102,7 @@ impl<C: ModelChecks> Pipeline<'_, C> {
     fn stripes(&self, sources: &[&dyn TableSource]) -> Vec<Stripe> {
         let customers = (self.ids.end - self.ids.start).max(1) as u64;
         let model = self.subject.model;
-        let expected = |table| RowsPerCustomer::new(model, table, &model.window().range()).of(customers);
+        let expected = |table| model.rows_per_customer(table, &model.window().range()).of(customers);
         let rows = sources.iter().map(|source| source.rows().unwrap_or(0).max(expected(source.table()).rows as u64));
         let stripes = rows.max().unwrap_or(0).div_ceil(self.options.stripe_rows.max(1)).clamp(1, customers);
         let step = customers.div_ceil(stripes).next_multiple_of(CHUNK_CUSTOMERS as u64) as usize;

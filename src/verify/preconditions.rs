@@ -6,7 +6,7 @@ use super::subject::Subject;
 use super::violations::Violations;
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::models::Table;
 use std::ops::Range;
 
 /// Returns the sources whose columns can all be read. Records a violation for each missing or unreadable column, and for

@@ -1,7 +1,7 @@
 //! Rules that every row, or every customer, of a table must keep.
 
 use super::reading::CUSTOMER_ID;
-use crate::tables::Table;
+use crate::models::Table;
 
 /// A rule that every row, or every customer, of a table must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,8 @@
 use super::reading::CUSTOMER_ID;
 use super::verdicts::Check;
 use crate::batches::TableSource;
-use crate::model::Model;
+use crate::models::{Model, Table};
 use crate::scan::Scan;
-use crate::tables::Table;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
@@ -42,7 +41,7 @@ pub struct StatedContent {
     pub manifest: String,
     /// The table.
     pub table: Table,
-    /// The customers of the rows. A table without customers has ids of its own, for example the numbers of the plans.
+    /// The customers of the rows. For a table without customers, the numbers of its sections.
     pub ids: Range<u64>,
     /// The number of rows.
     pub rows: u64,
@@ -81,17 +80,17 @@ impl Subject<'_> {
         self.claim.iter().flat_map(|claim| &claim.contents).filter(move |content| content.table == table)
     }
 
-    /// Returns the tables that the data set must have: the claimed ones or, without a claim, the `usual` ones.
-    pub fn required(&self, usual: &[Table]) -> Vec<Table> {
+    /// Returns the tables that the data set must have: the claimed ones or, without a claim, the observed ones.
+    pub fn required(&self) -> Vec<Table> {
         match &self.claim {
             Some(claim) => claim.scans.iter().map(Scan::table).collect(),
-            None => usual.to_vec(),
+            None => self.model.tables().iter().copied().filter(|table| table.is_observed()).collect(),
         }
     }
 
     /// Returns the table that has one row for each customer.
     pub fn customers_table(&self) -> Option<Table> {
-        Table::ALL.into_iter().find(|table| table.primary_key() == [CUSTOMER_ID])
+        self.model.tables().iter().copied().find(|table| table.primary_key() == [CUSTOMER_ID])
     }
 
     /// Returns whether the data set should have all days of the window. With fewer days no law and few rules can be

@@ -1,8 +1,8 @@
 //! Violations of the rules: how many there are, and the first rows that violate each rule.
 
 use super::rules::Rule;
-use crate::tables::Table;
-use std::collections::BTreeMap;
+use crate::models::Table;
+use std::collections::HashMap;
 
 /// The number of rows that are shown for each rule.
 pub const EXAMPLES: usize = 5;
@@ -18,7 +18,7 @@ pub struct RuleViolations {
 
 /// The violations of all rules, by table.
 #[derive(Debug, Default)]
-pub struct Violations(BTreeMap<(Table, Rule), RuleViolations>);
+pub struct Violations(HashMap<(Table, Rule), RuleViolations>);
 
 impl Violations {
     /// Records a violation. Calls `describe` only for the first few violations of the rule.

@@ -3,7 +3,7 @@
 use crate::support::{data_set_of, dates, int32, int64, text, whole};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Float64Type};
-use saasgen::tables::{Bounds, Column, Kind, Table};
+use saasgen::models::{Bounds, Column, Kind, Table, saas_v1};
 use std::collections::HashSet;
 use std::fmt::Debug;
 
@@ -47,11 +47,11 @@ fn check_column(rows: &RecordBatch, name: &str, kind: Kind, bounds: &Bounds, nam
 fn bounds_hold_for_every_row_of_every_model() {
     for model in MODELS {
         let data_set = data_set_of(model, 7, 4_000);
-        for table in Table::ALL {
+        for table in saas_v1::TABLES {
             let rows = whole(&data_set, table);
             for (index, column) in table.columns().iter().enumerate() {
                 let names = match column.kind {
-                    Kind::Text(names) => names.of(data_set.model().parameters()),
+                    Kind::Text(names) => data_set.model().names(names),
                     _ => Vec::new(),
                 };
                 check_column(&rows, column.name, column.kind, &data_set.bounds(table, index), &names);
@@ -67,11 +67,11 @@ fn bounds_are_tight() {
         let index = table.columns().iter().position(|column| column.name == name).unwrap();
         data_set.bounds(table, index).ends
     };
-    assert_eq!(ends(Table::Customers, "customer_id"), Column::Int64(vec![1, 100_000]));
-    assert_eq!(ends(Table::Billing, "invoice_id"), Column::Int64(vec![1_001, 100_000_999]));
-    assert_eq!(ends(Table::Billing, "amount"), Column::Money(vec![2_900, 29_900]));
-    assert_eq!(ends(Table::Customers, "signup_date"), Column::Date(vec![19_539, 20_088]));
-    assert_eq!(ends(Table::RetentionCurves, "day"), Column::Int32(vec![0, 549]));
-    let Column::Int32(sessions) = ends(Table::UsageDaily, "sessions") else { panic!("sessions are Int32") };
+    assert_eq!(ends(saas_v1::CUSTOMERS, "customer_id"), Column::Int64(vec![1, 100_000]));
+    assert_eq!(ends(saas_v1::BILLING, "invoice_id"), Column::Int64(vec![1_001, 100_000_999]));
+    assert_eq!(ends(saas_v1::BILLING, "amount"), Column::Money(vec![2_900, 29_900]));
+    assert_eq!(ends(saas_v1::CUSTOMERS, "signup_date"), Column::Date(vec![19_539, 20_088]));
+    assert_eq!(ends(saas_v1::RETENTION_CURVES, "day"), Column::Int32(vec![0, 549]));
+    let Column::Int32(sessions) = ends(saas_v1::USAGE_DAILY, "sessions") else { panic!("sessions are Int32") };
     assert!(sessions[0] == 0 && (60..200).contains(&sessions[1]), "{sessions:?}");
 }

@@ -2,8 +2,8 @@
 
 use crate::access::write_credentials;
 use crate::program::{Ran, Serve, run_in, saasgen, succeed_in};
+use saasgen::models::{Table, saas_v1};
 use saasgen::parquet_files::Manifest;
-use saasgen::tables::Table;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
@@ -152,7 +152,7 @@ fn all_stands_for_all_tables() {
     let all = ["generate", "--customers", "50", "--quiet", "--tables", "all", "--out", "."];
     succeed_in(folder.path(), &all);
     let tables = Manifest::read(folder.path(), None).unwrap().unwrap().tables;
-    assert!(tables.keys().eq(Table::ALL.iter().map(|table| table.name())), "{:?}", tables.keys());
+    assert!(tables.keys().eq(saas_v1::TABLES.iter().map(|table| table.name())), "{:?}", tables.keys());
     let ran = run_in(folder.path(), &["generate", "--tables", "every"]);
     assert!(ran.stderr.contains("usage_truth; `all` stands for all of them"), "{}", ran.stderr);
 }
@@ -290,7 +290,7 @@ fn describe_prints_tables_laws_and_expected_rows() {
 #[test]
 fn describe_knows_the_bytes_of_each_file_before_it_is_written() {
     let folder = tempdir().unwrap();
-    let all = Table::ALL.map(Table::name).join(",");
+    let all = saas_v1::TABLES.map(Table::name).join(",");
     for (customers, out) in [("1", "one"), ("900", "few"), ("100000", "many")] {
         let json = |args: &[&str]| -> Value {
             let ran = succeed_in(folder.path(), &[args, &["--customers", customers, "--json"]].concat());
@@ -298,7 +298,7 @@ fn describe_knows_the_bytes_of_each_file_before_it_is_written() {
         };
         let written = json(&["generate", "--tables", &all, "--out", out]);
         let described = json(&["describe"]);
-        for table in Table::ALL.map(Table::name) {
+        for table in saas_v1::TABLES.map(Table::name) {
             let number = |value: &Value| value.as_f64().unwrap();
             let (written, described) = (&written["tables"][table], &described["tables"][table]);
             let (bytes, expected) = (number(&written["bytes"]), number(&described["expected_bytes"]));

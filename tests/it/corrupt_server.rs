@@ -12,8 +12,8 @@ use arrow_flight::{
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use prost::Message;
 use saasgen::batches::schema;
+use saasgen::models::saas_v1;
 use saasgen::scan::{BatchMark, Scan};
-use saasgen::tables::Table;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use tempfile::{TempDir, tempdir};
@@ -103,7 +103,7 @@ fn mark(message: &mut FlightData, next_id: u64) {
 
 /// Returns the schema of another table.
 fn support_schema() -> FlightData {
-    let schema = schema(&Scan::whole(&crate::support::data_set(42, 1), Table::Support));
+    let schema = schema(&Scan::whole(&crate::support::data_set(42, 1), saas_v1::SUPPORT));
     SchemaAsIpc::new(&schema, &IpcWriteOptions::default()).into()
 }
 

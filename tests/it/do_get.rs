@@ -12,8 +12,8 @@ use futures::{StreamExt, TryStreamExt};
 use prost::Message;
 use saasgen::batches::{Batches, schema};
 use saasgen::flight::server::{Limits, Server};
+use saasgen::models::{Table, saas_v1};
 use saasgen::scan::Scan;
-use saasgen::tables::Table;
 use std::time::Duration;
 use tonic::Code;
 use tonic::transport::Endpoint;
@@ -22,7 +22,7 @@ use tonic::transport::Endpoint;
 async fn every_table_has_the_rows_of_the_library() {
     let data_set = data_set(42, 5_000);
     let mut server = Fixture::start(data_set.clone()).await;
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let (schema_read, batches) = server.read(table.name()).await;
         assert_eq!(schema_read, *whole(&data_set, table).schema());
         assert_same_rows(Scan::whole(&data_set, table), batches, table.name());
@@ -316,7 +316,7 @@ async fn no_message_is_longer_than_2_mib() {
     for overlay in HEAVY {
         let mut server = Fixture::start(data_set_of(overlay, 42, 70_000)).await;
         let mut longest = 0;
-        for table in Table::ALL.map(Table::name) {
+        for table in saas_v1::TABLES.map(Table::name) {
             for keys in ["", "&strings=dictionary", "&compression=lz4", "&compression=zstd"] {
                 let ticket = Ticket::new(
                     format!("{table}?last_id=20000{keys}")

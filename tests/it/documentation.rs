@@ -14,7 +14,7 @@
 
 use crate::program::{Ran, Serve, saasgen, without_variables};
 use crate::python_clients::venv;
-use saasgen::tables::Table;
+use saasgen::models::saas_v1;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -307,7 +307,7 @@ fn the_data_dictionary_has_the_descriptions_the_keys_and_the_expected_rows() {
     let dictionary = read("data/README.md");
     let described = saasgen(&["describe", "--json"]).output().unwrap().stdout;
     let described: serde_json::Value = serde_json::from_slice(&described).unwrap();
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let section = dictionary.split_once(&format!("\n### {}\n", table.name())).unwrap().1;
         let section = section.split("\n#").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
@@ -318,7 +318,7 @@ fn the_data_dictionary_has_the_descriptions_the_keys_and_the_expected_rows() {
             assert_eq!((row[0], Some(row[1])), (column.name, described["type"].as_str()), "{}", table.name());
             // The page adds figures of saas-v1 in parentheses.
             let is_described = row[2] == column.law || row[2].starts_with(&format!("{} (", column.law));
-            let is_as_before = row[2] == "as in usage_daily" && Table::UsageDaily.columns().contains(column);
+            let is_as_before = row[2] == "as in usage_daily" && saas_v1::USAGE_DAILY.columns().contains(column);
             assert!(is_described || is_as_before, "{}: {row:?} instead of {:?}", table.name(), column.law);
         }
 

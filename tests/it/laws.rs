@@ -7,7 +7,7 @@ use crate::statistics::{assert_chi_square, assert_p_value, assert_poisson, asser
 use crate::support::{data_set, dates, int32, int64, text, whole};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
-use saasgen::tables::Table;
+use saasgen::models::saas_v1;
 use statrs::distribution::{ContinuousCDF, Discrete, Normal, Poisson};
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ struct Data {
 impl Data {
     fn new(seed: u64) -> Self {
         let data_set = data_set(seed, CUSTOMERS as u64);
-        let customer_rows = whole(&data_set, Table::Customers);
+        let customer_rows = whole(&data_set, saas_v1::CUSTOMERS);
         let plans = text(&customer_rows, "plan");
         let customers = dates(&customer_rows, "signup_date")
             .iter()
@@ -52,9 +52,9 @@ impl Data {
         Self {
             customers,
             customer_rows,
-            truth: whole(&data_set, Table::UsageTruth),
-            billing: whole(&data_set, Table::Billing),
-            support: whole(&data_set, Table::Support),
+            truth: whole(&data_set, saas_v1::USAGE_TRUTH),
+            billing: whole(&data_set, saas_v1::BILLING),
+            support: whole(&data_set, saas_v1::SUPPORT),
         }
     }
 
@@ -382,7 +382,7 @@ fn a_data_set_with_a_seed_of_64_bits_follows_its_laws() {
 
 #[test]
 fn retention_curves_equal_their_closed_form() {
-    let curves = whole(&data_set(42, 1), Table::RetentionCurves);
+    let curves = whole(&data_set(42, 1), saas_v1::RETENTION_CURVES);
     let probabilities = curves.column_by_name("retention_probability").unwrap();
     let probabilities = probabilities.as_primitive::<arrow::datatypes::Float64Type>().values();
     let rows = text(&curves, "plan").into_iter().zip(int32(&curves, "day").to_vec());

@@ -4,23 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Each layer, with the layers that it may use besides `error` and itself.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("workers", &[]),
     ("error", &[]),
     ("plain_file", &[]),
-    ("model", &["plain_file"]),
-    ("random", &["model"]),
-    ("tables", &["model", "random"]),
-    ("scan", &["model", "random", "tables"]),
-    ("batches", &["model", "random", "tables", "scan"]),
-    ("flight", &["model", "random", "tables", "scan", "batches", "plain_file"]),
-    ("parquet_files", &["model", "random", "tables", "scan", "batches", "workers", "plain_file"]),
-    ("verify", &["model", "random", "tables", "scan", "batches", "workers"]),
-    ("cli", &["model", "random", "tables", "scan", "batches", "workers", "flight", "parquet_files", "verify"]),
+    ("random", &[]),
+    ("models", &["random", "plain_file"]),
+    ("scan", &["random", "models"]),
+    ("batches", &["random", "models", "scan"]),
+    ("flight", &["random", "models", "scan", "batches", "plain_file"]),
+    ("parquet_files", &["random", "models", "scan", "batches", "workers", "plain_file"]),
+    ("verify", &["random", "models", "scan", "batches", "workers"]),
+    ("cli", &["random", "models", "scan", "batches", "workers", "flight", "parquet_files", "verify"]),
 ];
 
 /// Layers that know no crate of [`OUTER_CRATES`].
-const PURE_LAYERS: [&str; 5] = ["error", "model", "random", "tables", "scan"];
+const PURE_LAYERS: [&str; 4] = ["error", "random", "models", "scan"];
 
 const OUTER_CRATES: [&str; 7] = ["arrow", "arrow_flight", "arrow_ipc", "parquet", "tonic", "tokio", "clap"];
 

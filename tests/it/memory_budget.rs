@@ -5,8 +5,8 @@ use crate::fixture::{Fixture, assert_same_rows, open_unread_stream, soon};
 use crate::program::{Serve, contents, succeed_in};
 use crate::support::{data_set, scan};
 use saasgen::flight::server::{Activity, Limits, Server};
+use saasgen::models::{DataSet, saas_v1};
 use saasgen::scan::Scan;
-use saasgen::tables::{DataSet, Table};
 use tempfile::tempdir;
 
 /// The default limits, with a budget of `blocks` blocks.
@@ -72,12 +72,12 @@ async fn beside_many_unread_streams_a_reader_gets_the_same_rows_in_smaller_batch
     assert!(held <= 4.0 + 41.0 / 16.0, "{held} blocks are held");
     assert!(read.len() > 20, "{} batches: the blocks are not in parts", read.len());
     assert!(read.windows(2).all(|pair| pair[0].1 < pair[1].1));
-    assert_same_rows(Scan::whole(&data_set, Table::UsageDaily), read, "usage_daily");
+    assert_same_rows(Scan::whole(&data_set, saas_v1::USAGE_DAILY), read, "usage_daily");
 
     drop(unread);
     soon(server.activity.open_streams().wait_for(|&open| open == 0)).await.unwrap();
     let marks: Vec<u64> = server.read("usage_daily").await.1.into_iter().map(|(_, mark)| mark).collect();
-    let blocks: Vec<u64> = Scan::whole(&data_set, Table::UsageDaily).blocks().map(|ids| ids.end).collect();
+    let blocks: Vec<u64> = Scan::whole(&data_set, saas_v1::USAGE_DAILY).blocks().map(|ids| ids.end).collect();
     assert_eq!(marks, blocks, "with enough memory, blocks are whole");
     assert!(blocks_held(&server.activity) == 0.0, "the memory of unread streams is returned");
     server.stop().await;

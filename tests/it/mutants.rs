@@ -8,8 +8,8 @@ use crate::verification::verified;
 use arrow::array::{ArrayRef, Decimal128Array, Int32Array, RecordBatch, UInt32Array};
 use arrow::compute::{sort_to_indices, take_record_batch};
 use saasgen::batches::{ScanSource, TableSource};
+use saasgen::models::{DataSet, Table, saas_v1};
 use saasgen::scan::Scan;
-use saasgen::tables::{DataSet, Table};
 use saasgen::verify::{Claim, ERROR_RATE, Evidence, Verdict, Verification};
 use std::sync::Arc;
 
@@ -51,51 +51,51 @@ fn violations(verification: &Verification, table: Table, check: &str) -> (u64, V
     }
 }
 
-const ALL_BUT_TRUTH: [Table; 4] = [Table::Customers, Table::UsageDaily, Table::Billing, Table::Support];
+const ALL_BUT_TRUTH: [Table; 4] = [saas_v1::CUSTOMERS, saas_v1::USAGE_DAILY, saas_v1::BILLING, saas_v1::SUPPORT];
 
 /// The default size.
 const LARGE: u64 = 100_000;
 
 #[test]
 fn data_sets_of_other_models_fail() {
-    use Table::{Billing, Customers, Support, UsageDaily, UsageTruth};
-    let usage = [Customers, UsageDaily];
+    use saas_v1::{BILLING, CUSTOMERS, SUPPORT, USAGE_DAILY, USAGE_TRUTH};
+    let usage = [CUSTOMERS, USAGE_DAILY];
     let cases: [(&str, &[Table], Table, &str); 25] = [
-        ("retention.decay_days = 210.0", &usage, UsageDaily, "decay in days, fitted"),
-        ("retention.decay_days = 215.0", &usage, UsageDaily, "retention by plan and age"),
-        ("plans.Free.active_share = 0.2222", &usage, UsageDaily, "base of Free, fitted"),
-        ("plans.Basic.active_share = 0.3465", &usage, UsageDaily, "base of Basic, fitted"),
-        ("plans.Pro.active_share = 0.505", &usage, UsageDaily, "base of Pro, fitted"),
-        ("plans.Enterprise.active_share = 0.707", &usage, UsageDaily, "base of Enterprise, fitted"),
+        ("retention.decay_days = 210.0", &usage, USAGE_DAILY, "decay in days, fitted"),
+        ("retention.decay_days = 215.0", &usage, USAGE_DAILY, "retention by plan and age"),
+        ("plans.Free.active_share = 0.2222", &usage, USAGE_DAILY, "base of Free, fitted"),
+        ("plans.Basic.active_share = 0.3465", &usage, USAGE_DAILY, "base of Basic, fitted"),
+        ("plans.Pro.active_share = 0.505", &usage, USAGE_DAILY, "base of Pro, fitted"),
+        ("plans.Enterprise.active_share = 0.707", &usage, USAGE_DAILY, "base of Enterprise, fitted"),
         (
             "logs = { loss_min = 0.13, loss_max = 0.19 }",
-            &[Customers, UsageDaily, UsageTruth],
-            UsageDaily,
+            &[CUSTOMERS, USAGE_DAILY, USAGE_TRUTH],
+            USAGE_DAILY,
             "missing logs: mean rate of a day",
         ),
         (
             "logs = { loss_min = 0.14, loss_max = 0.16 }",
-            &[Customers, UsageDaily, UsageTruth],
-            UsageDaily,
+            &[CUSTOMERS, USAGE_DAILY, USAGE_TRUTH],
+            USAGE_DAILY,
             "missing logs: rates over their band",
         ),
-        ("plans.Free.sessions = 8.0\nplans.Basic.sessions = 2.0", &usage, UsageDaily, "sessions of Free"),
-        ("plans.Pro.sessions = 25.1", &usage, UsageDaily, "sessions of Pro"),
-        ("usage.events_per_session = 1.51", &usage, UsageDaily, "feature_events given sessions"),
-        ("usage.minutes_sd = 0.305", &usage, UsageDaily, "usage_minutes of Basic"),
-        ("usage.minutes_clamp = 4.0", &usage, UsageDaily, "minutes within the plan's limits"),
-        ("plans.Free.share = 0.39\nplans.Basic.share = 0.36", &[Customers], Customers, "plan mix"),
-        ("regions = { NA = 0.34, EU = 0.31 }", &[Customers], Customers, "region mix"),
-        ("billing.status = { paid = 0.745, late = 0.155 }", &[Customers, Billing], Billing, "payment_status mix"),
-        ("billing.interval_days = 14", &[Customers, Billing], Billing, "first invoice on day 11 to 15"),
-        ("billing.jitter_days = 1", &[Customers, Billing], Billing, "days early or late: uniform"),
-        ("plans.Pro.price = 89.0", &[Customers, Billing], Billing, "amount is the plan's price"),
-        ("plans.Free.price = 9.0", &[Customers, Billing], Billing, "only plans with a price"),
-        ("support.tickets_per_month = 0.43", &[Customers, Support], Support, "tickets by tenure"),
-        ("support.months_max = 16.0", &[Customers, Support], Support, "tickets by tenure"),
-        ("support.months_min = 2.0", &[Customers, Support], Support, "tickets by tenure"),
-        ("support.category = { technical = 0.59, onboarding = 0.16 }", &[Customers, Support], Support, "category mix"),
-        ("support.priority = { low = 0.56, medium = 0.39 }", &[Customers, Support], Support, "priority mix"),
+        ("plans.Free.sessions = 8.0\nplans.Basic.sessions = 2.0", &usage, USAGE_DAILY, "sessions of Free"),
+        ("plans.Pro.sessions = 25.1", &usage, USAGE_DAILY, "sessions of Pro"),
+        ("usage.events_per_session = 1.51", &usage, USAGE_DAILY, "feature_events given sessions"),
+        ("usage.minutes_sd = 0.305", &usage, USAGE_DAILY, "usage_minutes of Basic"),
+        ("usage.minutes_clamp = 4.0", &usage, USAGE_DAILY, "minutes within the plan's limits"),
+        ("plans.Free.share = 0.39\nplans.Basic.share = 0.36", &[CUSTOMERS], CUSTOMERS, "plan mix"),
+        ("regions = { NA = 0.34, EU = 0.31 }", &[CUSTOMERS], CUSTOMERS, "region mix"),
+        ("billing.status = { paid = 0.745, late = 0.155 }", &[CUSTOMERS, BILLING], BILLING, "payment_status mix"),
+        ("billing.interval_days = 14", &[CUSTOMERS, BILLING], BILLING, "first invoice on day 11 to 15"),
+        ("billing.jitter_days = 1", &[CUSTOMERS, BILLING], BILLING, "days early or late: uniform"),
+        ("plans.Pro.price = 89.0", &[CUSTOMERS, BILLING], BILLING, "amount is the plan's price"),
+        ("plans.Free.price = 9.0", &[CUSTOMERS, BILLING], BILLING, "only plans with a price"),
+        ("support.tickets_per_month = 0.43", &[CUSTOMERS, SUPPORT], SUPPORT, "tickets by tenure"),
+        ("support.months_max = 16.0", &[CUSTOMERS, SUPPORT], SUPPORT, "tickets by tenure"),
+        ("support.months_min = 2.0", &[CUSTOMERS, SUPPORT], SUPPORT, "tickets by tenure"),
+        ("support.category = { technical = 0.59, onboarding = 0.16 }", &[CUSTOMERS, SUPPORT], SUPPORT, "category mix"),
+        ("support.priority = { low = 0.56, medium = 0.39 }", &[CUSTOMERS, SUPPORT], SUPPORT, "priority mix"),
     ];
     for (overlay, tables, table, check) in cases {
         let wrong = data_set_of(overlay, 42, LARGE);
@@ -124,45 +124,50 @@ fn invalid_rows_are_counted_and_shown() {
         Arc::new(Decimal128Array::from_iter_values(values).with_precision_and_scale(10, 2).unwrap()) as ArrayRef
     };
     let free = plans.iter().position(|plan| plan == "Free").unwrap() as i64 + 1;
-    use Table::{Billing, Customers, Support, UsageDaily};
+    use saas_v1::{BILLING, CUSTOMERS, SUPPORT, USAGE_DAILY};
     let cases: Vec<(Table, RecordBatch, &str, u64)> = vec![
-        (Customers, twice(&customers, 7), "customer_id unique", 1),
-        (Customers, without(&customers, |row| row == 999), "customer_id 1, 2, … without a gap", 1),
-        (Customers, with_dates(&customers, "signup_date", |days| days[5] = 19_538), "signup_date inside the window", 1),
+        (CUSTOMERS, twice(&customers, 7), "customer_id unique", 1),
+        (CUSTOMERS, without(&customers, |row| row == 999), "customer_id 1, 2, … without a gap", 1),
+        (CUSTOMERS, with_dates(&customers, "signup_date", |days| days[5] = 19_538), "signup_date inside the window", 1),
         (
-            Customers,
+            CUSTOMERS,
             with_text(&customers, "plan", |plans| plans[6] = "Gold".into()),
             "values can be read, names known",
             1,
         ),
-        (UsageDaily, twice(&usage, 500), "(customer_id, date) unique", 1),
-        (UsageDaily, with_ids(&usage, "customer_id", |ids| ids[500] = 2_001), "customer_id is a customer", 1),
-        (UsageDaily, with_dates(&usage, "date", |days| days[500] = 20_089), "date from signup to the end", 1),
-        (UsageDaily, with_column(&usage, "sessions", Arc::new(null_sessions)), "values can be read, names known", 1),
-        (UsageDaily, with_numbers(&usage, "sessions", |values| values[4] = -1), "counts not negative", 1),
+        (USAGE_DAILY, twice(&usage, 500), "(customer_id, date) unique", 1),
+        (USAGE_DAILY, with_ids(&usage, "customer_id", |ids| ids[500] = 2_001), "customer_id is a customer", 1),
+        (USAGE_DAILY, with_dates(&usage, "date", |days| days[500] = 20_089), "date from signup to the end", 1),
+        (USAGE_DAILY, with_column(&usage, "sessions", Arc::new(null_sessions)), "values can be read, names known", 1),
+        (USAGE_DAILY, with_numbers(&usage, "sessions", |values| values[4] = -1), "counts not negative", 1),
         (
-            UsageDaily,
+            USAGE_DAILY,
             with_numbers(&usage, "usage_minutes", |values| values[4] = 1_000),
             "minutes within the plan's limits",
             1,
         ),
-        (UsageDaily, with_numbers(&usage, "sessions", |values| values[4] = 0), "no feature_events without sessions", 1),
-        (Billing, twice(&billing, 11), "invoice_id unique", 1),
-        (Billing, without(&billing, |row| row == 3), "ids count by date in each customer", 1),
-        (Billing, without(&billing, |row| row == 3), "9 to 17 days between invoices", 1),
-        (Billing, without(&billing, |row| row % 9 == 0 && last_of_customer(row)), "invoices go on to the end", 0),
-        (Billing, with_column(&billing, "amount", prices(2_901)), "amount is the plan's price", 0),
-        (Billing, with_ids(&billing, "customer_id", |ids| ids[0] = free), "only plans with a price", 1),
-        (Support, twice(&support, 2), "ticket_id unique", 1),
-        (Support, with_ids(&support, "ticket_id", |ids| ids[20] += 5), "ids count by date in each customer", 0),
         (
-            Support,
+            USAGE_DAILY,
+            with_numbers(&usage, "sessions", |values| values[4] = 0),
+            "no feature_events without sessions",
+            1,
+        ),
+        (BILLING, twice(&billing, 11), "invoice_id unique", 1),
+        (BILLING, without(&billing, |row| row == 3), "ids count by date in each customer", 1),
+        (BILLING, without(&billing, |row| row == 3), "9 to 17 days between invoices", 1),
+        (BILLING, without(&billing, |row| row % 9 == 0 && last_of_customer(row)), "invoices go on to the end", 0),
+        (BILLING, with_column(&billing, "amount", prices(2_901)), "amount is the plan's price", 0),
+        (BILLING, with_ids(&billing, "customer_id", |ids| ids[0] = free), "only plans with a price", 1),
+        (SUPPORT, twice(&support, 2), "ticket_id unique", 1),
+        (SUPPORT, with_ids(&support, "ticket_id", |ids| ids[20] += 5), "ids count by date in each customer", 0),
+        (
+            SUPPORT,
             with_dates(&support, "ticket_date", |days| days[2] = 19_000),
             "ticket_date from signup to the end",
             1,
         ),
-        (Support, with_ids(&support, "customer_id", |ids| ids[2] = -4), "customer_id is a customer", 1),
-        (Support, twice(&support, 2), "ticket_id unique", 1),
+        (SUPPORT, with_ids(&support, "customer_id", |ids| ids[2] = -4), "customer_id is a customer", 1),
+        (SUPPORT, twice(&support, 2), "ticket_id unique", 1),
     ];
     for (table, rows, check, count) in cases {
         let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(table, rows)], None);
@@ -171,30 +176,30 @@ fn invalid_rows_are_counted_and_shown() {
         assert!(found == count || (count == 0 && found > 1), "{check}: {found} {examples:?}");
         assert_eq!(examples.len() as u64, found.min(5), "{check}");
     }
-    let twice = verify_edited(&small, &ALL_BUT_TRUTH, vec![(UsageDaily, twice(&usage, 500))], None);
-    let (_, examples) = violations(&twice, UsageDaily, "(customer_id, date) unique");
+    let twice = verify_edited(&small, &ALL_BUT_TRUTH, vec![(USAGE_DAILY, twice(&usage, 500))], None);
+    let (_, examples) = violations(&twice, USAGE_DAILY, "(customer_id, date) unique");
     assert!(examples[0].starts_with(&format!("customer_id {usage_customer}, date 202")), "{examples:?}");
 }
 
 #[test]
 fn rows_out_of_order_fail_if_the_source_declares_an_order() {
     let small = data_set(42, 2_000);
-    let usage = whole(&small, Table::UsageDaily);
+    let usage = whole(&small, saas_v1::USAGE_DAILY);
     let mut order: Vec<u32> = (0..usage.num_rows() as u32).collect();
     order.swap(100, 900);
     let swapped = take_record_batch(&usage, &UInt32Array::from(order)).unwrap();
-    let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(Table::UsageDaily, swapped)], None);
+    let verification = verify_edited(&small, &ALL_BUT_TRUTH, vec![(saas_v1::USAGE_DAILY, swapped)], None);
     let fails: Vec<_> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
     assert_eq!(fails.len(), 1, "all other checks ignore the order: {fails:?}");
-    assert_fails(&verification, Table::UsageDaily, "rows in order");
+    assert_fails(&verification, saas_v1::USAGE_DAILY, "rows in order");
 
     // If files don't state an order, the check is not run. Here each row group is sorted, but row groups are out of
     // order.
     let (first, second) = (usage.slice(0, 5_000), usage.slice(5_000, usage.num_rows() - 5_000));
-    let usage = MemoryTable::with_row_groups(Table::UsageDaily, vec![second, first]);
-    let customers = ScanSource::new(Scan::whole(&small, Table::Customers));
+    let usage = MemoryTable::with_row_groups(saas_v1::USAGE_DAILY, vec![second, first]);
+    let customers = ScanSource::new(Scan::whole(&small, saas_v1::CUSTOMERS));
     let verification = verified(&small, &[&customers, &usage], None, ERROR_RATE).unwrap();
-    let order = verification.check(Table::UsageDaily, "rows in order").unwrap();
+    let order = verification.check(saas_v1::USAGE_DAILY, "rows in order").unwrap();
     let Evidence::NotRun { reason } = &order.evidence else { panic!("{order:?}") };
     assert!(reason.starts_with("1 rows are out of order"), "{reason}");
 }
@@ -203,11 +208,11 @@ fn rows_out_of_order_fail_if_the_source_declares_an_order() {
 fn rows_that_violate_a_law_fail() {
     let large = data_set(42, 30_000);
     let [customers, usage, billing, support] = ALL_BUT_TRUTH.map(|table| whole(&large, table));
-    let truth = whole(&large, Table::UsageTruth);
+    let truth = whole(&large, saas_v1::USAGE_TRUTH);
     let signups = dates(&customers, "signup_date").to_vec();
     let signup = |id: i64| signups[id as usize - 1];
     let plans = text(&customers, "plan");
-    use Table::{Billing, Customers, Support, UsageDaily};
+    use saas_v1::{BILLING, CUSTOMERS, SUPPORT, USAGE_DAILY};
 
     let mondays = with_dates(&customers, "signup_date", |days| {
         days.iter_mut()
@@ -318,74 +323,74 @@ fn rows_that_violate_a_law_fail() {
         let overlay: String = [("Free", 0.22), ("Basic", 0.35), ("Pro", 0.50), ("Enterprise", 0.70)]
             .map(|(plan, share)| format!("plans.{plan}.active_share = {:.4}\n", share * base))
             .concat();
-        whole(&data_set_of(&overlay, 42, 30_000), UsageDaily)
+        whole(&data_set_of(&overlay, 42, 30_000), USAGE_DAILY)
     };
     let tickets_of =
-        |rate: f64| whole(&data_set_of(&format!("support.tickets_per_month = {rate}"), 42, 30_000), Support);
+        |rate: f64| whole(&data_set_of(&format!("support.tickets_per_month = {rate}"), 42, 30_000), SUPPORT);
     let enterprise = |row: usize| plan_of(usage_ids[row]) == "Enterprise";
     let european = |row: usize| regions[usage_ids[row] as usize - 1] == "EU";
     let cases: Vec<(Table, RecordBatch, &str)> = vec![
-        (Customers, mondays, "signups flat over weekdays"),
-        (Customers, favoured, "plan and region independent"),
-        (Customers, upgraded, "plan and signup month independent"),
-        (Customers, sorted(&["region"]), "regions independent one to the next"),
-        (Customers, sorted(&["plan"]), "plans independent one to the next"),
-        (Customers, sorted(&["signup_date"]), "signups independent one to the next"),
-        (Customers, launched, "region and signup month independent"),
-        (Billing, without(&billing, |row| bill_days[row] >= 20_087 && one_in(4, row)), "invoices given signups"),
-        (Billing, late, "bill_date 13 n ± 2 days after signup"),
+        (CUSTOMERS, mondays, "signups flat over weekdays"),
+        (CUSTOMERS, favoured, "plan and region independent"),
+        (CUSTOMERS, upgraded, "plan and signup month independent"),
+        (CUSTOMERS, sorted(&["region"]), "regions independent one to the next"),
+        (CUSTOMERS, sorted(&["plan"]), "plans independent one to the next"),
+        (CUSTOMERS, sorted(&["signup_date"]), "signups independent one to the next"),
+        (CUSTOMERS, launched, "region and signup month independent"),
+        (BILLING, without(&billing, |row| bill_days[row] >= 20_087 && one_in(4, row)), "invoices given signups"),
+        (BILLING, late, "bill_date 13 n ± 2 days after signup"),
         (
-            Support,
+            SUPPORT,
             without(&support, |row| regions[ticket_ids[row] as usize - 1] == "EU" && one_in(12, row)),
             "tickets by region",
         ),
         (
-            Support,
+            SUPPORT,
             without(&support, |row| plan_of(ticket_ids[row]) == "Enterprise" && one_in(8, row)),
             "tickets by plan",
         ),
-        (Support, of_enterprise("category", "technical"), "category and plan independent"),
-        (Support, of_enterprise("priority", "high"), "priority and plan independent"),
-        (Billing, prompt_plan, "status and plan independent"),
-        (Billing, prompt_month, "status and month independent"),
-        (UsageDaily, seasonal, "sessions flat over months"),
-        (UsageDaily, longer, "usage_minutes flat over months"),
-        (UsageDaily, habitual, "sessions independent day to day"),
-        (UsageDaily, without(&usage, |row| european(row) && one_in(30, row)), "rows independent of region"),
-        (Support, piled, "tickets by calendar day"),
-        (Support, early, "ticket dates uniform over tenure"),
-        (Support, urgent, "category and priority independent"),
-        (Support, by_parity(&tickets_of(0.546), &tickets_of(0.294)), "tickets a customer: Poisson"),
-        (Billing, repeated, "status independent of the one before"),
-        (Billing, bill_early, "first invoice on day 11 to 15"),
-        (UsageDaily, shifted, "corr(sessions, events), Pro"),
-        (UsageDaily, together, "corr(sessions, minutes)"),
-        (UsageDaily, day_late.clone(), "date from signup to the end"),
-        (UsageDaily, day_late, "retention by plan and age"),
-        (UsageDaily, by_parity(&usage_of(1.15), &usage_of(0.85)), "rows a customer: var/expected"),
-        (UsageDaily, without(&usage, |row| enterprise(row) && one_in(40, row)), "missing logs independent of plan"),
+        (SUPPORT, of_enterprise("category", "technical"), "category and plan independent"),
+        (SUPPORT, of_enterprise("priority", "high"), "priority and plan independent"),
+        (BILLING, prompt_plan, "status and plan independent"),
+        (BILLING, prompt_month, "status and month independent"),
+        (USAGE_DAILY, seasonal, "sessions flat over months"),
+        (USAGE_DAILY, longer, "usage_minutes flat over months"),
+        (USAGE_DAILY, habitual, "sessions independent day to day"),
+        (USAGE_DAILY, without(&usage, |row| european(row) && one_in(30, row)), "rows independent of region"),
+        (SUPPORT, piled, "tickets by calendar day"),
+        (SUPPORT, early, "ticket dates uniform over tenure"),
+        (SUPPORT, urgent, "category and priority independent"),
+        (SUPPORT, by_parity(&tickets_of(0.546), &tickets_of(0.294)), "tickets a customer: Poisson"),
+        (BILLING, repeated, "status independent of the one before"),
+        (BILLING, bill_early, "first invoice on day 11 to 15"),
+        (USAGE_DAILY, shifted, "corr(sessions, events), Pro"),
+        (USAGE_DAILY, together, "corr(sessions, minutes)"),
+        (USAGE_DAILY, day_late.clone(), "date from signup to the end"),
+        (USAGE_DAILY, day_late, "retention by plan and age"),
+        (USAGE_DAILY, by_parity(&usage_of(1.15), &usage_of(0.85)), "rows a customer: var/expected"),
+        (USAGE_DAILY, without(&usage, |row| enterprise(row) && one_in(40, row)), "missing logs independent of plan"),
         (
-            UsageDaily,
+            USAGE_DAILY,
             without(&usage, |row| usage_days[row] == 19_900 && one_in(6, row)),
             "missing logs: the most extreme day",
         ),
-        (UsageDaily, without(&usage, |row| usage_days[row] % 7 == 0 && one_in(12, row)), "rows by weekday"),
-        (UsageDaily, without(&usage, |row| usage_days[row] / 14 % 2 == 0 && one_in(12, row)), "rows by calendar day"),
-        (UsageDaily, without(&usage, |row| one_in(40, row)), "rows"),
+        (USAGE_DAILY, without(&usage, |row| usage_days[row] % 7 == 0 && one_in(12, row)), "rows by weekday"),
+        (USAGE_DAILY, without(&usage, |row| usage_days[row] / 14 % 2 == 0 && one_in(12, row)), "rows by calendar day"),
+        (USAGE_DAILY, without(&usage, |row| one_in(40, row)), "rows"),
         (
-            UsageDaily,
+            USAGE_DAILY,
             without(&usage, |row| usage_days[row] / 7 % 2 == 0 && one_in(40, row)),
             "missing logs: days independent",
         ),
-        (UsageDaily, with_numbers(&usage, "sessions", |values| values[77] += 1), "the logged rows of usage_truth"),
-        (UsageDaily, without(&usage, |row| row == 77), "the logged rows of usage_truth"),
+        (USAGE_DAILY, with_numbers(&usage, "sessions", |values| values[77] += 1), "the logged rows of usage_truth"),
+        (USAGE_DAILY, without(&usage, |row| row == 77), "the logged rows of usage_truth"),
     ];
     for (table, rows, check) in cases {
         let mut edited = vec![(table, rows)];
-        if table == UsageDaily {
-            edited.push((Table::UsageTruth, truth.clone()));
+        if table == USAGE_DAILY {
+            edited.push((saas_v1::USAGE_TRUTH, truth.clone()));
         }
-        let verification = verify_edited(&large, &[Customers, table], edited, None);
+        let verification = verify_edited(&large, &[CUSTOMERS, table], edited, None);
         assert_fails(&verification, table, check);
     }
 }

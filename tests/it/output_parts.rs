@@ -5,8 +5,8 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use libc::SIGINT;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use saasgen::models::{Table, saas_v1};
 use saasgen::parquet_files::Manifest;
-use saasgen::tables::Table;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ fn parts_written_at_the_same_time_make_the_whole_data_set() {
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
     let (whole, parts) = (path.join("whole"), path.join("parts"));
-    for table in Table::ALL.map(Table::name) {
+    for table in saas_v1::TABLES.map(Table::name) {
         let files = part_files(&parts, table);
         assert_eq!(files.len(), if table == "retention_curves" { 1 } else { 5 }, "{table}");
         assert!(files[0].ends_with(format!("{table}/part-00001-of-00005.parquet")));
@@ -110,7 +110,7 @@ fn pull_and_generate_write_the_same_bytes_for_a_part() {
     }
     let (generated, pulled) = (path.join("generated"), path.join("pulled"));
     assert_eq!(names(&generated.join("usage_daily")).len(), 2);
-    for table in Table::ALL.map(Table::name) {
+    for table in saas_v1::TABLES.map(Table::name) {
         assert!(contents(&generated.join(table)) == contents(&pulled.join(table)), "{table}");
     }
     for manifest in ["manifest-part-00001-of-00004.json", "manifest-part-00004-of-00004.json"] {
@@ -163,7 +163,7 @@ fn a_folder_holds_one_split_of_one_data_set() {
     let out = path.join("out");
     assert_eq!(generate_part(path, "out", 1, 2, &[]).code, Some(0));
     assert_eq!(generate_part(path, "out", 2, 2, &[]).code, Some(0));
-    let files = || Table::ALL.map(|table| contents(&out.join(table.name())));
+    let files = || saas_v1::TABLES.map(|table| contents(&out.join(table.name())));
     let before = files();
     let refused = |ran: Ran, parts: &[&str]| {
         assert_eq!(ran.code, Some(2), "{}", ran.stderr);

@@ -9,8 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::PageIndexPolicy;
 use proptest::prelude::*;
 use saasgen::error::{Error, Result};
+use saasgen::models::saas_v1;
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
-use saasgen::tables::Table;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -34,7 +34,7 @@ fn assert_round_trip(column: ArrayRef, cuts: &[usize]) {
         cuts.iter().map(|cut| cut % (batch.num_rows() + 1)).chain([0, batch.num_rows()]).collect();
     ends.sort_unstable();
     let parts = ends.windows(2).map(|ends| batch.slice(ends[0], ends[1] - ends[0])).collect();
-    let table = MemoryTable::with_batches(Table::UsageDaily, vec![parts, vec![batch.clone()]]);
+    let table = MemoryTable::with_batches(saas_v1::USAGE_DAILY, vec![parts, vec![batch.clone()]]);
     for compression in [Compression::Snappy, Compression::Zstd, Compression::Lz4, Compression::None] {
         let back = read(write(&table, compression).unwrap());
         let expected = concat_batches(&schema, [&batch, &batch]).unwrap();
@@ -114,7 +114,7 @@ fn pages_have_20_to_40_thousand_rows_and_a_column_index() {
             .unwrap()
     };
     let batches = vec![batch(0..90_000), batch(90_000..90_010), batch(90_010..120_000), batch(120_000..120_005)];
-    let file = write(&MemoryTable::with_batches(Table::UsageDaily, vec![batches]), Compression::Snappy).unwrap();
+    let file = write(&MemoryTable::with_batches(saas_v1::USAGE_DAILY, vec![batches]), Compression::Snappy).unwrap();
     let options =
         parquet::arrow::arrow_reader::ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).unwrap();
@@ -146,8 +146,8 @@ fn columns_that_no_saasgen_table_has_are_refused() {
     for (column, what) in columns {
         let schema = Arc::new(Schema::new(vec![Field::new("sessions", column.data_type().clone(), true)]));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
-        let error =
-            write(&MemoryTable::with_batches(Table::UsageDaily, vec![vec![batch]]), Compression::Snappy).unwrap_err();
+        let error = write(&MemoryTable::with_batches(saas_v1::USAGE_DAILY, vec![vec![batch]]), Compression::Snappy)
+            .unwrap_err();
         assert!(matches!(error, Error::Remote(_) | Error::Misuse(_)), "{error}");
         let message = error.to_string();
         assert!(message.contains("sessions") && message.contains(what), "{message}");

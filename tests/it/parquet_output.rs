@@ -7,9 +7,9 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use saasgen::batches::Batches;
+use saasgen::models::{Table, saas_v1};
 use saasgen::parquet_files::Manifest;
 use saasgen::scan::Scan;
-use saasgen::tables::Table;
 use std::fs::{self, File};
 use std::path::Path;
 use tempfile::TempDir;
@@ -42,7 +42,7 @@ fn generate_writes_and_prints_the_four_default_tables() {
 #[test]
 fn files_hold_the_rows_that_the_library_generates() {
     let folder = folder();
-    let all = Table::ALL.map(Table::name).join(",");
+    let all = saas_v1::TABLES.map(Table::name).join(",");
     succeed_in(folder.path(), &["generate", "--customers", "3000", "--seed", "7", "--tables", &all, "--out", "."]);
     let manifest = Manifest::read(folder.path(), None).unwrap().unwrap();
     let data_set = data_set(7, 3_000);
@@ -54,7 +54,7 @@ fn files_hold_the_rows_that_the_library_generates() {
         ("2023-07-01", "2024-12-31")
     );
     assert_eq!(manifest.tables.len(), 6);
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let entry = &manifest.tables[table.name()];
         let file = File::open(folder.path().join(&entry.file)).unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
@@ -252,7 +252,7 @@ fn generate_takes_the_keys_of_a_ticket_and_writes_the_files_of_pull() {
 fn pull_takes_more_partitions_than_a_table_has() {
     let folder = folder();
     let server = Serve::start(&["--customers", "5"]);
-    let all = Table::ALL.map(Table::name).join(",");
+    let all = saas_v1::TABLES.map(Table::name).join(",");
     let args = ["pull", "--server", &server.uri, "--tables", &all, "--partitions", "10", "--quiet", "--out", "raw"];
     succeed_in(folder.path(), &args);
     let row_groups = |table: &str| {

@@ -15,8 +15,8 @@ use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedW
 use parquet::schema::parser::parse_message_type;
 use saasgen::batches::TableSource;
 use saasgen::error::Result;
+use saasgen::models::saas_v1;
 use saasgen::parquet_files::ParquetTable;
-use saasgen::tables::Table;
 use std::sync::Arc;
 
 /// The most memory that reading one of these files may take, in bytes.
@@ -108,7 +108,7 @@ fn read_strings(file: &[u8]) -> Result<Vec<String>> {
     std::fs::write(&path, file).unwrap();
     let mut read = Ok(Vec::new());
     let used = allocation_counter::measure(|| {
-        read = ParquetTable::open(Table::Customers, vec![path]).and_then(|source| {
+        read = ParquetTable::open(saas_v1::CUSTOMERS, vec![path]).and_then(|source| {
             let mut strings = Vec::new();
             for batch in source.batches(0)? {
                 let plans = cast(batch?.column(0), &DataType::Utf8).unwrap();

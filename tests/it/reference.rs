@@ -6,10 +6,9 @@ use crate::support::{data_set, data_set_of, whole};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
-use saasgen::model::{Model, Shares};
+use saasgen::models::saas_v1::{self, Laws, Parameters, Shares, purposes};
+use saasgen::models::{DataSet, Model, Table};
 use saasgen::random::{Address, AliasTable, Purpose, distributions, threshold, uniform};
-use saasgen::tables::purposes;
-use saasgen::tables::{DataSet, Table};
 use std::sync::Arc;
 
 struct Reference<'a> {
@@ -28,12 +27,16 @@ struct Customer {
 type UsageRow = (i32, i32, i32, i32, bool);
 
 impl Reference<'_> {
+    fn parameters(&self) -> &Parameters {
+        self.model.laws::<Laws>().unwrap().parameters()
+    }
+
     fn words(&self, customer: u64, item: u32, purpose: Purpose) -> [u32; 4] {
         Address { customer, item, purpose }.words(self.seed)
     }
 
     fn customer(&self, id: u64) -> Customer {
-        let parameters = self.model.parameters();
+        let parameters = self.parameters();
         let [signup, plan, region, _] = self.words(id, 0, purposes::PROFILE);
         let plan_shares: Vec<f64> = parameters.plans.values().map(|plan| plan.share).collect();
         Customer {
@@ -56,7 +59,7 @@ impl Reference<'_> {
 
     /// Returns the active days, in order.
     fn usage(&self, customer: &Customer) -> Vec<UsageRow> {
-        let parameters = self.model.parameters();
+        let parameters = self.parameters();
         let plan = &parameters.plans[customer.plan];
         let reach = parameters.usage.minutes_sd * parameters.usage.minutes_clamp * plan.minutes;
         let (lowest, highest) = ((plan.minutes - reach - 1e-9).ceil(), (plan.minutes + reach + 1e-9).floor());
@@ -87,7 +90,7 @@ impl Reference<'_> {
 
     /// Returns date, price in hundredths and status of each invoice.
     fn invoices(&self, customer: &Customer) -> Vec<(i32, i128, usize)> {
-        let parameters = self.model.parameters();
+        let parameters = self.parameters();
         let price = parameters.plans[customer.plan].price_cents();
         let (interval, jitter) = (parameters.billing.interval_days as i32, parameters.billing.jitter_days as i32);
         let mut rows = Vec::new();
@@ -104,7 +107,7 @@ impl Reference<'_> {
 
     /// Returns date, category and priority of each support ticket, sorted by date.
     fn tickets(&self, customer: &Customer) -> Vec<(i32, usize, usize)> {
-        let support = &self.model.parameters().support;
+        let support = &self.parameters().support;
         let tenure = self.model.window().last() - customer.signup;
         let months = (f64::from(tenure) / support.days_per_month).clamp(support.months_min, support.months_max);
         let [count, ..] = self.words(customer.id, 0, purposes::TICKET_COUNT);
@@ -152,7 +155,7 @@ fn assert_rows(data_set: &DataSet, table: Table, columns: Vec<ArrayRef>) {
 
 fn compare(data_set: &DataSet) {
     let model = data_set.model();
-    let parameters = model.parameters();
+    let parameters = model.laws::<Laws>().unwrap().parameters();
     let reference = Reference { model, seed: data_set.seed() };
     let customers: Vec<Customer> = (1..=data_set.customers()).map(|id| reference.customer(id)).collect();
 
@@ -161,7 +164,7 @@ fn compare(data_set: &DataSet) {
     let regions: Vec<&str> = customers.iter().map(|customer| named(&parameters.regions, customer.region)).collect();
     assert_rows(
         data_set,
-        Table::Customers,
+        saas_v1::CUSTOMERS,
         vec![
             Arc::new(customers.iter().map(|customer| customer.id as i64).collect::<Int64Array>()),
             Arc::new(Date32Array::from_iter_values(customers.iter().map(|customer| customer.signup))),
@@ -185,16 +188,16 @@ fn compare(data_set: &DataSet) {
     };
     let mut truth = usage_columns(&usage);
     truth.push(Arc::new(usage.iter().map(|(_, row)| Some(row.4)).collect::<BooleanArray>()));
-    assert_rows(data_set, Table::UsageTruth, truth);
+    assert_rows(data_set, saas_v1::USAGE_TRUTH, truth);
     let logged: Vec<_> = usage.into_iter().filter(|(_, row)| row.4).collect();
-    assert_rows(data_set, Table::UsageDaily, usage_columns(&logged));
+    assert_rows(data_set, saas_v1::USAGE_DAILY, usage_columns(&logged));
 
     let (ids, owners, invoices) = numbered(&customers, |customer| reference.invoices(customer));
     let statuses = invoices.iter().map(|invoice| named(&parameters.billing.status, invoice.2));
     let amounts = invoices.iter().map(|invoice| invoice.1).collect::<Decimal128Array>();
     assert_rows(
         data_set,
-        Table::Billing,
+        saas_v1::BILLING,
         vec![
             Arc::new(Int64Array::from(ids)),
             Arc::new(Int64Array::from(owners)),
@@ -208,7 +211,7 @@ fn compare(data_set: &DataSet) {
     let support = &parameters.support;
     assert_rows(
         data_set,
-        Table::Support,
+        saas_v1::SUPPORT,
         vec![
             Arc::new(Int64Array::from(ids)),
             Arc::new(Int64Array::from(owners)),

@@ -6,7 +6,7 @@ use arrow_flight::FlightDescriptor;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use saasgen::flight::location::Location;
 use saasgen::flight::server::{Activity, Server};
-use saasgen::tables::DataSet;
+use saasgen::models::DataSet;
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -5,10 +5,10 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use rand_core::Rng;
 use saasgen::batches::{Batches, ContentHash};
+use saasgen::models::Table;
+use saasgen::models::saas_v1::{self, purposes};
 use saasgen::random::{Address, AddressRng};
 use saasgen::scan::{Partitions, Scan, TARGET_BATCH_BYTES};
-use saasgen::tables::Table;
-use saasgen::tables::purposes;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,7 +16,7 @@ use std::thread;
 const CUSTOMERS: u64 = 1_000;
 
 fn tables() -> impl Iterator<Item = Table> {
-    Table::ALL.into_iter().filter(|table| table.has_customers())
+    saas_v1::TABLES.into_iter().filter(|table| table.has_customers())
 }
 
 fn test_rng(number: u32) -> AddressRng {
@@ -81,7 +81,7 @@ fn splits_near_the_edges_of_blocks_give_the_rows_of_the_whole() {
 
 #[test]
 fn any_number_of_partitions_gives_the_rows_of_the_whole() {
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let data_set = data_set(42, 300);
         let whole = whole(&data_set, table);
         let scan_of_all = Scan::whole(&data_set, table);
@@ -116,7 +116,7 @@ fn a_range_of_dates_gives_the_rows_of_the_whole_with_these_dates() {
             (from, from + below(&mut rng, (window.last() - from + 1) as u64) as i32)
         }));
         for (from, to) in ranges {
-            let date = saasgen::model::date_of;
+            let date = saasgen::models::date_of;
             let ranged = rows(scan(&data_set, &format!("{}?from={}&to={}", table.name(), date(from), date(to))));
             let keep: BooleanArray =
                 dates(&whole, date_column).iter().map(|day| Some((from..=to).contains(day))).collect();
@@ -128,7 +128,7 @@ fn a_range_of_dates_gives_the_rows_of_the_whole_with_these_dates() {
 
 #[test]
 fn any_columns_in_any_order_have_the_values_of_the_whole() {
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let data_set = data_set(42, 150);
         let whole = whole(&data_set, table);
         let count = table.columns().len();
@@ -150,7 +150,7 @@ fn columns_dates_and_customers_can_be_restricted_together() {
     let text =
         "usage_daily?columns=feature_events,date,customer_id&first_id=100&last_id=600&from=2024-02-01&to=2024-03-15";
     let restricted = rows(scan(&data_set, text));
-    let whole = whole(&data_set, Table::UsageDaily);
+    let whole = whole(&data_set, saas_v1::USAGE_DAILY);
     let keep: BooleanArray = int64(&whole, "customer_id")
         .iter()
         .zip(dates(&whole, "date"))
@@ -228,7 +228,7 @@ fn the_largest_data_set_has_its_last_customers() {
 #[test]
 fn batches_have_the_target_size_and_no_spare_capacity() {
     let data_set = data_set(42, 100_000);
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         for more in ["", "&strings=dictionary", "&customers=1000000000000&first_id=999999900000"] {
             if !table.has_customers() && more.contains("first_id") {
                 continue;
@@ -263,7 +263,7 @@ fn batches_of_the_largest_model_have_the_target_size() {
         .collect();
     let overlay = format!("window.months = 120\nbilling.interval_days = 5\nretention.decay_days = 1e6\n{plans}");
     let data_set = crate::support::data_set_of(&overlay, 42, 40);
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let batches = Batches::new(Scan::whole(&data_set, table));
         let mut rows = 0;
         for batch in batches.iter() {
@@ -276,14 +276,14 @@ fn batches_of_the_largest_model_have_the_target_size() {
             assert!(bytes <= TARGET_BATCH_BYTES, "{}: {bytes} bytes", table.name());
             rows += batch.num_rows();
         }
-        assert!(table != Table::RetentionCurves || rows == 100 * 3_653, "{rows} rows");
+        assert!(table != saas_v1::RETENTION_CURVES || rows == 100 * 3_653, "{rows} rows");
     }
 }
 
 #[test]
 fn the_content_hash_depends_only_on_values() {
     let data_set = data_set(42, CUSTOMERS);
-    for table in Table::ALL {
+    for table in saas_v1::TABLES {
         let whole = whole(&data_set, table);
         let expected = hash(&whole);
         let mut in_parts = ContentHash::new();

@@ -11,8 +11,8 @@ use arrow_flight::{FlightData, FlightDescriptor, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use saasgen::batches::Batches;
 use saasgen::flight::server::Server;
+use saasgen::models::saas_v1;
 use saasgen::scan::Scan;
-use saasgen::tables::Table;
 use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -84,7 +84,7 @@ async fn a_stopping_server_completes_open_streams_and_refuses_new_ones() {
         DecodedPayload::RecordBatch(batch) => Some(batch),
         _ => None,
     });
-    let whole = Scan::whole(&data_set, Table::UsageDaily);
+    let whole = Scan::whole(&data_set, saas_v1::USAGE_DAILY);
     assert_eq!(concat(&Batches::new(whole.clone()), batches), rows(whole));
     // No stream is open now. Idle connections and watches of health do not delay the end.
     assert_eq!(soon(status()).await, None);

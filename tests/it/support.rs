@@ -4,25 +4,24 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Int8Type, Int32Type, Int64Type};
 use saasgen::batches::{Batches, ContentHash};
-use saasgen::model::Model;
+use saasgen::models::{DataSet, Model, Table};
 use saasgen::scan::{RequestKind, Scan, ScanRequest};
-use saasgen::tables::{DataSet, Laws, Table};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-/// Returns the laws of the default model, which are built once.
-pub fn laws() -> Arc<Laws> {
-    static LAWS: OnceLock<Arc<Laws>> = OnceLock::new();
-    Arc::clone(LAWS.get_or_init(|| Arc::new(Laws::new(Model::saas_v1().unwrap()))))
+/// Returns the default model, whose laws are built once.
+pub fn model() -> Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    MODEL.get_or_init(|| Model::saas_v1().unwrap()).clone()
 }
 
 /// Returns a data set of the default model.
 pub fn data_set(seed: u64, customers: u64) -> DataSet {
-    DataSet::new(laws(), seed, customers).unwrap()
+    DataSet::new(model(), seed, customers).unwrap()
 }
 
 /// Returns a data set of the default model with the keys in `overlay` replaced.
 pub fn data_set_of(overlay: &str, seed: u64, customers: u64) -> DataSet {
-    DataSet::new(Arc::new(Laws::new(Model::from_overlay(overlay).unwrap())), seed, customers).unwrap()
+    DataSet::new(Model::from_overlay(overlay).unwrap(), seed, customers).unwrap()
 }
 
 /// Returns the scan for the ticket `text`.

@@ -8,7 +8,7 @@ use arrow::compute::{concat_batches, filter_record_batch, max, min, take_record_
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use saasgen::batches::TableSource;
 use saasgen::error::Result;
-use saasgen::tables::Table;
+use saasgen::models::Table;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 

@@ -9,10 +9,9 @@ use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter};
 use saasgen::batches::{ScanSource, TableSource};
-use saasgen::model::Model;
+use saasgen::models::{DataSet, Model, Table, saas_v1};
 use saasgen::parquet_files::{Compression, ParquetTable, WriteOptions, write_table};
 use saasgen::scan::Scan;
-use saasgen::tables::{DataSet, Laws, Table};
 use saasgen::verify::{Claim, ERROR_RATE, Evidence, ReadOptions, STRIPE_ROWS, Subject, Verdict, Verification, verify};
 use saasgen::workers::run_in_order;
 use std::collections::BTreeMap;
@@ -56,7 +55,7 @@ const TEST_RATE: f64 = 0.1;
 /// Returns whether Holm's method rejects any test. `usage_truth` is left out, because most of its rows are also in
 /// `usage_daily`.
 fn is_rejected(verification: &Verification) -> bool {
-    let laws = verification.checks.iter().filter(|check| check.table != Table::UsageTruth.name());
+    let laws = verification.checks.iter().filter(|check| check.table != saas_v1::USAGE_TRUTH.name());
     let p_values: Vec<f64> = laws
         .filter_map(|check| match check.evidence {
             Evidence::Law(measured) => Some(measured.p),
@@ -117,7 +116,7 @@ impl ManySeeds {
 /// rejected as often as stated, within 4 standard deviations.
 #[test]
 fn p_values_are_uniform_and_the_error_rate_is_as_stated() {
-    let found = ManySeeds::verified(SEEDS, &Table::ALL, |seed| data_set(seed, CUSTOMERS));
+    let found = ManySeeds::verified(SEEDS, &saas_v1::TABLES, |seed| data_set(seed, CUSTOMERS));
     assert!(found.p_values.len() >= 100, "{} tests", found.p_values.len());
     found.assert_uniform(SEEDS);
     let rejected = found.rejected;
@@ -129,19 +128,19 @@ fn p_values_are_uniform_and_the_error_rate_is_as_stated() {
 /// test would fail once in a thousand runs.
 #[test]
 fn small_data_sets_hold() {
-    let laws = |overlay: &str| Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
-    let two_halves = laws(
+    let model = |overlay: &str| Model::from_overlay(overlay).unwrap();
+    let two_halves = model(
         "regions = { NA = 0.5, EU = 0.5, APAC = 0.0, LATAM = 0.0 }\nplans.Free.share = 0.5\nplans.Basic.share = 0.5\nplans.Pro.share = 0.0\nplans.Enterprise.share = 0.0\n",
     );
-    let extreme = laws(
+    let extreme = model(
         "logs = { loss_min = 0.0, loss_max = 0.4 }\nwindow.months = 2\nplans.Pro.active_share = 0.999\nretention.decay_days = 1e6\nusage.events_per_session = 0.001\n",
     );
-    let models = [laws(""), two_halves, extreme];
+    let models = [model(""), two_halves, extreme];
     let seeds: Vec<u64> = (1..=900).collect();
     let verified = |seed: u64| {
         let customers = [1, 2, 3, 5, 8, 13, 20, 34, 55, 89, 150, 240, 400][seed as usize % 13];
-        let data_set = DataSet::new(Arc::clone(&models[seed as usize % 3]), seed, customers)?;
-        let sources = Table::ALL.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
+        let data_set = DataSet::new(models[seed as usize % 3].clone(), seed, customers)?;
+        let sources = saas_v1::TABLES.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
         let sources: Vec<&dyn TableSource> = sources.iter().map(|source| source as &dyn TableSource).collect();
         verified(&data_set, &sources, None, ERROR_RATE)
     };
@@ -158,9 +157,9 @@ fn small_data_sets_hold() {
 #[test]
 fn p_values_are_uniform_if_loss_rates_dominate_the_variance() {
     let overlay = "logs = { loss_min = 0.2, loss_max = 0.8 }\nwindow.months = 8\nretention.decay_days = 120.0\n";
-    let laws = Arc::new(Laws::new(Model::from_overlay(overlay).unwrap()));
-    let tables = [Table::Customers, Table::UsageDaily, Table::UsageTruth];
-    let found = ManySeeds::verified(SEEDS, &tables, |seed| DataSet::new(Arc::clone(&laws), seed, CUSTOMERS).unwrap());
+    let model = Model::from_overlay(overlay).unwrap();
+    let tables = [saas_v1::CUSTOMERS, saas_v1::USAGE_DAILY, saas_v1::USAGE_TRUTH];
+    let found = ManySeeds::verified(SEEDS, &tables, |seed| DataSet::new(model.clone(), seed, CUSTOMERS).unwrap());
     assert!(found.p_values.len() >= 60, "{} tests", found.p_values.len());
     found.assert_uniform(SEEDS);
 }
@@ -170,20 +169,20 @@ fn p_values_are_uniform_if_loss_rates_dominate_the_variance() {
 fn verdicts_do_not_depend_on_splits_order_or_threads() {
     let data_set = data_set(11, 9_000);
     let judged = |sources: &[&dyn TableSource], threads: usize, stripe_rows: u64| {
-        let scans = Table::ALL.map(|table| Scan::whole(&data_set, table));
+        let scans = saas_v1::TABLES.map(|table| Scan::whole(&data_set, table));
         let claim = Some(Claim::of_rows(scans.into()));
         let options = ReadOptions { threads, stripe_rows, stop: &AtomicBool::new(false), progress: &|_| () };
         let subject = Subject { model: data_set.model(), sources, claim, error_rate: ERROR_RATE };
         verify(&subject, options).unwrap()
     };
-    let generated = Table::ALL.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
+    let generated = saas_v1::TABLES.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
     let generated: Vec<&dyn TableSource> = generated.iter().map(|source| source as &dyn TableSource).collect();
     let whole_stripes = judged(&generated, 1, STRIPE_ROWS);
     assert!(whole_stripes.holds);
     for (threads, stripe_rows) in [(2, STRIPE_ROWS), (3, 150_000), (1, 1)] {
         assert_eq!(judged(&generated, threads, stripe_rows).checks, whole_stripes.checks);
     }
-    let cut = Table::ALL.map(|table| shuffled(&data_set, table, 7));
+    let cut = saas_v1::TABLES.map(|table| shuffled(&data_set, table, 7));
     let cut: Vec<&dyn TableSource> = cut.iter().map(|source| source as &dyn TableSource).collect();
     for (threads, stripe_rows) in [(2, STRIPE_ROWS), (2, 150_000), (1, 1)] {
         let verification = judged(&cut, threads, stripe_rows);
@@ -212,7 +211,7 @@ fn shuffled(data_set: &DataSet, table: Table, row_groups: usize) -> MemoryTable 
 #[test]
 fn rows_of_unknown_customers_in_separate_row_groups_are_found() {
     let data_set = data_set(3, 500);
-    let support = whole(&data_set, Table::Support);
+    let support = whole(&data_set, saas_v1::SUPPORT);
     let unknown = |ids: &[i64]| {
         let rows = with_ids(&support.slice(0, ids.len()), "customer_id", |own| own.copy_from_slice(ids));
         with_ids(&rows, "ticket_id", |own| own.iter_mut().zip(ids).for_each(|(own, id)| *own = id * 1_000 + 1))
@@ -222,12 +221,12 @@ fn rows_of_unknown_customers_in_separate_row_groups_are_found() {
     let own = with_ids(&support, "customer_id", |_| ());
     // In the order of customers and out of it. Out of order, row groups are chosen by the ids that they state.
     for groups in [vec![before.clone(), own.clone(), after.clone()], vec![after, own, before]] {
-        let support = MemoryTable::with_row_groups(Table::Support, groups);
-        let rest = [Table::Customers, Table::UsageDaily, Table::Billing];
+        let support = MemoryTable::with_row_groups(saas_v1::SUPPORT, groups);
+        let rest = [saas_v1::CUSTOMERS, saas_v1::USAGE_DAILY, saas_v1::BILLING];
         let rest = rest.map(|table| ScanSource::new(Scan::whole(&data_set, table)));
         let sources = rest.iter().map(|source| source as &dyn TableSource).chain([&support as &dyn TableSource]);
         let verification = verified(&data_set, &sources.collect::<Vec<_>>(), None, ERROR_RATE).unwrap();
-        let check = verification.check(Table::Support, "customer_id is a customer").unwrap();
+        let check = verification.check(saas_v1::SUPPORT, "customer_id is a customer").unwrap();
         let Evidence::Structure { violations, examples } = &check.evidence else { panic!("{check:?}") };
         assert_eq!((*violations, examples.len()), (4, 4), "{examples:?}");
         for id in [-7, 0, 501, 9_000_000] {
@@ -240,7 +239,7 @@ fn rows_of_unknown_customers_in_separate_row_groups_are_found() {
 #[test]
 fn row_groups_without_ids_are_read_at_any_position() {
     let data_set = data_set(42, 9_000);
-    let rows = whole(&data_set, Table::UsageDaily);
+    let rows = whole(&data_set, saas_v1::USAGE_DAILY);
     let without_ids = {
         let ids: ArrayRef = Arc::new(Int64Array::from(vec![None; 1_000]));
         let columns = [vec![ids], rows.slice(0, 1_000).columns()[1..].to_vec()].concat();
@@ -258,8 +257,8 @@ fn row_groups_without_ids_are_read_at_any_position() {
     let (rows, first, last) =
         (write("m.parquet", &rows), write("a.parquet", &without_ids), write("z.parquet", &without_ids));
     for paths in [[first, rows.clone()], [rows, last]] {
-        let usage = ParquetTable::open(Table::UsageDaily, paths.to_vec()).unwrap();
-        let customers = ScanSource::new(Scan::whole(&data_set, Table::Customers));
+        let usage = ParquetTable::open(saas_v1::USAGE_DAILY, paths.to_vec()).unwrap();
+        let customers = ScanSource::new(Scan::whole(&data_set, saas_v1::CUSTOMERS));
         let sources: [&dyn TableSource; 2] = [&customers, &usage];
         let options = ReadOptions { threads: 2, stripe_rows: 20_000, stop: &AtomicBool::new(false), progress: &|_| () };
         let subject = Subject { model: data_set.model(), sources: &sources, claim: None, error_rate: ERROR_RATE };
@@ -280,12 +279,12 @@ fn row_groups_without_ids_are_read_at_any_position() {
 fn footers_with_wrong_row_counts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.parquet");
-    let source = ScanSource::new(Scan::whole(&data_set(42, 600), Table::Customers));
+    let source = ScanSource::new(Scan::whole(&data_set(42, 600), saas_v1::CUSTOMERS));
     let options = WriteOptions { threads: 1, stop: &AtomicBool::new(false), progress: &|_| () };
     let mut file = Vec::new();
     write_table(&source, Compression::None, &mut file, options).unwrap();
     std::fs::write(&path, &file).unwrap();
-    assert!(ParquetTable::open(Table::Customers, vec![path.clone()]).is_ok());
+    assert!(ParquetTable::open(saas_v1::CUSTOMERS, vec![path.clone()]).is_ok());
     let metadata = ParquetMetaDataReader::new().parse_and_finish(&Bytes::from(file.clone())).unwrap();
     for rows in [0, 7, 1 << 40] {
         let group = metadata.row_group(0).clone().into_builder().set_num_rows(rows).build().unwrap();
@@ -293,7 +292,7 @@ fn footers_with_wrong_row_counts_are_refused() {
         let mut altered = file.clone();
         ParquetMetaDataWriter::new(&mut altered, &lying).finish().unwrap();
         std::fs::write(&path, &altered).unwrap();
-        let error = ParquetTable::open(Table::Customers, vec![path.clone()]).unwrap_err().to_string();
+        let error = ParquetTable::open(saas_v1::CUSTOMERS, vec![path.clone()]).unwrap_err().to_string();
         let message = format!("a row group claims {rows} rows, but its column \"customer_id\" has 600 values");
         assert!(error.contains(&message) && error.contains("customers.parquet"), "{error}");
     }
@@ -307,7 +306,7 @@ fn pages_larger_than_their_rows_are_refused_without_allocating_memory() {
     // The first byte is for the fuzz target.
     std::fs::write(&path, &include_bytes!("../../fuzz/seeds/parquet/huge-page")[1..]).unwrap();
     let mut opened = None;
-    let used = allocation_counter::measure(|| opened = Some(ParquetTable::open(Table::Customers, vec![path])));
+    let used = allocation_counter::measure(|| opened = Some(ParquetTable::open(saas_v1::CUSTOMERS, vec![path])));
     let error = opened.unwrap().unwrap_err().to_string();
     assert!(error.contains("a page's header says it has 2147483647 bytes"), "{error}");
     assert!(error.contains("at most 1052672") && error.contains("customers.parquet"), "{error}");

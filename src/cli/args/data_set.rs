@@ -2,12 +2,10 @@
 
 use super::count::count;
 use super::local_path::local_path;
-use crate::error::Result;
-use crate::model::{MAX_CUSTOMERS, Model};
-use crate::tables::{DataSet, Laws, Table};
+use crate::error::{Error, Result};
+use crate::models::{DataSet, MAX_CUSTOMERS, Model, table_names};
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data set")]
@@ -28,7 +26,7 @@ pub(in crate::cli) struct DataSetArgs {
 
 impl DataSetArgs {
     pub fn load(&self) -> Result<DataSet> {
-        DataSet::new(Arc::new(Laws::new(self.model.load()?)), self.seed, self.customers)
+        DataSet::new(self.model.load()?, self.seed, self.customers)
     }
 }
 
@@ -45,7 +43,7 @@ pub(in crate::cli) struct ModelArgs {
 impl ModelArgs {
     /// Returns the given model, or the default one.
     pub fn load(&self) -> Result<Model> {
-        self.given()?.map_or_else(Model::saas_v1, Ok)
+        self.given()?.map_or_else(Model::default_built_in, Ok)
     }
 
     /// Returns the given model.
@@ -67,5 +65,9 @@ pub(super) fn table_or_all(name: &str) -> Result<String, String> {
 
 /// Parses the name of a table.
 pub(in crate::cli) fn table_name(name: &str) -> Result<String, String> {
-    Table::from_name(name).map(|table| table.name().to_string()).map_err(|error| error.to_string())
+    let names = table_names();
+    match names.contains(&name) {
+        true => Ok(name.to_string()),
+        false => Err(Error::UnknownTable { table: name.to_string(), tables: names.join(", ") }.to_string()),
+    }
 }

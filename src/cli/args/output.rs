@@ -9,10 +9,10 @@ use crate::cli::progress::{ProgressLines, RowProgress};
 use crate::cli::runtime::threads;
 use crate::cli::stop_signal::StopSignal;
 use crate::cli::write_summary::WriteSummary;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::models::{Table, default_tables};
 use crate::parquet_files::{Compression, FileFormat, Manifest, OutputFolder, TableOutput, WriteOptions};
 use crate::scan::Part;
-use crate::tables::Table;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -23,9 +23,7 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "DIR", value_parser = local_path(), default_value = "data/raw")]
     out: PathBuf,
 
-    /// Tables to write: customers, usage_daily, billing, support, retention_curves, usage_truth, or all
-    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table_or_all,
-          default_value = "customers,usage_daily,billing,support")]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = table_or_all, help = tables_help())]
     tables: Vec<String>,
 
     /// Write only one part of the customers, 1 to PARTS
@@ -86,12 +84,22 @@ impl From<CompressionArg> for Compression {
 }
 
 impl OutputArgs {
-    /// Returns the tables to write, each once and in the order of [`Table::ALL`]. Leaves out tables that `part` does
-    /// not have.
-    pub fn tables(&self, part: Option<Part>) -> Vec<Table> {
-        let is_wanted = |table: &Table| self.tables.iter().any(|name| name == table.name() || name == ALL_TABLES);
+    /// Returns the tables to write out of `all` tables of the model, each once and in their order. Leaves out tables that
+    /// `part` does not have.
+    ///
+    /// # Errors
+    /// Returns [`Error::UnknownTable`] for a table that the model does not have.
+    pub fn tables(&self, all: &[Table], part: Option<Part>) -> Result<Vec<Table>> {
+        let wanted: Vec<&String> = self.tables.iter().filter(|name| *name != ALL_TABLES).collect();
+        if let Some(unknown) = wanted.iter().find(|name| !all.iter().any(|table| table.name() == **name)) {
+            return Err(Error::UnknownTable { table: unknown.to_string(), tables: names(all.iter()).join(", ") });
+        }
+        let is_wanted = |table: &Table| match self.tables.as_slice() {
+            [] => table.is_observed(),
+            tables => tables.iter().any(|name| name == table.name() || name == ALL_TABLES),
+        };
         let has = |table: &Table| part.is_none_or(|part| part.has(*table));
-        Table::ALL.into_iter().filter(is_wanted).filter(has).collect()
+        Ok(all.iter().copied().filter(is_wanted).filter(has).collect())
     }
 
     /// Returns the part to write, or `None` for the whole data set.
@@ -140,4 +148,15 @@ impl OutputArgs {
             (false, false) => summary.print(),
         }
     }
+}
+
+/// Returns the help of `--tables`, with the tables of the default model.
+fn tables_help() -> String {
+    let tables = default_tables();
+    let observed = names(tables.iter().filter(|table| table.is_observed()));
+    format!("Tables to write: {}, or all [default: {}]", names(tables.iter()).join(", "), observed.join(","))
+}
+
+fn names<'a>(tables: impl Iterator<Item = &'a Table>) -> Vec<&'static str> {
+    tables.map(|table| table.name()).collect()
 }

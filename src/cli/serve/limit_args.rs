@@ -2,7 +2,7 @@
 
 use crate::cli::args::count;
 use crate::flight::server::Limits;
-use crate::model::MAX_CUSTOMERS;
+use crate::models::MAX_CUSTOMERS;
 use clap::Args;
 use std::time::Duration;
 

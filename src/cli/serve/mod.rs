@@ -12,7 +12,7 @@ use super::stdout::print_apart;
 use crate::error::{Error, Result};
 use crate::flight::location::{Location, Transport};
 use crate::flight::server::{Access, Limits, Server};
-use crate::tables::DataSet;
+use crate::models::DataSet;
 use crate::workers::check_threads;
 use access_args::AccessArgs;
 use clap::Args;

@@ -102,13 +102,11 @@ fn stalled(connection: &Connection, stall_timeout: Duration) -> Failure {
 mod tests {
     use super::*;
     use crate::batches::Batches;
-    use crate::model::Model;
+    use crate::models::{DataSet, Model, saas_v1};
     use crate::scan::Scan;
-    use crate::tables::{DataSet, Laws, Table};
     use arrow_flight::FlightData;
     use arrow_flight::encode::FlightDataEncoderBuilder;
     use futures::stream;
-    use std::sync::Arc;
 
     async fn decode(messages: Vec<FlightData>) -> Result<usize, FlightError> {
         let mut decoder = FlightDataDecoder::new(stream::iter(messages.into_iter().map(Ok)));
@@ -123,8 +121,8 @@ mod tests {
     /// arrow's decoder does not check the buffer offsets of a header, and panics if they are wrong.
     #[tokio::test]
     async fn a_damaged_header_is_an_error() {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 10).unwrap();
-        let batches = Batches::new(Scan::whole(&data_set, Table::Customers));
+        let data_set = DataSet::new(Model::saas_v1().unwrap(), 42, 10).unwrap();
+        let batches = Batches::new(Scan::whole(&data_set, saas_v1::CUSTOMERS));
         let rows: Vec<_> = batches.iter().map(|batch| Ok(batch.unwrap())).collect();
         let encoder = FlightDataEncoderBuilder::new().with_schema(batches.schema()).build(stream::iter(rows));
         let messages: Vec<FlightData> = encoder.try_collect().await.unwrap();

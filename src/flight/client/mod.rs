@@ -24,8 +24,8 @@ pub use table_source::FlightSource;
 use super::location::Location;
 use crate::batches::{catch_decoder_panic, has_same_columns, schema_of};
 use crate::error::{Error, Result};
+use crate::models::{Identity, Table};
 use crate::scan::{ScanRequest, Strings};
-use crate::tables::{Identity, Table};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow_flight::{Action, FlightDescriptor};
 use connections::{Connection, ConnectionPool};
@@ -105,13 +105,12 @@ impl Client {
         })
     }
 
-    /// Asks the server for the endpoints of the table and the rows that `request` names.
+    /// Asks the server for the endpoints of the rows of `table` that `request` names.
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if the server refuses the request, and [`Error::Remote`] if the server fails or its
     /// answer does not fit the request.
-    pub async fn table(&self, request: &ScanRequest) -> Result<FlightTable> {
-        let table = Table::from_name(&request.table)?;
+    pub async fn table(&self, table: Table, request: &ScanRequest) -> Result<FlightTable> {
         let descriptor = FlightDescriptor::new_cmd(request.encode_to_vec());
         let ask = async |flight: &mut Connection| flight.get_flight_info(descriptor.clone()).await;
         let info = self.call(self.policy, ask).await?.into_inner();

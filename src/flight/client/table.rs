@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 use super::resuming_reader::ResumingReader;
 use super::retry::RetryPolicy;
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::models::Table;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::iter;

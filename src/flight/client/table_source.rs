@@ -3,7 +3,7 @@
 use super::table::FlightTable;
 use crate::batches::TableSource;
 use crate::error::Result;
-use crate::tables::Table;
+use crate::models::Table;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::ops::{Range, RangeInclusive};

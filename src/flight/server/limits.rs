@@ -1,6 +1,6 @@
 //! The limits of a server.
 
-use crate::model::MAX_CUSTOMERS;
+use crate::models::MAX_CUSTOMERS;
 use std::time::Duration;
 
 /// The limits of a server. Over a limit, it refuses a call with RESOURCE_EXHAUSTED, or closes the connection.

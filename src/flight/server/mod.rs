@@ -25,8 +25,8 @@ pub use telemetry::Activity;
 use super::location::Location;
 use super::tls::HTTP2;
 use crate::error::{Error, Result};
+use crate::models::DataSet;
 use crate::scan::Scan;
-use crate::tables::DataSet;
 use arrow::array::RecordBatch;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use bytes::Bytes;
@@ -51,10 +51,10 @@ const REQUEST_WINDOW_BYTES: u32 = 64 << 10;
 /// A server that listens but does not answer yet.
 ///
 /// ```
-/// use saasgen::{flight::server::Server, model::Model, tables::{DataSet, Laws}};
+/// use saasgen::{flight::server::Server, models::{DataSet, Model}};
 ///
 /// # tokio::runtime::Runtime::new()?.block_on(async {
-/// let data_set = DataSet::new(std::sync::Arc::new(Laws::new(Model::saas_v1()?)), 42, 1_000)?;
+/// let data_set = DataSet::new(Model::saas_v1()?, 42, 1_000)?;
 /// let server = Server::bind("127.0.0.1:0", data_set).await?;
 /// println!("listening on {}", server.location());
 /// server.serve(async { /* returns when the server is to stop */ }).await
@@ -84,11 +84,11 @@ impl Server {
         Ok(Self {
             location: listener.location(address, false)?,
             listener,
+            activity: Arc::new(Activity::new(data_set.model().tables())),
             data_set,
             replicas: Vec::new(),
             limits: Limits::default(),
             access: Arc::default(),
-            activity: Arc::default(),
             drain_timeout: Duration::ZERO,
             give_memory_back: || (),
         })

@@ -2,8 +2,8 @@
 
 use super::unreadable_file::unreadable_file;
 use crate::error::{Error, Result};
+use crate::models::Table;
 use crate::plain_file;
-use crate::tables::Table;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;

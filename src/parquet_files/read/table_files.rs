@@ -1,7 +1,7 @@
 //! Which files in a folder hold a table.
 
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::models::Table;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};

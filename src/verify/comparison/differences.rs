@@ -2,7 +2,7 @@
 
 use super::regenerated::PartHashes;
 use crate::batches::ContentHash;
-use crate::model::Model;
+use crate::models::Model;
 use crate::verify::reading::Rows;
 use std::ops::Range;
 

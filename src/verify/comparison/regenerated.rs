@@ -2,8 +2,8 @@
 
 use crate::batches::{Batches, ContentHash};
 use crate::error::Result;
+use crate::models::{ColumnSet, Generator, Table};
 use crate::scan::Scan;
-use crate::tables::{ColumnSet, Generator, Table};
 use crate::verify::reading::{Converter, Rows};
 use crate::verify::subject::Subject;
 use crate::verify::violations::Violations;

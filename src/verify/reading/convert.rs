@@ -2,8 +2,7 @@
 
 use super::rows::{Rows, UNKNOWN};
 use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::tables::{Column, Kind, Table};
+use crate::models::{Column, Kind, Model, Table};
 use crate::verify::rules::Rule;
 use crate::verify::violations::Violations;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch};
@@ -26,7 +25,7 @@ pub struct Converter {
 impl Converter {
     pub fn new(table: Table, model: &Model) -> Self {
         let names = table.columns().iter().map(|column| match column.kind {
-            Kind::Text(names) => names.of(model.parameters()).into_iter().map(str::to_string).collect(),
+            Kind::Text(names) => model.names(names).into_iter().map(str::to_string).collect(),
             _ => Vec::new(),
         });
         Self { table, names: names.collect() }

@@ -1,7 +1,7 @@
 //! How much of a table was read.
 
 use super::rows::Rows;
-use crate::model::{Day, date_of};
+use crate::models::{Day, date_of};
 use serde::{Serialize, Serializer};
 
 /// The number of rows of a table, and its first and its last date.

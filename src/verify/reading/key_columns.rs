@@ -1,6 +1,6 @@
 //! The columns that rows of a table are sorted and compared by.
 
-use crate::tables::Table;
+use crate::models::Table;
 
 /// The column that has the customer, in every table with customers.
 pub const CUSTOMER_ID: &str = "customer_id";
@@ -37,11 +37,12 @@ impl KeyColumns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::saas_v1;
 
     /// A key with a part of the columns would take different rows for one.
     #[test]
     fn a_key_has_all_columns_of_the_sort_order_and_of_the_primary_key() {
-        for table in Table::ALL {
+        for table in saas_v1::TABLES {
             let keys = KeyColumns::of(table).all.map(|column| column.map(|column| table.columns()[column].name));
             for name in table.sort_columns().iter().chain(table.primary_key()) {
                 assert!(keys.contains(&Some(name)), "{}: {name} is not in {keys:?}", table.name());
@@ -52,10 +53,10 @@ mod tests {
     #[test]
     fn keys_begin_with_the_customer() {
         let keys = |table| KeyColumns::of(table).all;
-        assert_eq!(keys(Table::Customers), [Some(0), None, None]);
-        assert_eq!(keys(Table::UsageDaily), [Some(0), Some(1), None]);
-        assert_eq!(keys(Table::Billing), [Some(1), Some(2), Some(0)]);
-        assert_eq!(keys(Table::RetentionCurves), [Some(0), Some(1), None]);
-        assert_eq!(KeyColumns::of(Table::RetentionCurves).customer, None);
+        assert_eq!(keys(saas_v1::CUSTOMERS), [Some(0), None, None]);
+        assert_eq!(keys(saas_v1::USAGE_DAILY), [Some(0), Some(1), None]);
+        assert_eq!(keys(saas_v1::BILLING), [Some(1), Some(2), Some(0)]);
+        assert_eq!(keys(saas_v1::RETENTION_CURVES), [Some(0), Some(1), None]);
+        assert_eq!(KeyColumns::of(saas_v1::RETENTION_CURVES).customer, None);
     }
 }

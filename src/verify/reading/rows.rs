@@ -1,8 +1,7 @@
 //! The rows of a table as plain columns.
 
 use super::key_columns::{KEY_VALUES, KeyColumns};
-use crate::model::{Day, Model, date_of};
-use crate::tables::{Column, Kind, Table};
+use crate::models::{Column, Day, Kind, Model, Table, date_of};
 use std::ops::Range;
 
 /// The code of a name that the model doesn't have. A list of the model has at most 100 names.
@@ -246,12 +245,9 @@ impl Rows {
         match (&self.columns[column], self.table.columns()[column].kind, model) {
             (Column::Date(days), ..) => date_of(days[row]).to_string(),
             (Column::Money(cents), ..) => money(cents[row]),
-            (Column::Text(codes), Kind::Text(names), Some(model)) => names
-                .of(model.parameters())
-                .get(usize::from(codes[row]))
-                .copied()
-                .unwrap_or("an unknown name")
-                .to_string(),
+            (Column::Text(codes), Kind::Text(names), Some(model)) => {
+                model.names(names).get(usize::from(codes[row])).copied().unwrap_or("an unknown name").to_string()
+            }
             (column, ..) => on_values!(column, values => values[row].to_string()),
         }
     }

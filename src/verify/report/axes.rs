@@ -1,7 +1,7 @@
 //! Axes, labels and legends that several charts share.
 
 use super::chart::{Axis, Bar, Role};
-use crate::model::{Window, date_of};
+use crate::models::{Window, date_of};
 use crate::verify::verdicts::grouped;
 
 /// Legend entries of observed values and of the model.

@@ -2,7 +2,7 @@
 
 use super::chart::Chart;
 use crate::error::Result;
-use crate::tables::Table;
+use crate::models::Table;
 use crate::verify::statistics::CurvePoint;
 use indexmap::IndexMap;
 use std::fmt::Debug;

@@ -1,8 +1,7 @@
 //! The beginning of the report: what the data set is.
 
 use super::model_report::CustomerGroups;
-use crate::model::date_of;
-use crate::tables::Identity;
+use crate::models::{Identity, date_of};
 use crate::verify::origin::Origin;
 use crate::verify::verdicts::{Verification, grouped};
 use maud::{Markup, html};

@@ -3,7 +3,6 @@
 use super::chart::Chart;
 use super::overview::overview;
 use crate::error::Result;
-use crate::tables::Table;
 use crate::verify::origin::Origin;
 use crate::verify::verdicts::{Check, Verdict, Verification};
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
@@ -23,7 +22,7 @@ pub fn html(verification: &Verification, origin: &Origin) -> Result<String> {
     let failing: Vec<&Check> = verification.checks.iter().filter(|check| check.verdict == Verdict::Fails).collect();
     let mut groups: Vec<&[Check]> = verification.checks.chunk_by(|one, next| one.table == next.table).collect();
     // Checks of statements about the data set have no charts, and come last.
-    groups.sort_by_key(|checks| checks.first().is_some_and(|check| Table::from_name(check.table).is_err()));
+    groups.sort_by_key(|checks| checks.first().is_some_and(|check| verification.table(check.table).is_none()));
     let sections: Vec<Markup> =
         groups.into_iter().map(|checks| section(checks, verification)).collect::<Result<_>>()?;
     let page = markup! {
@@ -71,7 +70,7 @@ fn failure(check: &Check) -> Markup {
 /// The charts and the checks of a table, or the checks of statements about the data set.
 fn section(checks: &[Check], verification: &Verification) -> Result<Markup> {
     let name = checks.first().map_or("", |check| check.table);
-    let table = Table::from_name(name).ok();
+    let table = verification.table(name);
     let charts = table.map_or(Ok(Vec::new()), |table| verification.model_report.charts(table))?;
     Ok(markup! {
         section {

@@ -1,12 +1,13 @@
 //! Figures that are derived from the model once and used by many checks.
 
-use crate::model::{Model, Parameters, Shares, Window};
-use crate::tables::{active_probability, minutes_limits};
+use crate::models::saas_v1::{Laws, Parameters, Shares, active_probability, minutes_limits};
+use crate::models::{Model, Window};
 
 /// A model with figures derived from it.
 #[derive(Debug)]
 pub struct DerivedModel {
     pub source: Model,
+    pub parameters: Parameters,
     pub window: Window,
     pub plans: Vec<DerivedPlan>,
     pub survival: Survival,
@@ -55,18 +56,19 @@ pub struct DerivedPlan {
 }
 
 impl DerivedModel {
-    pub fn new(source: Model) -> Self {
+    /// Derives the figures of `source`, whose laws are `laws`.
+    pub fn new(source: Model, laws: &Laws) -> Self {
         let window = source.window();
-        let parameters = source.parameters();
+        let parameters = laws.parameters().clone();
         let plans = parameters.plans.iter().map(|(name, plan)| {
-            let active: Vec<f64> = (0..window.days).map(|age| active_probability(&source, plan, age)).collect();
+            let active: Vec<f64> = (0..window.days).map(|age| active_probability(&parameters, plan, age)).collect();
             DerivedPlan {
                 name: name.clone(),
                 share: plan.share,
                 price_cents: plan.price_cents(),
                 mean_sessions: plan.sessions,
                 mean_minutes: plan.minutes,
-                minutes_limits: minutes_limits(&source, plan),
+                minutes_limits: minutes_limits(&parameters.usage, plan),
                 active_sums: sums(&active),
                 active,
             }
@@ -78,11 +80,8 @@ impl DerivedModel {
         };
         let (interval_days, jitter_days) =
             (parameters.billing.interval_days as i32, parameters.billing.jitter_days as i32);
-        Self { plans: plans.collect(), survival, interval_days, jitter_days, months: months(window), window, source }
-    }
-
-    pub fn parameters(&self) -> &Parameters {
-        self.source.parameters()
+        let plans = plans.collect();
+        Self { plans, survival, interval_days, jitter_days, months: months(window), window, parameters, source }
     }
 
     /// Returns the number of days of the window.
@@ -119,7 +118,7 @@ fn sums(active: &[f64]) -> Vec<[f64; 2]> {
 fn months(window: Window) -> Vec<usize> {
     use chrono::Datelike;
     let month = |day| {
-        let date = crate::model::date_of(day);
+        let date = crate::models::date_of(day);
         date.year() * 12 + date.month0() as i32
     };
     window.range().map(|day| (month(day) - month(window.first)) as usize).collect()

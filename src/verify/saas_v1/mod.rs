@@ -14,8 +14,8 @@ use super::report::ModelReport;
 use super::rules::Rule;
 use super::violations::Violations;
 use crate::error::Result;
-use crate::model::Model;
-use crate::tables::{ColumnSet, Table};
+use crate::models::saas_v1::Laws;
+use crate::models::{ColumnSet, Model, Table, saas_v1};
 use checks::{Aggregates, check_customers, retention_curves};
 use derived_model::DerivedModel;
 use report_data::ReportData;
@@ -30,29 +30,27 @@ pub struct SaasV1 {
 const TRUTH_COLUMNS: [usize; 2] = [0, 1];
 
 impl SaasV1 {
-    pub fn new(model: Model) -> Self {
-        Self { model: DerivedModel::new(model) }
+    /// Returns the checks of `model`, whose laws are `laws`.
+    pub fn new(model: Model, laws: &Laws) -> Self {
+        Self { model: DerivedModel::new(model, laws) }
     }
 }
 
 impl ModelChecks for SaasV1 {
     type Aggregates = Aggregates;
 
-    fn required_tables(&self) -> &'static [Table] {
-        &[Table::Customers, Table::UsageDaily, Table::Billing, Table::Support]
-    }
-
     fn rules(&self, table: Table, readable: &[Table]) -> Vec<(Rule, String)> {
-        let can_be_checked = |rule: Rule| rule != rules::LOGGED_TRUTH || readable.contains(&Table::UsageTruth);
+        let can_be_checked = |rule: Rule| rule != rules::LOGGED_TRUTH || readable.contains(&saas_v1::USAGE_TRUTH);
         let rules = rules::rules(table).iter().copied().filter(|&rule| can_be_checked(rule));
         rules.map(|rule| (rule, rules::check_name(&self.model, table, rule))).collect()
     }
 
     fn generated_tables(&self, present: &[Table]) -> Vec<(Table, ColumnSet)> {
         let has_table = |table: Table| present.contains(&table);
-        let customers = (!has_table(Table::Customers)).then(|| (Table::Customers, ColumnSet::all(Table::Customers)));
-        let truth = (has_table(Table::UsageDaily) && !has_table(Table::UsageTruth))
-            .then(|| (Table::UsageTruth, TRUTH_COLUMNS.into_iter().collect()));
+        let customers =
+            (!has_table(saas_v1::CUSTOMERS)).then(|| (saas_v1::CUSTOMERS, ColumnSet::all(saas_v1::CUSTOMERS)));
+        let truth = (has_table(saas_v1::USAGE_DAILY) && !has_table(saas_v1::USAGE_TRUTH))
+            .then(|| (saas_v1::USAGE_TRUTH, TRUTH_COLUMNS.into_iter().collect()));
         customers.into_iter().chain(truth).collect()
     }
 
@@ -74,7 +72,7 @@ impl ModelChecks for SaasV1 {
     }
 
     fn check_table(&self, rows: &Rows, violations: &mut Violations) {
-        if rows.table() == Table::RetentionCurves {
+        if rows.table() == saas_v1::RETENTION_CURVES {
             retention_curves::check(&self.model, rows, violations);
         }
     }

@@ -3,7 +3,7 @@
 use super::checks::{Aggregates, UsageAggregates};
 use super::derived_model::{DerivedModel, Survival};
 use super::laws::Activity;
-use crate::tables::Table;
+use crate::models::{Table, saas_v1};
 use crate::verify::statistics::CurvePoint;
 use indexmap::IndexMap;
 
@@ -31,7 +31,7 @@ impl ReportData {
 
     /// Returns the aggregates of a usage table, and the share of its rows that are not lost.
     pub fn activity(&self) -> Option<(&UsageAggregates, Survival)> {
-        match (self.has_read(Table::UsageDaily), self.has_read(Table::UsageTruth)) {
+        match (self.has_read(saas_v1::USAGE_DAILY), self.has_read(saas_v1::USAGE_TRUTH)) {
             (true, _) => Some((&self.aggregates.usage_daily, self.model.survival)),
             (false, true) => Some((&self.aggregates.usage_truth, Survival::WHOLE)),
             (false, false) => None,

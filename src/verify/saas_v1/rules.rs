@@ -1,7 +1,7 @@
 //! The rules of each table.
 
 use super::derived_model::DerivedModel;
-use crate::tables::Table;
+use crate::models::{Table, saas_v1};
 use crate::verify::rules::Rule;
 
 /// Dates lie inside the window and are not before signup.
@@ -36,9 +36,9 @@ pub const CURVE: Rule = Rule::OfModel("base x exp(-day / decay)");
 /// Returns the rules of a table, in the order of the report.
 pub fn rules(table: Table) -> &'static [Rule] {
     use Rule::{CustomerExists, Ids, Order, Schema, UniqueKeys, Values};
-    match table {
-        Table::Customers => &[Schema, Values, Ids, UniqueKeys, DATES, Order],
-        Table::UsageDaily => &[
+    match table.name() {
+        "customers" => &[Schema, Values, Ids, UniqueKeys, DATES, Order],
+        "usage_daily" => &[
             Schema,
             Values,
             CustomerExists,
@@ -50,10 +50,10 @@ pub fn rules(table: Table) -> &'static [Rule] {
             LOGGED_TRUTH,
             Order,
         ],
-        Table::UsageTruth => {
+        "usage_truth" => {
             &[Schema, Values, CustomerExists, UniqueKeys, DATES, COUNTS, EVENTS_NEED_SESSIONS, MINUTES_LIMITS, Order]
         }
-        Table::Billing => &[
+        "billing" => &[
             Schema,
             Values,
             CustomerExists,
@@ -68,8 +68,8 @@ pub fn rules(table: Table) -> &'static [Rule] {
             LAST_INVOICE,
             Order,
         ],
-        Table::Support => &[Schema, Values, CustomerExists, UniqueKeys, NUMBERS, DATES, Order],
-        Table::RetentionCurves => &[Schema, Values, PLANS_AND_DAYS, UniqueKeys, CURVE],
+        "support" => &[Schema, Values, CustomerExists, UniqueKeys, NUMBERS, DATES, Order],
+        _ => &[Schema, Values, PLANS_AND_DAYS, UniqueKeys, CURVE],
     }
 }
 
@@ -77,7 +77,7 @@ pub fn rules(table: Table) -> &'static [Rule] {
 pub fn check_name(model: &DerivedModel, table: Table, rule: Rule) -> String {
     let (interval, jitter) = (model.interval_days, model.jitter_days);
     match rule {
-        DATES if table == Table::Customers => "signup_date inside the window".into(),
+        DATES if table == saas_v1::CUSTOMERS => "signup_date inside the window".into(),
         DATES => format!("{} from signup to the end", table.date_column().unwrap_or_default()),
         DUE_DATE => format!("bill_date {interval} n ± {jitter} days after signup"),
         FIRST_INVOICE => format!("first invoice on day {} to {}", interval - jitter, interval + jitter),

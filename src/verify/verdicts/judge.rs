@@ -3,7 +3,7 @@
 use super::numbers::grouped;
 use super::verification::{Check, Evidence, Verdict, Verification};
 use crate::batches::ContentHash;
-use crate::tables::Table;
+use crate::models::Table;
 use crate::verify::comparison::Differences;
 use crate::verify::model_checks::{ModelChecks, TestedLaw};
 use crate::verify::observations::Observations;
@@ -25,12 +25,13 @@ pub fn judge<C: ModelChecks>(
     let whole_window = subject.has_whole_window();
     let read = if whole_window { observations.readable.clone() } else { Vec::new() };
     let laws = model_checks.test_laws(&observations.aggregates, &read);
-    let required = subject.required(model_checks.required_tables());
+    let (all, required) = (subject.model.tables(), subject.required());
     let rejected = rejected(&laws, subject.error_rate);
     let stated = || subject.claim.iter().flat_map(|claim| &claim.checks);
     // Statements about the data set, and not about a table, come first.
-    let mut checks: Vec<Check> = stated().filter(|check| Table::from_name(check.table).is_err()).cloned().collect();
-    for table in Table::ALL {
+    let mut checks: Vec<Check> =
+        stated().filter(|check| !all.iter().any(|table| table.name() == check.table)).cloned().collect();
+    for &table in all {
         let source = subject.sources.iter().find(|source| source.table() == table);
         if source.is_none() && !required.contains(&table) {
             continue;
@@ -68,6 +69,7 @@ pub fn judge<C: ModelChecks>(
         customers,
         holds: checks.iter().all(|check| check.verdict != Verdict::Fails),
         error_rate: subject.error_rate,
+        model_tables: all,
         tables,
         checks,
         curves: model_report.curves(),

@@ -1,6 +1,6 @@
 //! The result of a verification: every check with its evidence and its verdict.
 
-use crate::tables::Table;
+use crate::models::Table;
 use crate::verify::reading::Extent;
 use crate::verify::report::{Curves, ModelReport};
 use crate::verify::statistics::Measured;
@@ -29,7 +29,16 @@ pub struct Verification {
     #[serde(flatten)]
     pub curves: Curves,
     #[serde(skip)]
+    pub(in crate::verify) model_tables: &'static [Table],
+    #[serde(skip)]
     pub(in crate::verify) model_report: Box<dyn ModelReport>,
+}
+
+impl Verification {
+    /// Returns the model's table with this name.
+    pub(in crate::verify) fn table(&self, name: &str) -> Option<Table> {
+        self.model_tables.iter().copied().find(|table| table.name() == name)
+    }
 }
 
 /// A condition that a data set must meet.

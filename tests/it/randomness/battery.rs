@@ -4,9 +4,9 @@
 //! tests); G. Marsaglia, W. W. Tsang, "Some difficult-to-pass tests of randomness", J. Stat. Software 7 (2002)
 //! (birthday spacings); A. F. Webster, S. E. Tavares, "On the design of S-boxes", CRYPTO '85 (avalanche).
 
+use saasgen::models::saas_v1::purposes;
 use saasgen::random::Purpose;
 use saasgen::random::philox::{LANES, Lanes};
-use saasgen::tables::purposes;
 use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, Discrete, DiscreteCDF, Poisson};
 use std::array::from_fn;
 

@@ -12,9 +12,9 @@ mod streams;
 mod weak_generators;
 
 use battery::{Battery, CHUNK, Mixer, PURPOSES, PValue, avalanche};
+use saasgen::models::saas_v1::purposes;
 use saasgen::random::Address;
 use saasgen::random::philox::{LANES, RoundKeys};
-use saasgen::tables::purposes;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use streams::{Stream, eight, streams};

@@ -1,8 +1,8 @@
 //! The streams of words that the battery tests.
 
 use super::battery::{Mixer, PURPOSES};
+use saasgen::models::saas_v1::purposes;
 use saasgen::random::philox::{LANES, Lanes};
-use saasgen::tables::purposes;
 use std::array::from_fn;
 use std::ops::Range;
 

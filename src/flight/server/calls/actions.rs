@@ -4,8 +4,7 @@ use super::airport;
 use super::flights::Flights;
 use super::requests::Received;
 use crate::error::{Error, Result};
-use crate::model::Parameters;
-use crate::tables::{DataSet, Identity, Table};
+use crate::models::{DataSet, Identity, Table};
 use arrow_flight::{ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus};
 use indexmap::IndexMap;
 use prost::Message as _;
@@ -69,7 +68,7 @@ struct Description<'a> {
     identity: Identity,
     /// By table, for the whole data set.
     expected_rows: IndexMap<&'static str, f64>,
-    parameters: &'a Parameters,
+    parameters: &'a toml::Table,
 }
 
 /// Returns the identity of the data set, its expected rows and the parameters of the model, as JSON.
@@ -77,7 +76,7 @@ fn describe(data_set: &DataSet) -> Result<Vec<u8>> {
     let rows = |table: Table| data_set.expected_rows(table).rows;
     let description = Description {
         identity: Identity::of(data_set),
-        expected_rows: Table::ALL.into_iter().map(|table| (table.name(), rows(table))).collect(),
+        expected_rows: data_set.model().tables().iter().map(|&table| (table.name(), rows(table))).collect(),
         parameters: data_set.model().parameters(),
     };
     serde_json::to_vec(&description).map_err(|error| Error::Internal(error.to_string()))

@@ -8,7 +8,7 @@ use crate::flight::server::drain::{self, Drain};
 use crate::flight::server::limits::Limits;
 use crate::flight::server::streams::{Encoder, LoggedStream, Streams};
 use crate::flight::server::telemetry::{Activity, Cause, Refusal, StreamRecord};
-use crate::tables::Table;
+use crate::models::Table;
 use arrow_flight::flight_service_server::FlightService;
 use arrow_flight::{
     Action, ActionType, Criteria, Empty, FlightData, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse,
@@ -88,9 +88,9 @@ impl FlightService for FlightCalls {
         let wanted = std::str::from_utf8(&expression).map_err(|_| {
             Status::invalid_argument("the criteria are not UTF-8; use a part of a table's name, or none")
         })?;
-        let is_wanted = |table: &Table| matches!(wanted, "" | "NULL") || table.name().contains(wanted);
-        let infos: Vec<_> =
-            Table::ALL.into_iter().filter(is_wanted).map(|table| Ok(self.flights.listed(table)?)).collect();
+        let tables = self.flights.data_set.model().tables();
+        let is_wanted = |table: &&Table| matches!(wanted, "" | "NULL") || table.name().contains(wanted);
+        let infos: Vec<_> = tables.iter().filter(is_wanted).map(|&table| Ok(self.flights.listed(table)?)).collect();
         Ok(Response::new(stream::iter(infos).boxed()))
     }
 
@@ -152,8 +152,7 @@ mod tests {
     use super::*;
     use crate::batches::Batches;
     use crate::flight::server::streams::Message;
-    use crate::model::Model;
-    use crate::tables::{DataSet, Laws};
+    use crate::models::{DataSet, Model};
     use arrow::array::RecordBatch;
     use arrow::datatypes::SchemaRef;
     use arrow_flight::decode::FlightRecordBatchStream;
@@ -164,7 +163,7 @@ mod tests {
     use prost::Message as _;
 
     fn calls() -> FlightCalls {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
+        let data_set = DataSet::new(Model::saas_v1().unwrap(), 42, 3_000).unwrap();
         let (limits, activity) = (Limits::default(), Arc::<Activity>::default());
         let streams = Streams::start(Arc::clone(&activity), limits.blocks, || ()).unwrap();
         FlightCalls { flights: Flights::new(data_set, &limits), limits, streams, activity, drain: Drain::default() }

@@ -99,7 +99,7 @@ impl Encoder {
         let message = self.message(&ipc, &self.marks.encode(next_id, block_end)?, |body| {
             let columns =
                 ipc::split_at_buffers(body, places).ok_or_else(|| internal("IPC buffers are out of order"))?;
-            batches.write(found, columns)
+            batches.write(found.as_ref(), columns)
         })?;
         Ok(Some(Message { rows: found.rows() as u64, ..message }))
     }
@@ -173,9 +173,8 @@ impl Encoder {
 mod tests {
     use super::*;
     use crate::batches::Batches;
-    use crate::model::Model;
+    use crate::models::{DataSet, Model, saas_v1};
     use crate::scan::{RequestKind, ScanRequest};
-    use crate::tables::{DataSet, Laws, Table};
     use arrow::ipc::root_as_message;
     use arrow_flight::FlightData;
     use arrow_flight::utils::flight_data_to_arrow_batch;
@@ -184,8 +183,8 @@ mod tests {
 
     #[test]
     fn one_early_block_is_stretched_by_zeros_that_readers_skip() {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
-        let scan = Scan::whole(&data_set, Table::UsageDaily).for_ids(1_000..5_001);
+        let data_set = DataSet::new(Model::saas_v1().unwrap(), 42, 5_000).unwrap();
+        let scan = Scan::whole(&data_set, saas_v1::USAGE_DAILY).for_ids(1_000..5_001);
         let batches = Batches::new(scan.clone());
         let (plain, stretching) = (Encoder::new(&scan), Encoder::new(&scan).with_stretched_block(&scan));
         let stretched: Vec<_> = scan
@@ -214,7 +213,7 @@ mod tests {
 
     #[test]
     fn columns_generated_in_place_are_the_bytes_of_the_copied_batch() {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 3_000).unwrap();
+        let data_set = DataSet::new(Model::saas_v1().unwrap(), 42, 3_000).unwrap();
         let tickets = [
             ("usage_daily", true),
             ("usage_daily?columns=usage_minutes,customer_id", true),

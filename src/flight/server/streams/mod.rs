@@ -28,8 +28,8 @@ use super::memory_budget::BudgetShare;
 use super::telemetry::Activity;
 use crate::batches::Batches;
 use crate::error::{Error, Result};
+use crate::models::Table;
 use crate::scan::{Cut, Cuts, Scan};
-use crate::tables::Table;
 use futures::FutureExt as _;
 use futures::stream::{self, Stream, StreamExt};
 use generators::Generators;
@@ -127,8 +127,7 @@ mod tests {
     use crate::flight::server::caller::Caller;
     use crate::flight::server::limits::Limits;
     use crate::flight::server::telemetry::StreamRecord;
-    use crate::model::Model;
-    use crate::tables::{DataSet, Laws};
+    use crate::models::{DataSet, Model, saas_v1};
     use futures::TryStreamExt as _;
     use std::sync::{Mutex, mpsc};
     use tokio_util::sync::CancellationToken;
@@ -140,8 +139,8 @@ mod tests {
 
     /// The 5,000 customers of the scan are five blocks.
     fn scan() -> Scan {
-        let data_set = DataSet::new(Arc::new(Laws::new(Model::saas_v1().unwrap())), 42, 5_000).unwrap();
-        Scan::whole(&data_set, Table::UsageDaily)
+        let data_set = DataSet::new(Model::saas_v1().unwrap(), 42, 5_000).unwrap();
+        Scan::whole(&data_set, saas_v1::USAGE_DAILY)
     }
 
     #[tokio::test]
@@ -152,7 +151,7 @@ mod tests {
             1_025 | 4_097 => Ok(None),
             _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
-        let blocks = streams.blocks(Table::UsageDaily, scan().cuts(), generate);
+        let blocks = streams.blocks(saas_v1::USAGE_DAILY, scan().cuts(), generate);
         let sent: Vec<_> = blocks.try_collect().await.unwrap();
         assert_eq!((sent.len(), streams.activity.blocks()), (3, 5));
         assert!(streams.activity.budget.held_blocks() == 0.0);
@@ -167,7 +166,7 @@ mod tests {
             gate.lock().unwrap().recv().unwrap();
             encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some)
         };
-        let mut blocks = Box::pin(streams.blocks(Table::UsageDaily, scan().cuts(), generate));
+        let mut blocks = Box::pin(streams.blocks(saas_v1::USAGE_DAILY, scan().cuts(), generate));
         assert!(blocks.next().now_or_never().is_none() && held(&streams) == 1.0);
         release.send(()).unwrap();
         blocks.next().await.unwrap().unwrap();
@@ -201,7 +200,7 @@ mod tests {
             2_049 => panic!("on purpose"),
             _ => encoder.batch(&batches.batch(ids.clone())?, ids.end, block_end).map(Some),
         };
-        let panicking = streams.blocks(Table::UsageDaily, scan().cuts(), generate);
+        let panicking = streams.blocks(saas_v1::USAGE_DAILY, scan().cuts(), generate);
         let other = streams.messages(scan(), Encoder::new(&scan())).unwrap();
         let (mut panicking, mut other) = (Box::pin(logged(panicking, &activity)), Box::pin(logged(other, &activity)));
         // Both streams alternate on the same threads.

@@ -4,6 +4,7 @@ use super::metrics::Metrics;
 use crate::error::{Error, Result};
 use crate::flight::server::memory_budget::MemoryBudget;
 use crate::flight::server::open_streams::OpenStreams;
+use crate::models::Table;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
@@ -19,6 +20,11 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// Returns the activity of a server of `tables`, which has done nothing yet.
+    pub(in crate::flight::server) fn new(tables: &[Table]) -> Self {
+        Self { metrics: Metrics::new(tables), ..Self::default() }
+    }
+
     /// Returns the number of blocks generated or begun.
     pub fn blocks(&self) -> u64 {
         self.blocks.load(Ordering::Relaxed)

@@ -1,7 +1,7 @@
 //! The metrics for Prometheus. Each label has few values (tables, outcomes, causes) and never holds a client's text.
 
 use super::labels::{Cause, Outcome};
-use crate::tables::Table;
+use crate::models::Table;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -43,8 +43,14 @@ pub(super) struct StreamCounters {
 }
 
 impl Default for Metrics {
-    /// Starts all metrics at zero, with every value of every label. A rate is then right from the first event on.
     fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl Metrics {
+    /// Starts all metrics at zero, with `tables` and every other value of every label. A rate is then right from the first event on.
+    pub fn new(tables: &[Table]) -> Self {
         let mut registry = Registry::default();
         // The encoder appends `_total` to the names of counters, and `_info` to that of the info.
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -65,7 +71,7 @@ impl Default for Metrics {
             first_batch_seconds,
             registry,
         };
-        for table in Table::ALL {
+        for &table in tables {
             metrics.of(table);
             for outcome in Outcome::ALL {
                 drop(metrics.streams.get_or_create(&[("table", table.name()), ("outcome", outcome.name())]));
@@ -76,16 +82,7 @@ impl Default for Metrics {
         }
         metrics
     }
-}
 
-/// Registers a metric under its name and its help, and returns it.
-fn added<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
-    let metric = M::default();
-    registry.register(format!("saasgen_{name}"), help, metric.clone());
-    metric
-}
-
-impl Metrics {
     /// Returns the counters of a stream of `table`.
     pub(super) fn of(&self, table: Table) -> StreamCounters {
         let labels = [("table", table.name())];
@@ -110,4 +107,11 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry).map(|()| text)
     }
+}
+
+/// Registers a metric under its name and its help, and returns it.
+fn added<M: Metric + Clone + Default>(registry: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    registry.register(format!("saasgen_{name}"), help, metric.clone());
+    metric
 }

@@ -7,7 +7,7 @@ use crate::verify::saas_v1::report_data::ReportData;
 /// Charts invoices by week, by status and by days early or late.
 pub fn charts(data: &ReportData) -> Result<Vec<Chart>> {
     let (model, aggregates) = (&data.model, &data.aggregates);
-    let statuses = &model.parameters().billing.status;
+    let statuses = &model.parameters.billing.status;
     let days: Vec<&[u64]> = aggregates.statuses.rows().collect();
     let weeks = days.chunks(7).filter(|week| week.len() == 7);
     let mut stacks: Vec<Vec<Bar>> = vec![Vec::new(); statuses.len()];

@@ -16,7 +16,7 @@ pub fn charts(data: &ReportData) -> Result<Vec<Chart>> {
         share_chart_of(
             "Customers by region",
             "share of customers",
-            &model.parameters().regions,
+            &model.parameters.regions,
             &aggregates.regions.column_sums(),
         )?,
         signups(data)?,

@@ -7,7 +7,7 @@ mod usage;
 
 use super::report_data::ReportData;
 use crate::error::Result;
-use crate::tables::Table;
+use crate::models::{Table, saas_v1};
 use crate::verify::report::{Chart, Curves, CustomerGroups, ModelReport};
 
 impl ModelReport for ReportData {
@@ -19,19 +19,19 @@ impl ModelReport for ReportData {
         if !self.has_read(table) {
             return Ok(Vec::new());
         }
-        match table {
-            Table::Customers => customers::charts(self),
-            Table::UsageDaily => usage::charts(self),
+        match table.name() {
+            "customers" => customers::charts(self),
+            "usage_daily" => usage::charts(self),
             // The rows of both tables are nearly the same.
-            Table::UsageTruth if !self.has_read(Table::UsageDaily) => usage::charts(self),
-            Table::Billing => billing::charts(self),
-            Table::Support => support::charts(self),
-            Table::UsageTruth | Table::RetentionCurves => Ok(Vec::new()),
+            "usage_truth" if !self.has_read(saas_v1::USAGE_DAILY) => usage::charts(self),
+            "billing" => billing::charts(self),
+            "support" => support::charts(self),
+            _ => Ok(Vec::new()),
         }
     }
 
     fn customer_groups(&self) -> Option<CustomerGroups> {
-        self.has_read(Table::Customers).then(|| {
+        self.has_read(saas_v1::CUSTOMERS).then(|| {
             let plans = self.model.plans.iter().map(|plan| plan.name.clone());
             CustomerGroups { property: "plan", groups: plans.zip(customers::by_plan(self)).collect() }
         })

@@ -1,7 +1,7 @@
 //! Charts of support tickets.
 
 use crate::error::Result;
-use crate::tables::mean_tickets;
+use crate::models::saas_v1::mean_tickets;
 use crate::verify::report::{
     Axis, Chart, EXPECTED, Marks, Role, counts, month, share_chart_of, short, tenths_of_percent,
 };
@@ -10,7 +10,7 @@ use crate::verify::saas_v1::report_data::ReportData;
 /// Charts support tickets by day, tenure, category and priority.
 pub fn charts(data: &ReportData) -> Result<Vec<Chart>> {
     let (model, aggregates) = (&data.model, &data.aggregates);
-    let parameters = &model.parameters().support;
+    let parameters = &model.parameters.support;
     let categories: Vec<u64> = aggregates.topics.rows().map(|row| row.iter().sum()).collect();
     Ok(vec![
         tickets_by_day(data)?,
@@ -42,7 +42,7 @@ fn tickets_by_day(data: &ReportData) -> Result<Chart> {
     let busiest = observed.iter().enumerate().max_by_key(|(_, count)| **count);
     let (day, count) = busiest.map_or((0, 0), |(day, &count)| (day, count));
     let share = count as f64 / aggregates.tickets.max(1) as f64;
-    let date = crate::model::date_of(model.window.first + day as i32);
+    let date = crate::models::date_of(model.window.first + day as i32);
     let text = format!(
         "Tickets per day. The number grows with the customers. \
          The busiest day is {date} with {count} tickets, {} of all",
@@ -73,7 +73,7 @@ fn by_tenure(data: &ReportData) -> Result<Chart> {
         })
         .collect();
     let curve: Vec<(f64, f64)> =
-        (0..=last).map(|tenure| (tenure as f64, mean_tickets(&model.source, tenure as u32))).collect();
+        (0..=last).map(|tenure| (tenure as f64, mean_tickets(&model.parameters.support, tenure as u32))).collect();
     let most = dots.iter().chain(&curve).map(|point| point.1).fold(0.0, f64::max);
     let text = format!(
         "Mean number of tickets per customer by tenure, with the curve of the model. \

@@ -167,7 +167,7 @@ fn losses(data: &ReportData) -> Result<Option<Chart>> {
     if rates.is_empty() {
         return Ok(None);
     }
-    let logs = &model.parameters().logs;
+    let logs = &model.parameters.logs;
     let most = rates.iter().map(|rate| rate.1).fold(logs.loss_max, f64::max);
     let mean = rates.iter().map(|rate| rate.1).sum::<f64>() / rates.len() as f64;
     let text = format!(

@@ -69,7 +69,7 @@ pub struct Aggregates {
 
 impl Aggregates {
     pub fn new(model: &DerivedModel) -> Self {
-        let parameters = model.parameters();
+        let parameters = &model.parameters;
         let (plans, days) = (model.plans.len(), model.days());
         let statuses = parameters.billing.status.len();
         let jitters = 2 * model.jitter_days as usize + 1;

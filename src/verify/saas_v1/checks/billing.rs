@@ -2,7 +2,7 @@
 
 use super::aggregates::Aggregates;
 use super::profiles::{Profile, Profiles};
-use crate::tables::Table;
+use crate::models::{Table, saas_v1};
 use crate::verify::reading::{Rows, UNKNOWN};
 use crate::verify::rules::Rule;
 use crate::verify::saas_v1::derived_model::DerivedModel;
@@ -10,7 +10,7 @@ use crate::verify::saas_v1::rules;
 use crate::verify::violations::Violations;
 use std::ops::Range;
 
-const TABLE: Table = Table::Billing;
+const TABLE: Table = saas_v1::BILLING;
 
 /// Counts the invoices and records violations.
 pub fn check(
@@ -103,7 +103,7 @@ impl Invoices<'_> {
         };
         if next_due <= last_day {
             violations.record(TABLE, rules::LAST_INVOICE, || {
-                let due = crate::model::date_of(next_due);
+                let due = crate::models::date_of(next_due);
                 format!("customer_id {} has no invoice by {due}, the last possible day of its next one", self.customer)
             });
         }

@@ -4,7 +4,7 @@ use super::aggregates::Aggregates;
 use super::profiles::Profiles;
 use super::{billing, customers, support, usage};
 use crate::error::{Error, Result};
-use crate::tables::Table;
+use crate::models::saas_v1;
 use crate::verify::customer_chunk::CustomerChunk;
 use crate::verify::saas_v1::derived_model::DerivedModel;
 use crate::verify::violations::Violations;
@@ -20,7 +20,7 @@ pub fn check_customers(
     violations: &mut Violations,
 ) -> Result<()> {
     let ids = &chunk.ids;
-    let profiles = match (chunk.rows(Table::Customers), chunk.generated_rows(Table::Customers)) {
+    let profiles = match (chunk.rows(saas_v1::CUSTOMERS), chunk.generated_rows(saas_v1::CUSTOMERS)) {
         (Some((table, rows)), _) => {
             customers::check(model, ids, table, rows.clone(), aggregates, violations);
             Profiles::new(model, ids, table, rows)
@@ -33,8 +33,8 @@ pub fn check_customers(
             return Err(Error::Internal("there are neither customers nor a claim to generate them".into()));
         }
     };
-    let truth = chunk.rows(Table::UsageTruth);
-    if let Some((table, rows)) = chunk.rows(Table::UsageDaily) {
+    let truth = chunk.rows(saas_v1::USAGE_TRUTH);
+    if let Some((table, rows)) = chunk.rows(saas_v1::USAGE_DAILY) {
         usage::check(model, &profiles, table, rows.clone(), &mut aggregates.usage_daily, violations);
         if let Some((truth, truth_rows)) = &truth {
             usage::check_logged(model, table, rows, truth, truth_rows.clone(), violations);
@@ -42,13 +42,13 @@ pub fn check_customers(
     }
     if let Some((table, rows)) = truth {
         usage::check(model, &profiles, table, rows, &mut aggregates.usage_truth, violations);
-    } else if let Some(generated) = chunk.generated_rows(Table::UsageTruth) {
+    } else if let Some(generated) = chunk.generated_rows(saas_v1::USAGE_TRUTH) {
         usage::count_truth(model, &profiles, &generated, aggregates);
     }
-    if let Some((table, rows)) = chunk.rows(Table::Billing) {
+    if let Some((table, rows)) = chunk.rows(saas_v1::BILLING) {
         billing::check(model, &profiles, table, rows, aggregates, violations);
     }
-    if let Some((table, rows)) = chunk.rows(Table::Support) {
+    if let Some((table, rows)) = chunk.rows(saas_v1::SUPPORT) {
         support::check(model, &profiles, table, rows, aggregates, violations);
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Checks of `customers`.
 
 use super::aggregates::{Aggregates, FIXED_POINT, SIGNUP_PARTS};
-use crate::tables::Table;
+use crate::models::saas_v1;
 use crate::verify::reading::{Rows, UNKNOWN};
 use crate::verify::rules::Rule;
 use crate::verify::saas_v1::derived_model::DerivedModel;
@@ -22,13 +22,13 @@ pub fn check(
     let mut before = None;
     let missing = |range: Range<i64>, violations: &mut Violations| {
         for id in range {
-            violations.record(Table::Customers, Rule::Ids, || format!("customer_id {id} is missing"));
+            violations.record(saas_v1::CUSTOMERS, Rule::Ids, || format!("customer_id {id} is missing"));
         }
     };
     for row in rows {
         let id = table.int64(0)[row];
         if id < next {
-            violations.record(Table::Customers, Rule::UniqueKeys, || table.describe(row, &model.source));
+            violations.record(saas_v1::CUSTOMERS, Rule::UniqueKeys, || table.describe(row, &model.source));
             continue;
         }
         missing(next..id, violations);
@@ -36,7 +36,7 @@ pub fn check(
         let signup = table.dates(1)[row].saturating_sub(model.window.first);
         let (plan, region) = (table.text(2)[row], table.text(3)[row]);
         if !(0..model.days() as i32).contains(&signup) {
-            violations.record(Table::Customers, rules::DATES, || table.describe(row, &model.source));
+            violations.record(saas_v1::CUSTOMERS, rules::DATES, || table.describe(row, &model.source));
         } else if plan != UNKNOWN {
             aggregates.signups.add(usize::from(plan), signup as usize, 1);
             if region != UNKNOWN {

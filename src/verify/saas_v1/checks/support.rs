@@ -2,7 +2,7 @@
 
 use super::aggregates::{Aggregates, MOST_TICKETS, TENURE_PARTS};
 use super::profiles::{Profile, Profiles};
-use crate::tables::Table;
+use crate::models::{Table, saas_v1};
 use crate::verify::reading::{Rows, UNKNOWN};
 use crate::verify::rules::Rule;
 use crate::verify::saas_v1::derived_model::DerivedModel;
@@ -10,7 +10,7 @@ use crate::verify::saas_v1::rules;
 use crate::verify::violations::Violations;
 use std::ops::Range;
 
-const TABLE: Table = Table::Support;
+const TABLE: Table = saas_v1::SUPPORT;
 
 /// Counts the support tickets and records violations.
 pub fn check(

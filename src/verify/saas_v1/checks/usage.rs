@@ -3,7 +3,7 @@
 use super::aggregates::Aggregates;
 use super::profiles::Profiles;
 use super::usage_aggregates::UsageAggregates;
-use crate::tables::Table;
+use crate::models::saas_v1;
 use crate::verify::reading::Rows;
 use crate::verify::rules::Rule;
 use crate::verify::saas_v1::derived_model::DerivedModel;
@@ -87,7 +87,7 @@ pub fn check_logged(
     violations: &mut Violations,
 ) {
     let model = &model.source;
-    let mut record = |text: String| violations.record(Table::UsageDaily, rules::LOGGED_TRUTH, || text);
+    let mut record = |text: String| violations.record(saas_v1::USAGE_DAILY, rules::LOGGED_TRUTH, || text);
     let mut logged = truth_rows.filter(|&row| truth.booleans(5)[row]).peekable();
     for row in daily_rows {
         while let Some(missing) = logged.next_if(|&other| truth.key(other) < daily.key(row)) {

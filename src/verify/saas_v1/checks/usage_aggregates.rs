@@ -72,7 +72,7 @@ impl Joint {
 impl UsageAggregates {
     pub fn new(model: &DerivedModel) -> Self {
         let (plans, days) = (model.plans.len(), model.days());
-        let per_session = model.parameters().usage.events_per_session;
+        let per_session = model.parameters.usage.events_per_session;
         let most = |mean: fn(&DerivedPlan) -> f64| model.plans.iter().map(mean).fold(0.0, f64::max);
         let sessions = most(|plan| plan.mean_sessions);
         let most_sessions = largest_value(sessions, sessions);
@@ -94,7 +94,7 @@ impl UsageAggregates {
             sessions_by_month: CountMatrix::new(plans, model.month_count()),
             minutes_by_month: CountMatrix::new(plans, model.month_count()),
             neighbours: CountMatrix::new(plans, 4),
-            by_region: CountMatrix::new(1, model.parameters().regions.len()),
+            by_region: CountMatrix::new(1, model.parameters.regions.len()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tests of `billing`: when invoices come, and how they are settled.
 
-use crate::tables::expected::invoices_given_signup;
+use crate::models::saas_v1::invoices_given_signup;
 use crate::verify::saas_v1::checks::Aggregates;
 use crate::verify::saas_v1::derived_model::{DerivedModel, share_values};
 use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, independence, normal, shares, shares_of_rows};
@@ -8,7 +8,7 @@ use crate::verify::statistics::{LEAST_EXPECTED, Outcome, TOO_FEW, independence, 
 pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(String, Outcome)) {
     let jitters = 2 * model.jitter_days as usize + 1;
     let even = vec![1.0 / jitters as f64; jitters];
-    let statuses = share_values(&model.parameters().billing.status);
+    let statuses = share_values(&model.parameters.billing.status);
     add("invoices given signups".into(), given_signups(model, aggregates));
     add("days early or late: uniform".into(), shares(aggregates.jitter.row(0), &even));
     add("days early or late independent".into(), shares_of_rows(aggregates.jitter_pairs.rows(), &even));
@@ -27,7 +27,7 @@ fn given_signups(model: &DerivedModel, aggregates: &Aggregates) -> Outcome {
     let (mut expected, mut variance) = (0.0, 0.0);
     for (_, signups) in model.plans.iter().zip(aggregates.signups.rows()).filter(|(plan, _)| plan.price_cents > 0) {
         for (signup, &customers) in days.clone().zip(signups) {
-            let (mean, variance_each) = invoices_given_signup(&model.source, signup, &days);
+            let (mean, variance_each) = invoices_given_signup(&model.parameters.billing, signup, &days);
             expected += customers as f64 * mean;
             variance += customers as f64 * variance_each;
         }

@@ -8,7 +8,7 @@ pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(
     let by_plan: Vec<u64> = aggregates.signups.rows().map(|row| row.iter().sum()).collect();
     let plan_shares: Vec<f64> = model.plans.iter().map(|plan| plan.share).collect();
     add("plan mix".into(), shares(&by_plan, &plan_shares));
-    add("region mix".into(), shares(&aggregates.regions.column_sums(), &share_values(&model.parameters().regions)));
+    add("region mix".into(), shares(&aggregates.regions.column_sums(), &share_values(&model.parameters.regions)));
     add("plan and region independent".into(), independence(aggregates.regions.rows()));
     let by_day = aggregates.signups.column_sums();
     let days = by_day.len();
@@ -24,7 +24,7 @@ pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(
     add("plan and signup month independent".into(), independence(months.iter().map(Vec::as_slice)));
     let months: Vec<Vec<u64>> = aggregates.regions_by_day.rows().map(|row| model.by_month(row)).collect();
     add("region and signup month independent".into(), independence(months.iter().map(Vec::as_slice)));
-    let regions = share_values(&model.parameters().regions);
+    let regions = share_values(&model.parameters.regions);
     add("plans independent one to the next".into(), shares_of_rows(aggregates.plan_pairs.rows(), &plan_shares));
     add("regions independent one to the next".into(), shares_of_rows(aggregates.region_pairs.rows(), &regions));
     add("signups independent one to the next".into(), independence(aggregates.signup_pairs.rows()));

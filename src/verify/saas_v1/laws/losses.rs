@@ -31,7 +31,7 @@ pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(
     let days = truth.iter().zip(&logged).filter(|&(&active, _)| active as f64 * row_variance >= LEAST_VARIANCE);
     let days: Vec<Day> =
         days.map(|(&active, &logged)| Day { active: active as f64, lost: active as f64 - logged as f64 }).collect();
-    let logs = &model.parameters().logs;
+    let logs = &model.parameters.logs;
     let limits = (logs.loss_min, logs.loss_max);
     let tails: Vec<(f64, f64)> = days.iter().map(|day| tails(day, limits)).collect();
     add("missing logs: mean rate of a day".into(), mean_rate(&days, model));

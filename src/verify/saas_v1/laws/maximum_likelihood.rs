@@ -13,7 +13,7 @@ impl Activity<'_> {
     pub fn test_estimates(&self) -> Vec<(String, Outcome)> {
         let plans: Vec<usize> = (0..self.model.plans.len()).filter(|&plan| self.can_be_estimated(plan)).collect();
         let mut results: Vec<(String, Outcome)> = Vec::new();
-        let decay = self.model.parameters().retention.decay_days;
+        let decay = self.model.parameters.retention.decay_days;
         let estimates = self.maximum_likelihood(&plans);
         for (plan, derived) in self.model.plans.iter().enumerate() {
             let outcome = match (&estimates, plans.iter().position(|&estimated| estimated == plan)) {
@@ -51,7 +51,7 @@ impl Activity<'_> {
             return None;
         }
         let size = plans.len() + 1;
-        let decay = self.model.parameters().retention.decay_days;
+        let decay = self.model.parameters.retention.decay_days;
         let mut parameters = DVector::from_fn(size, |index, _| match plans.get(index) {
             Some(&plan) => self.model.plans[plan].active[0].ln(),
             None => 1.0 / decay,

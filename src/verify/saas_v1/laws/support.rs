@@ -1,6 +1,6 @@
 //! Tests of `support`: how many tickets there are, when they come and what they are about.
 
-use crate::tables::mean_tickets;
+use crate::models::saas_v1::mean_tickets;
 use crate::verify::saas_v1::checks::{Aggregates, TENURE_PARTS};
 use crate::verify::saas_v1::derived_model::{DerivedModel, share_values};
 use crate::verify::statistics::{
@@ -9,7 +9,7 @@ use crate::verify::statistics::{
 };
 
 pub fn test(model: &DerivedModel, aggregates: &Aggregates, add: &mut impl FnMut(String, Outcome)) {
-    let support = &model.parameters().support;
+    let support = &model.parameters.support;
     add("tickets by tenure".into(), by_tenure(model, aggregates));
     add("tickets a customer: Poisson".into(), ticket_counts(model, aggregates));
     add("ticket dates uniform over tenure".into(), ticket_dates(model, aggregates));
@@ -31,7 +31,7 @@ fn categories(aggregates: &Aggregates) -> Vec<u64> {
 /// Returns the mean number of tickets of a customer for each signup day.
 fn mean_by_signup(model: &DerivedModel) -> Vec<f64> {
     let last = model.window.days - 1;
-    (0..=last).map(|signup| mean_tickets(&model.source, last - signup)).collect()
+    (0..=last).map(|signup| mean_tickets(&model.parameters.support, last - signup)).collect()
 }
 
 /// The largest number of groups of signup days. With few groups, a small difference over many days is significant.

@@ -23,7 +23,7 @@ pub fn test(
     activity.test_estimates().into_iter().for_each(|(name, outcome)| add(name, outcome));
     add("rows a customer: var/expected".into(), activity.customer_dispersion());
 
-    let per_session = model.parameters().usage.events_per_session;
+    let per_session = model.parameters.usage.events_per_session;
     for (index, plan) in model.plans.iter().enumerate() {
         add(
             format!("sessions of {}", plan.name),

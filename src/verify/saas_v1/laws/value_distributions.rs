@@ -10,7 +10,7 @@ pub fn sessions_distribution(plan: &DerivedPlan, values: usize) -> Vec<f64> {
 
 /// Returns the probabilities of the first `values` numbers of minutes of a plan.
 pub fn minutes_distribution(model: &DerivedModel, plan: &DerivedPlan, values: usize) -> Vec<f64> {
-    let sd = plan.mean_minutes * model.parameters().usage.minutes_sd;
+    let sd = plan.mean_minutes * model.parameters.usage.minutes_sd;
     rounded_normal(plan.mean_minutes, sd, plan.minutes_limits, values)
 }
 
@@ -19,7 +19,7 @@ pub fn minutes_distribution(model: &DerivedModel, plan: &DerivedPlan, values: us
 pub fn events_distribution(model: &DerivedModel, plan: &DerivedPlan, sessions: usize, values: usize) -> Vec<f64> {
     let mut probabilities = vec![0.0; values];
     for (sessions, share) in poisson(plan.mean_sessions, sessions).into_iter().enumerate() {
-        let given = poisson(model.parameters().usage.events_per_session * sessions as f64, values);
+        let given = poisson(model.parameters.usage.events_per_session * sessions as f64, values);
         probabilities.iter_mut().zip(given).for_each(|(sum, probability)| *sum += share * probability);
     }
     probabilities

@@ -4,8 +4,8 @@ use super::messages::{Catalog, CatalogVersion, Contents, Schema, TableMetadata, 
 use crate::batches::schema;
 use crate::error::{Error, Result};
 use crate::flight::server::calls::flights::{Flights, encoding, total_records};
+use crate::models::Table;
 use crate::scan::Scan;
-use crate::tables::Table;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow_flight::{FlightDescriptor, FlightInfo};
 use prost::Message as _;
@@ -24,7 +24,8 @@ pub(super) fn version() -> CatalogVersion {
 
 /// Answers `list_schemas`, for a client that calls the catalogue `name`.
 pub(super) fn list_schemas(flights: &Flights, name: &str) -> Result<Vec<u8>> {
-    let tables = Table::ALL.into_iter().map(|table| Ok(ByteBuf::from(info(flights, name, table)?.encode_to_vec())));
+    let tables = flights.data_set.model().tables().iter();
+    let tables = tables.map(|&table| Ok(ByteBuf::from(info(flights, name, table)?.encode_to_vec())));
     let serialized = compressed(&tables.collect::<Result<Vec<_>>>()?)?;
     let sha256 = Sha256::digest(&serialized).iter().map(|byte| format!("{byte:02x}")).collect();
     let schema = Schema {

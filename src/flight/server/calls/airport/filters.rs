@@ -5,7 +5,7 @@
 //! functions. Both name the kind in `type`.
 
 use super::interval::Interval;
-use crate::model::{Day, day_of};
+use crate::models::{Day, day_of};
 use crate::scan::Scan;
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -235,16 +235,14 @@ fn date(text: &str) -> Option<Day> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Model;
-    use crate::tables::{DataSet, Laws, Table};
+    use crate::models::{DataSet, Model, saas_v1};
     use serde_json::json;
-    use std::sync::Arc;
 
     const FIRST: Day = 19_539;
 
     fn usage() -> Scan {
-        let laws = Arc::new(Laws::new(Model::saas_v1().unwrap()));
-        Scan::whole(&DataSet::new(laws, 42, 1_000).unwrap(), Table::UsageDaily)
+        let model = Model::saas_v1().unwrap();
+        Scan::whole(&DataSet::new(model, 42, 1_000).unwrap(), saas_v1::USAGE_DAILY)
     }
 
     /// Narrows a scan by filters on the columns (sessions, customer_id, date).

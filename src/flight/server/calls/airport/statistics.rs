@@ -2,8 +2,8 @@
 
 use crate::batches::array_of;
 use crate::error::{Error, Result};
+use crate::models::{Column, Kind};
 use crate::scan::Scan;
-use crate::tables::{Column, Kind};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt64Array};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
@@ -27,7 +27,7 @@ pub(super) fn of(scan: &Scan, column: &str) -> Result<Vec<u8>> {
     let kind = scan.table().columns()[index].kind;
     let bounds = scan.data_set().bounds(scan.table(), index);
     let mut columns: Vec<(&str, ArrayRef)> = match (kind, &bounds.ends) {
-        (Kind::Text(names), Column::Text(_)) => text(names.of(scan.data_set().model().parameters())),
+        (Kind::Text(names), Column::Text(_)) => text(scan.data_set().model().names(names)),
         (kind, ends) => {
             let ends = array_of(scan, kind, ends.clone());
             let ends = ends.ok_or_else(|| Error::Internal(format!("the bounds of {column} have another type")))?;
