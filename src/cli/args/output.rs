@@ -50,10 +50,10 @@ pub(in crate::cli) struct OutputArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
     threads: Option<u64>,
 
-    /// Replace a data set of another model, seed, size, range or split, and files that no saasgen manifest lists
+    /// Replace a data set of another model, seed, size, range or split, and files that have the names of the new ones
     ///
-    /// All tables of the old data set are removed. A folder holds one data set. To keep several, write each to a folder
-    /// of its own.
+    /// All tables of the old data set are removed. If a file of another program would be read as rows of a table, it
+    /// stays, and the run is refused. A folder holds one data set. To keep several, write each to a folder of its own.
     #[arg(long)]
     overwrite: bool,
 
