@@ -44,7 +44,7 @@ pub enum Error {
     /// The operating system reported an error: a full disk, a missing permission, an address in use.
     #[error("{doing} {path}: {source}", path = .path.display())]
     Io {
-        /// The operation as a verb phrase, for example "writing".
+        /// The operation as a verb phrase, for example "writing", or the option whose value is `path`.
         doing: &'static str,
         /// The file, folder or address.
         path: PathBuf,
@@ -73,6 +73,15 @@ impl Error {
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { doing, path, source }
+    }
+
+    /// Names the `option` of the program that has the value which this error is about.
+    pub fn of_option(self, option: &'static str) -> Self {
+        match self {
+            Self::Io { path, source, .. } => Self::Io { doing: option, path, source },
+            Self::Misuse(message) => Self::Misuse(format!("{option}: {message}")),
+            other => other,
+        }
     }
 
     /// Returns the error that the system refuses another thread. It names the limits on threads.
