@@ -364,6 +364,49 @@ fn the_environment_sets_options_and_the_command_line_has_precedence() {
 }
 
 #[test]
+fn a_mistyped_variable_is_warned_of_once() {
+    let folder = tempdir().unwrap();
+    let run = |args: &[&str], variables: &[(&str, &str)]| -> Ran {
+        let mut command = saasgen(args);
+        command.current_dir(folder.path()).envs(variables.iter().copied()).output().unwrap().into()
+    };
+    let generate = &["generate", "--customers", "5", "--out", "out"][..];
+    for (mistyped, meant) in [
+        ("SAASGEN_CUSTOMER", "SAASGEN_CUSTOMERS"),
+        ("SAASGEN_SEEDS", "SAASGEN_SEED"),
+        ("SAASGEN_TABEL", "SAASGEN_TABLES"),
+    ] {
+        let ran = run(generate, &[(mistyped, "secret")]);
+        let warning = format!("the environment variable {mistyped} sets no option; did you mean {meant}?");
+        assert_eq!(ran.stderr, format!("warning: {warning}\n"));
+        assert_eq!(ran.code, Some(0));
+    }
+    // Variables of another subcommand, of clients and of Kubernetes are known, and an empty one is not set.
+    let known = [
+        ("SAASGEN_MAX_STREAMS", "1"),
+        ("SAASGEN_TOKEN", "secret"),
+        ("SAASGEN_PORT", "tcp://10.0.0.1:8815"),
+        ("SAASGEN_PORT_8815_TCP_PORT", "8815"),
+        ("SAASGEN_SERVICE_HOST", "10.0.0.1"),
+        ("SAASGEN_CUSTOMER", ""),
+        ("CUSTOMER", "5"),
+    ];
+    assert_eq!(run(generate, &known).stderr, "");
+    // `--quiet` prints only errors, and other subcommands take no variables.
+    let mistyped = [("SAASGEN_CUSTOMER", "5")];
+    assert_eq!(run(&[generate, &["--quiet"]].concat(), &mistyped).stderr, "");
+    assert_eq!(run(&["describe", "customers"], &mistyped).stderr, "");
+
+    let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "5"]);
+    let mut server = Serve::of({
+        command.env("SAASGEN_MAX_STREAM", "1");
+        command
+    });
+    server.wait_for("SAASGEN_MAX_STREAM sets no option; did you mean SAASGEN_MAX_STREAMS?");
+    assert_eq!(server.stop("TERM"), Some(0));
+}
+
+#[test]
 fn help_lists_the_variables_and_never_their_values() {
     let folder = tempdir().unwrap();
     let help = |command: &str| -> String {

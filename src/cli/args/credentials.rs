@@ -8,7 +8,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// The environment variable with a token.
-const TOKEN: &str = "SAASGEN_TOKEN";
+pub(in crate::cli) const TOKEN: &str = "SAASGEN_TOKEN";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS and token (for servers that ask for them)")]
