@@ -72,6 +72,7 @@ fn options_with(value_names: &[&str]) -> Vec<(&'static str, String)> {
 fn urls_and_a_dash_are_no_paths() {
     let folder = tempdir().unwrap();
     let path = folder.path();
+    let folders = options_with(&["DIR"]);
     let options = options_with(&["FILE", "DIR", "MANIFEST"]);
     for known in [("generate", "--out"), ("generate", "--like"), ("verify", "--report"), ("serve", "--tls-key")] {
         assert!(options.iter().any(|(command, option)| (*command, option.as_str()) == known), "{options:?}");
@@ -81,7 +82,9 @@ fn urls_and_a_dash_are_no_paths() {
             let ran = run_in(path, &[command, &option, value]);
             assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option} {value}: {}", ran.stderr);
             let value = if value.is_empty() { "''" } else { value };
-            let parts = [value, &option, "it must be a path on this machine"];
+            let is_folder = folders.contains(&(command, option.clone()));
+            let example = if is_folder { "such as data/raw or /tmp/raw" } else { "such as a/file or /tmp/file" };
+            let parts = [value, &option, "it must be a path on this machine", example];
             assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{command} {option}: {}", ran.stderr);
         }
     }
