@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::parquet_files::{
     FileStatements, MANIFEST_FILE, Manifest, ManifestCheck, ParquetTable, skipped_files, write_atomically,
 };
+use crate::plain_file;
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::tables::{DataSet, Identity, Table};
 use crate::verify::{
@@ -216,7 +217,8 @@ fn check_folder(folder: &Path) -> Result<()> {
     }
     Err(Error::Misuse(if folder.exists() {
         let parent = parent_of(folder).display();
-        format!("{shown} is a file, but --data takes the folder that has the tables: --data {parent}")
+        let kind = folder.metadata().map_or("no folder", |there| plain_file::name_of(there.file_type()));
+        format!("{shown} is {kind}, but --data takes the folder that has the tables: --data {parent}")
     } else {
         format!(
             "the folder {shown} does not exist: create a data set with `saasgen generate`, or name another folder with \

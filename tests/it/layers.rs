@@ -16,7 +16,10 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("flight", &["model", "random", "tables", "scan", "batches", "plain_file"]),
     ("parquet_files", &["model", "random", "tables", "scan", "batches", "workers", "plain_file"]),
     ("verify", &["model", "random", "tables", "scan", "batches", "workers"]),
-    ("cli", &["model", "random", "tables", "scan", "batches", "workers", "flight", "parquet_files", "verify"]),
+    (
+        "cli",
+        &["model", "random", "tables", "scan", "batches", "workers", "plain_file", "flight", "parquet_files", "verify"],
+    ),
 ];
 
 /// Layers that know no crate of [`OUTER_CRATES`].
