@@ -58,7 +58,7 @@ pub enum Error {
     Remote(String),
 
     /// The user or the system asked the program to stop.
-    #[error("interrupted; existing files are unchanged, and no incomplete files are left")]
+    #[error("interrupted; nothing was changed")]
     Interrupted,
 
     /// A bug in this program. The caller can't fix it.
