@@ -19,6 +19,7 @@ mod write_summary;
 pub use stop_signal::{end_by_stop_signal, is_stopped};
 
 use crate::error::Result;
+use args::with_negative_numbers;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
@@ -58,7 +59,7 @@ impl Cli {
     /// `--help` and for wrong usage.
     pub fn of_process() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        let plain = Self::command();
+        let plain = with_negative_numbers(Self::command());
         let mut command = environment::with_variables(plain.clone());
         let matches = command.try_get_matches_from_mut(&arguments);
         let parsed = matches.and_then(|matches| Ok((Self::from_arg_matches(&matches)?, matches)));

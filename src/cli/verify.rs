@@ -63,7 +63,7 @@ pub(super) struct Verify {
     exact: bool,
 
     /// Number of threads, 1 to 1024 [default: one per core]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = count(1..=1024))]
     threads: Option<u64>,
 
     /// Print the result as JSON

@@ -105,6 +105,17 @@ fn every_option_that_counts_says_what_a_number_is() {
     }
 }
 
+#[test]
+fn a_negative_time_is_a_value_and_no_option() {
+    let options = options_with(&["SECONDS"]);
+    assert!(options.len() > 5, "{options:?}");
+    for (command, option) in options {
+        let ran: Ran = saasgen(&[command, &option, "-1"]).output().unwrap().into();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("invalid value '-1' for '{option} <")), "{}", ran.stderr);
+    }
+}
+
 /// Numbers are written as people write them, wherever something is counted.
 #[test]
 fn counts_have_units_exponents_and_underscores() {
