@@ -1,5 +1,6 @@
 //! The error type of the crate.
 
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::path::{Path, PathBuf};
 
@@ -42,9 +43,9 @@ pub enum Error {
     Limit(String),
 
     /// The operating system reported an error: a full disk, a missing permission, an address in use.
-    #[error("{doing} {path}: {source}", path = .path.display())]
+    #[error("{doing} {path}: {source}{advice}", path = .path.display(), advice = advice(.source))]
     Io {
-        /// The operation as a verb phrase, for example "writing".
+        /// The operation as a verb phrase, for example "writing", or the option whose value is `path`.
         doing: &'static str,
         /// The file, folder or address.
         path: PathBuf,
@@ -57,7 +58,7 @@ pub enum Error {
     Remote(String),
 
     /// The user or the system asked the program to stop.
-    #[error("interrupted; existing files are unchanged, and no incomplete files are left")]
+    #[error("interrupted; nothing was changed")]
     Interrupted,
 
     /// A bug in this program. The caller can't fix it.
@@ -73,6 +74,15 @@ impl Error {
     pub fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
         move |source| Self::Io { doing, path, source }
+    }
+
+    /// Names the `option` of the program that has the value which this error is about.
+    pub fn of_option(self, option: &'static str) -> Self {
+        match self {
+            Self::Io { path, source, .. } => Self::Io { doing: option, path, source },
+            Self::Misuse(message) => Self::Misuse(format!("{option}: {message}")),
+            other => other,
+        }
     }
 
     /// Returns the error that the system refuses another thread. It names the limits on threads.
@@ -122,5 +132,36 @@ impl Error {
             | Self::Limit(_) => 2,
             Self::Io { .. } | Self::Remote(_) | Self::Interrupted | Self::Internal(_) => 1,
         }
+    }
+}
+
+/// Returns what to do about an error of the system that many operations can have, or nothing.
+fn advice(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => ": raise the limit of open files of this process, which `ulimit -n` shows",
+        Some(Errno::NFILE) => ": close other programs, or raise the limit fs.file-max of this machine",
+        Some(Errno::ROFS) => ": choose another place, or make the file system writable",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_system_says_what_to_do() {
+        for (errno, advice) in [
+            (Errno::MFILE, "Too many open files (os error 24): raise the limit of open files"),
+            (
+                Errno::ROFS,
+                "Read-only file system (os error 30): choose another place, or make the file system writable",
+            ),
+        ] {
+            let message = Error::io("creating", "report.html")(errno.into()).to_string();
+            assert!(message.starts_with(&format!("creating report.html: {advice}")), "{message}");
+        }
+        let message = Error::io("writing", "a")(Errno::NOSPC.into()).to_string();
+        assert_eq!(message, "writing a: No space left on device (os error 28)");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use std::fs::{self, File, FileType};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use std::path::Path;
 /// # Errors
 /// Returns [`Error::Misuse`] if something else is there, and [`Error::Io`] if the file can't be opened.
 pub fn open(path: &Path) -> Result<File> {
-    let kind = fs::metadata(path).map_err(Error::io("reading", path))?.file_type();
+    let kind =
+        fs::metadata(path).map_err(|error| missing(path, error)).map_err(Error::io("reading", path))?.file_type();
     let is_unnamed_pipe = || kind.is_fifo() && path.canonicalize().is_err();
     if !kind.is_file() && !is_unnamed_pipe() {
         return Err(Error::Misuse(format!(
@@ -23,6 +24,16 @@ pub fn open(path: &Path) -> Result<File> {
         )));
     }
     File::open(path).map_err(Error::io("reading", path))
+}
+
+/// Returns `error`, or a better one of the same kind if `path` is a link that leads nowhere.
+fn missing(path: &Path, error: io::Error) -> io::Error {
+    match fs::read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+            io::Error::new(error.kind(), format!("it is a link to {}, which does not exist", target.display()))
+        }
+        _ => error,
+    }
 }
 
 /// Reads all bytes of the file at `path`.

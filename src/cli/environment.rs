@@ -1,6 +1,7 @@
 //! Options as environment variables: `SAASGEN_CUSTOMERS=5` stands for `--customers 5`.
 
-use clap::builder::BoolishValueParser;
+use super::args::TOKEN;
+use clap::builder::{BoolishValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command, Error};
 use std::env;
@@ -10,14 +11,20 @@ use std::ffi::OsString;
 /// certificate in `--tls-cert` is the server's in `serve`, and the client's in `pull` and `health`.
 const SUBCOMMANDS: [&str; 2] = ["generate", "serve"];
 
-const FALSE: [&str; 6] = ["0", "n", "no", "f", "false", "off"];
+/// The beginning of the name of every variable.
+const PREFIX: &str = "SAASGEN_";
 
 /// Lets the environment set every long option of [`SUBCOMMANDS`]. The command line has precedence. Help shows the names
 /// of the variables and never their values, which may be secret.
 pub(super) fn with_variables(command: Command) -> Command {
+    map_args(command, with_variable)
+}
+
+/// Applies `map` to every option of [`SUBCOMMANDS`].
+fn map_args(command: Command, map: impl Fn(Arg) -> Arg) -> Command {
     SUBCOMMANDS
         .into_iter()
-        .fold(command, |command, name| command.mut_subcommand(name, |subcommand| subcommand.mut_args(with_variable)))
+        .fold(command, |command, name| command.mut_subcommand(name, |subcommand| subcommand.mut_args(&map)))
 }
 
 fn with_variable(arg: Arg) -> Arg {
@@ -25,8 +32,9 @@ fn with_variable(arg: Arg) -> Arg {
     let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
     let arg = if is_flag { arg.value_parser(BoolishValueParser::new()) } else { arg };
     // clap takes a flag as given if its variable is set, even to "false". Then the flag would conflict with others.
-    let is_off = value_of(&name).is_some_and(|value| FALSE.contains(&value.to_string_lossy().to_lowercase().as_str()));
-    if env::var_os(&name).is_some() && (value_of(&name).is_none() || is_flag && is_off) {
+    let parse = |value: OsString| BoolishValueParser::new().parse(&Command::default(), None, value);
+    let is_off = is_flag && value_of(&name).is_some_and(|value| parse(value).is_ok_and(|is_on| !is_on));
+    if env::var_os(&name).is_some() && (value_of(&name).is_none() || is_off) {
         return arg;
     }
     arg.env(name).hide_env_values(true)
@@ -34,12 +42,48 @@ fn with_variable(arg: Arg) -> Arg {
 
 /// Returns the name of an option's variable.
 fn variable(option: &str) -> String {
-    format!("SAASGEN_{}", option.replace('-', "_").to_uppercase())
+    format!("{PREFIX}{}", option.replace('-', "_").to_uppercase())
 }
 
 /// Returns the value of a variable. An empty one counts as not set.
 fn value_of(variable: &str) -> Option<OsString> {
     env::var_os(variable).filter(|value| !value.is_empty())
+}
+
+/// Returns a warning for each variable that sets no option and has nearly the name of one that does, if `subcommand` of
+/// `command` takes variables.
+pub(super) fn warnings(command: &Command, subcommand: &str) -> Vec<String> {
+    if !SUBCOMMANDS.contains(&subcommand) {
+        return Vec::new();
+    }
+    let mut names: Vec<String> = env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
+    names.retain(|name| value_of(name).is_some());
+    names.sort();
+    let warning = |name: String| {
+        let known = similar(command, subcommand, &name)?;
+        Some(format!("the environment variable {name} sets no option; did you mean {known}?"))
+    };
+    names.into_iter().filter_map(warning).collect()
+}
+
+/// Returns the variable whose name is most like `name`, or `None` if `name` is a variable itself or like none.
+fn similar(command: &Command, subcommand: &str, name: &str) -> Option<String> {
+    let option = name.strip_prefix(PREFIX)?;
+    // Kubernetes sets variables such as SAASGEN_PORT and SAASGEN_SERVICE_HOST for services named saasgen.
+    let is_of_kubernetes = option.split('_').any(|word| ["PORT", "SERVICE"].contains(&word));
+    let mut options =
+        SUBCOMMANDS.iter().filter_map(|name| command.find_subcommand(name)).flat_map(Command::get_arguments);
+    let is_known = options.any(|arg| arg.get_long().is_some_and(|option| variable(option) == name));
+    if is_of_kubernetes || is_known || name == TOKEN {
+        return None;
+    }
+    // clap's own search for an option that is similar to a mistyped one.
+    let mistyped = format!("--{}", option.to_lowercase().replace('_', "-"));
+    let error = command.clone().try_get_matches_from([env!("CARGO_PKG_NAME"), subcommand, &mistyped]).err()?;
+    match error.get(ContextKind::SuggestedArg)? {
+        ContextValue::String(option) => Some(variable(option.strip_prefix("--")?)),
+        _ => None,
+    }
 }
 
 /// Adds to an error of `command` which of its options come from the environment, because the user does not see them on
@@ -74,10 +118,8 @@ fn is_set(option: &str) -> bool {
 
 /// Returns whether `option` needs an option that is missing: without its variable, the error is another one, or none.
 fn needs_missing(error: &Error, option: &str, arguments: &[OsString], command: &Command) -> bool {
-    let without = |arg: Arg| if arg.get_long() == Some(option) { arg.env(None::<&str>) } else { arg };
-    let command = SUBCOMMANDS.into_iter().fold(with_variables(command.clone()), |command, name| {
-        command.mut_subcommand(name, |subcommand| subcommand.mut_args(without))
-    });
+    let with_others = |arg: Arg| if arg.get_long() == Some(option) { arg } else { with_variable(arg) };
+    let command = map_args(command.clone(), with_others);
     let other = command.try_get_matches_from(arguments).err();
     other.is_none_or(|other| other.get(ContextKind::InvalidArg) != error.get(ContextKind::InvalidArg))
 }

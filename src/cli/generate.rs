@@ -46,7 +46,8 @@ pub(super) struct Generate {
 impl Generate {
     pub fn run(self) -> Result<()> {
         let start = Instant::now();
-        let like = self.like.as_deref().map(Manifest::read_file).transpose()?;
+        let like = self.like.as_deref().map(Manifest::read_file).transpose();
+        let like = like.map_err(|error| error.of_option("--like"))?;
         let Plan { manifest, tables, expected_rows } = match (&self.like, &like) {
             (Some(path), Some(manifest)) => Plan::like(path, manifest, self.data_set.model.given()?)?,
             _ => self.plan()?,

@@ -19,8 +19,10 @@ mod write_summary;
 pub use stop_signal::{end_by_stop_signal, is_stopped};
 
 use crate::error::Result;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use args::with_negative_numbers;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::Write;
 
 /// Generate, serve and verify realistic SaaS customer data of any size
 #[derive(Debug, Parser)]
@@ -57,12 +59,19 @@ impl Cli {
     /// `--help` and for wrong usage.
     pub fn of_process() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        let mut command = environment::with_variables(Self::command());
+        let plain = with_negative_numbers(Self::command());
+        let mut command = environment::with_variables(plain.clone());
         let matches = command.try_get_matches_from_mut(&arguments);
-        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        parsed.unwrap_or_else(|error| {
-            environment::with_origin(error, &arguments, &Self::command()).format(&mut command).exit()
-        })
+        let parsed = matches.and_then(|matches| Ok((Self::from_arg_matches(&matches)?, matches)));
+        let (cli, matches) = parsed
+            .unwrap_or_else(|error| environment::with_origin(error, &arguments, &plain).format(&mut command).exit());
+        let is_quiet = |matches: &ArgMatches| matches.try_get_one("quiet").ok().flatten() == Some(&true);
+        let subcommand = matches.subcommand().filter(|(_, matches)| !is_quiet(matches));
+        for warning in subcommand.iter().flat_map(|(name, _)| environment::warnings(&plain, name)) {
+            // If stderr is closed, nobody reads the warning.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+        cli
     }
 
     /// Runs the subcommand. Returns `false` if `verify` found a fault in the data set, and `true` otherwise.

@@ -57,7 +57,7 @@ struct RetryArgs {
     /// The waits between retries double from 0.05 s to 5 s, plus a random share of up to the same length. Eight retries
     /// give a server about 17 s to come back. If this option is given, pull also waits so long for a server that does
     /// not listen yet. Without it, pull fails at once if it can't connect at the start.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=1000))]
+    #[arg(long, value_name = "N", value_parser = count(0..=1000))]
     retries: Option<u64>,
 
     /// Seconds that a server may send nothing before pull tries again, 1 to 86400
@@ -83,11 +83,11 @@ impl RetryArgs {
 #[command(next_help_heading = "Data set")]
 struct ScanArgs {
     /// Number of customers in the data set, 1 to 10^12 [default: the server's]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
+    #[arg(long, value_name = "N", value_parser = count(1..=MAX_CUSTOMERS))]
     customers: Option<u64>,
 
     /// Seed of the data set, 0 to 2^64-1 [default: the server's]
-    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
+    #[arg(long, value_name = "S", value_parser = count(0..=u64::MAX))]
     seed: Option<u64>,
 
     #[command(flatten)]

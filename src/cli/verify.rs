@@ -13,6 +13,7 @@ use crate::models::{DataSet, Identity, Model, Table};
 use crate::parquet_files::{
     FileStatements, MANIFEST_FILE, Manifest, ManifestCheck, ParquetTable, skipped_files, write_atomically,
 };
+use crate::plain_file;
 use crate::scan::{Partitions, RequestKind, Scan, ScanRequest, Strings};
 use crate::verify::{
     Check, Claim, ERROR_RATE, Origin, ReadOptions, STRIPE_ROWS, StatedContent, Subject, Verification, report, verify,
@@ -61,7 +62,7 @@ pub(super) struct Verify {
     exact: bool,
 
     /// Number of threads, 1 to 1024 [default: one per core]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = count(1..=1024))]
     threads: Option<u64>,
 
     /// Print the result as JSON
@@ -215,7 +216,8 @@ fn check_folder(folder: &Path) -> Result<()> {
     }
     Err(Error::Misuse(if folder.exists() {
         let parent = parent_of(folder).display();
-        format!("{shown} is a file, but --data takes the folder that has the tables: --data {parent}")
+        let kind = folder.metadata().map_or("no folder", |there| plain_file::name_of(there.file_type()));
+        format!("{shown} is {kind}, but --data takes the folder that has the tables: --data {parent}")
     } else {
         format!(
             "the folder {shown} does not exist: create a data set with `saasgen generate`, or name another folder with \

@@ -19,20 +19,20 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// Reads the certificates in the file `path` as trusted roots.
+/// Reads the certificates in the file `path`, the value of `option`, as trusted roots.
 ///
 /// # Errors
 /// Returns [`Error::Io`] if the file can't be read, and [`Error::Misuse`] if it holds no certificate, or one that can't
 /// be a root.
-pub(super) fn roots(path: &Path) -> Result<RootCertStore> {
+pub(super) fn roots(option: &'static str, path: &Path) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| unusable_roots(path, &error))?;
+    for certificate in certificates(path).map_err(|error| error.of_option(option))? {
+        roots.add(certificate).map_err(|error| unusable_roots(option, path, &error))?;
     }
     Ok(roots)
 }
 
-/// Reads a certificate chain, leaf first, and the private key of its leaf.
+/// Reads a certificate chain, leaf first, and the private key of its leaf: the values of `--tls-cert` and `--tls-key`.
 ///
 /// # Errors
 /// Returns [`Error::Io`] if a file can't be read, and [`Error::Misuse`] if it holds no certificate or no key that TLS can
@@ -41,7 +41,8 @@ pub(super) fn identity(
     certificate: &Path,
     key: &Path,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    Ok((certificates(certificate)?, private_key(key)?))
+    let chain = certificates(certificate).map_err(|error| error.of_option("--tls-cert"))?;
+    Ok((chain, private_key(key).map_err(|error| error.of_option("--tls-key"))?))
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
@@ -94,9 +95,9 @@ fn unreadable(path: &dyn fmt::Display, what: &str, error: &pem::Error) -> Error 
     }
 }
 
-/// The error for roots in the file `path` that TLS refuses.
-pub(super) fn unusable_roots(path: &Path, error: &dyn fmt::Display) -> Error {
-    Error::Misuse(format!("the certificates in {} can't be used: {error}", path.display()))
+/// The error for roots in the file `path`, the value of `option`, that TLS refuses.
+pub(super) fn unusable_roots(option: &str, path: &Path, error: &dyn fmt::Display) -> Error {
+    Error::Misuse(format!("{option}: the certificates in {} can't be used: {error}", path.display()))
 }
 
 /// The error for a certificate and a key that TLS refuses, most often because they do not belong together.

@@ -1,7 +1,7 @@
 //! The expected size of a table's file.
 
 use super::compression::Compression;
-use super::output_folder::key_value_metadata;
+use super::file_properties::key_value_metadata;
 use super::write::{TableFile, WriteOptions, write_tables};
 use crate::batches::ScanSource;
 use crate::error::Result;

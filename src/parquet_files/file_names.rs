@@ -53,13 +53,6 @@ pub(super) fn part_of_journal(file: &str) -> Option<Option<Part>> {
     (journal_file(part) == file).then_some(part)
 }
 
-/// Returns whether a reader takes `file`, a path relative to the output folder, for a part of a table. This includes
-/// files of other writers.
-pub(super) fn is_read_as_part(file: &str) -> bool {
-    let is_parquet_file = |file: &str| file.ends_with(EXTENSION) && !file.contains('/');
-    file.split_once('/').is_some_and(|(folder, file)| is_table(folder) && is_parquet_file(file))
-}
-
 /// Returns whether `file`, a path relative to the output folder, is a name that this program gives to a table or a
 /// manifest.
 pub(super) fn is_output_file(file: &str) -> bool {
@@ -121,13 +114,9 @@ mod tests {
         for part in [None, Some(part_3_of_16())] {
             assert!(is_output_file(&table_file("usage_daily", part)) && is_output_file(&manifest_file(part)));
         }
-        for other in ["notes", "notes.parquet", "usage_daily", "usage_daily/part-0.parquet", "notes/customers.parquet"]
+        for other in ["notes", "notes.parquet", "usage_daily", "usage_daily/part-0.parquet", "usage_daily/../a.parquet"]
         {
             assert!(!is_output_file(other), "{other}");
-        }
-        assert!(is_read_as_part("usage_daily/part-0.parquet"));
-        for other in ["notes/part-0.parquet", "usage_daily/../a.parquet", "usage_daily/notes", "customers.parquet"] {
-            assert!(!is_read_as_part(other), "{other}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The metadata of a Parquet file: its writer, its key-value pairs and its sort order.
 
 use crate::batches::COMMENT;
-use crate::models::Table;
+use crate::models::{Identity, Table};
 use arrow::datatypes::Schema;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::WriterProperties;
@@ -37,4 +37,18 @@ pub(super) fn has_column_index(column: &str) -> bool {
 fn sorting_columns(table: Table, schema: &Schema) -> Vec<SortingColumn> {
     let indices = table.sort_columns().iter().map_while(|name| schema.index_of(name).ok());
     indices.map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: false }).collect()
+}
+
+/// Returns the key-value metadata of a table's file.
+pub(super) fn key_value_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
+    [
+        ("saasgen.table", table.name().to_string()),
+        ("saasgen.version", identity.version.clone()),
+        ("saasgen.model", identity.model.clone()),
+        ("saasgen.fingerprint", identity.fingerprint.clone()),
+        ("saasgen.seed", identity.seed.to_string()),
+        ("saasgen.customers", identity.customers.to_string()),
+    ]
+    .map(|(key, value)| (key.to_string(), value))
+    .into()
 }

@@ -253,9 +253,10 @@ impl Manifest {
         Ok(text + "\n")
     }
 
-    /// Returns whether the manifest lists `file`, a path relative to the folder.
-    pub fn lists(&self, file: &str) -> bool {
-        self.tables.values().any(|entry| entry.file == file)
+    /// Returns whether the manifest lists `file`, a path relative to the folder, with a size of `bytes`. A file of another
+    /// size was rewritten by another program.
+    pub fn lists(&self, file: &str, bytes: u64) -> bool {
+        self.tables.values().any(|entry| entry.file == file && entry.bytes == bytes)
     }
 }
 

@@ -135,8 +135,7 @@ fn contradicting_files(folder: &Path, name: &str, manifest: &Manifest, tables: &
 }
 
 fn compare_files(folder: &Path, manifests: &[Manifest], table: &ParquetTable) -> FileStatements {
-    let is_own = |file: &ParquetFile| file.writer().is_some_and(|writer| writer.starts_with(env!("CARGO_PKG_NAME")));
-    if let Some(file) = table.files().iter().find(|file| !is_own(file)) {
+    if let Some(file) = table.files().iter().find(|file| !file.is_own()) {
         let writer = file.writer().unwrap_or("another program");
         let reason = format!(
             "{} was rewritten by {writer}, so its name and size are not those that the manifest lists",

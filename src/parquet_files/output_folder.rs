@@ -11,12 +11,14 @@ use super::commit::{
     CreatedFolders, FolderUpdate, StagedFile, commit, file_id, final_name, is_locked, recover, remove_leftover,
     remove_leftover_sibling, sync_while_writing,
 };
-use super::file_names::{manifest_file, part_of_manifest, part_of_table_file, table_file};
+use super::file_names::{is_output_file, manifest_file, part_of_manifest, part_of_table_file, table_file};
+use super::file_properties::key_value_metadata;
 use super::manifest::{Manifest, TableEntry};
+use super::read::ParquetFile;
 use super::write::{TableFile, TableOutput, WriteOptions, write_tables};
 use crate::batches::TableSource;
 use crate::error::{Error, Result};
-use crate::models::{Identity, Table, table_names, tables_of};
+use crate::models::{Table, table_names, tables_of};
 use crate::plain_file;
 use crate::scan::Part;
 use indexmap::IndexMap;
@@ -51,8 +53,9 @@ impl OutputFolder {
     /// Returns [`Error::Misuse`]
     /// - if another saasgen is writing to the folder, except for another part of the same split;
     /// - if the folder is the working directory and has been removed or replaced;
-    /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists, or if the folder holds another
-    ///   data set or split;
+    /// - without `overwrite`, if a file would be replaced that no saasgen manifest lists with its size, or if the folder
+    ///   holds another data set or split;
+    /// - if a file of another writer is in the folder of a table or has the name of one, and no new file replaces it;
     /// - if a folder, a pipe, a socket or a device has the name of a file to write or to read, or a file the name of a
     ///   folder.
     ///
@@ -240,9 +243,10 @@ impl OutputFolder {
                 continue;
             }
             check_replaceable(&path)?;
-            let is_listed = old.iter().any(|old| old.lists(&name)) || (name == own_manifest && has_own_manifest);
+            let bytes = path.metadata().map_or(0, |metadata| metadata.len());
+            let is_listed = old.iter().any(|old| old.lists(&name, bytes)) || (name == own_manifest && has_own_manifest);
             if !is_listed && !overwrite {
-                return Err(is_unlisted(&path));
+                return Err(is_unlisted(&path, REPLACE));
             }
         }
         Ok(())
@@ -296,10 +300,7 @@ impl OutputFolder {
         let (file, folder) = (self.path.join(table_file(table.name(), None)), self.path.join(table.name()));
         if self.manifest.part.is_some() && file.symlink_metadata().is_ok() && !self.removed.contains(&file) {
             check_replaceable(&file)?;
-            if !overwrite {
-                return Err(is_unlisted(&file));
-            }
-            self.removed.push(file);
+            self.remove_unlisted(file, overwrite)?;
         }
         let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(()) };
         for entry in entries {
@@ -314,14 +315,24 @@ impl OutputFolder {
                 None if final_name(&path).is_some_and(|name| part_of_table_file(name).is_some()) => {
                     self.removed.push(path);
                 }
-                None if overwrite && part_of_table_file(name).is_some() => self.removed.push(path),
-                None => return Err(is_folder(&folder)),
+                None if !name.ends_with(".parquet") => return Err(is_folder(&folder)),
                 Some(_) if !name.ends_with(".parquet") => {}
-                Some(_) if overwrite && path.is_file() => self.removed.push(path),
-                Some(_) => return Err(is_unlisted(&path)),
+                _ => self.remove_unlisted(path, overwrite)?,
             }
         }
         Ok(())
+    }
+
+    /// Lets the commit remove the file at `path`, which no manifest lists. Returns an error without `overwrite`, or if
+    /// saasgen did not write the file under this name: `overwrite` asks only for the removal of old data sets.
+    fn remove_unlisted(&mut self, path: PathBuf, overwrite: bool) -> Result<()> {
+        let name = path.strip_prefix(&self.path).ok().and_then(Path::to_str);
+        let is_own = name.is_some_and(is_output_file) && ParquetFile::open(&path).is_ok_and(|file| file.is_own());
+        if is_own && overwrite {
+            self.removed.push(path);
+            return Ok(());
+        }
+        Err(is_unlisted(&path, if is_own { REPLACE } else { "move it away" }))
     }
 }
 
@@ -347,9 +358,13 @@ fn is_folder(path: &Path) -> Error {
     Error::Misuse(format!("{} is a folder: move it away, or choose another --out", path.display()))
 }
 
-fn is_unlisted(path: &Path) -> Error {
+/// The advice about a file that `--overwrite` replaces or removes.
+const REPLACE: &str = "replace it with --overwrite";
+
+/// The error for a file that no manifest lists, or that was rewritten after its manifest.
+fn is_unlisted(path: &Path, advice: &str) -> Error {
     Error::Misuse(format!(
-        "{} exists and no saasgen manifest lists it: choose another --out, or replace it with --overwrite",
+        "{} exists and no saasgen manifest lists it as it is: choose another --out, or {advice}",
         path.display()
     ))
 }
@@ -382,18 +397,4 @@ fn lock_folder(folder: &Path, shared: bool) -> Result<Option<File>> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io("locking the folder", folder)(error)),
     }
-}
-
-/// Returns the key-value metadata of a table's file.
-pub(super) fn key_value_metadata(identity: &Identity, table: Table) -> Vec<(String, String)> {
-    [
-        ("saasgen.table", table.name().to_string()),
-        ("saasgen.version", identity.version.clone()),
-        ("saasgen.model", identity.model.clone()),
-        ("saasgen.fingerprint", identity.fingerprint.clone()),
-        ("saasgen.seed", identity.seed.to_string()),
-        ("saasgen.customers", identity.customers.to_string()),
-    ]
-    .map(|(key, value)| (key.to_string(), value))
-    .into()
 }

@@ -234,8 +234,39 @@ fn invalid_certificates_and_tokens_are_refused_at_the_start() {
         "ann holds no certificate",
     );
     refused(&["--tls-client-ca", "ca.pem"], "--tls-cert");
-    let missing = run_in(credentials.folder.path(), &["serve", "--listen", "127.0.0.1:0", "--auth-tokens", "nowhere"]);
-    assert!(missing.code == Some(1) && missing.stderr.contains("nowhere"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_file_that_is_missing_or_unusable_is_named_with_its_option() {
+    let credentials = Credentials::new();
+    std::os::unix::fs::symlink("target", credentials.path("link")).unwrap();
+    let serve = &["serve", "--listen", "127.0.0.1:0"][..];
+    let pull = &["pull", "--server", "grpc+tls://127.0.0.1:1"][..];
+    let health = &["health", "grpc+tls://127.0.0.1:1"][..];
+    let (server, client) = (("server.pem", "server.key"), ("client.pem", "client.key"));
+    for (command, option, more) in [
+        (serve, "--auth-tokens", vec![]),
+        (serve, "--tls-cert", vec!["--tls-key", server.1]),
+        (serve, "--tls-key", vec!["--tls-cert", server.0]),
+        (serve, "--tls-client-ca", vec!["--tls-cert", server.0, "--tls-key", server.1]),
+        (pull, "--token-file", vec![]),
+        (pull, "--tls-ca", vec![]),
+        (pull, "--tls-cert", vec!["--tls-ca", "ca.pem", "--tls-key", client.1]),
+        (pull, "--tls-key", vec!["--tls-ca", "ca.pem", "--tls-cert", client.0]),
+        (health, "--token-file", vec![]),
+        (health, "--tls-ca", vec![]),
+    ] {
+        let run = |file| run_in(credentials.folder.path(), &[command, &[option, file], &more].concat());
+        let missing = format!("error: {option} nowhere: No such file or directory");
+        let link = format!("error: {option} link: it is a link to target, which does not exist");
+        for (file, message) in [("nowhere", missing), ("link", link)] {
+            let ran = run(file);
+            assert!(ran.code == Some(1) && ran.stderr.starts_with(&message), "{option}: {}", ran.stderr);
+        }
+        let ran = run("..");
+        let message = format!("error: {option}: .. is a folder");
+        assert!(ran.code == Some(2) && ran.stderr.starts_with(&message), "{option}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn options_with(value_names: &[&str]) -> Vec<(&'static str, String)> {
 fn urls_and_a_dash_are_no_paths() {
     let folder = tempdir().unwrap();
     let path = folder.path();
+    let folders = options_with(&["DIR"]);
     let options = options_with(&["FILE", "DIR", "MANIFEST"]);
     for known in [("generate", "--out"), ("generate", "--like"), ("verify", "--report"), ("serve", "--tls-key")] {
         assert!(options.iter().any(|(command, option)| (*command, option.as_str()) == known), "{options:?}");
@@ -81,7 +82,9 @@ fn urls_and_a_dash_are_no_paths() {
             let ran = run_in(path, &[command, &option, value]);
             assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option} {value}: {}", ran.stderr);
             let value = if value.is_empty() { "''" } else { value };
-            let parts = [value, &option, "it must be a path on this machine"];
+            let is_folder = folders.contains(&(command, option.clone()));
+            let example = if is_folder { "such as data/raw or /tmp/raw" } else { "such as a/file or /tmp/file" };
+            let parts = [value, &option, "it must be a path on this machine", example];
             assert!(parts.iter().all(|part| ran.stderr.contains(part)), "{command} {option}: {}", ran.stderr);
         }
     }
@@ -99,6 +102,17 @@ fn every_option_that_counts_says_what_a_number_is() {
             let error = format!("invalid value '{value}' for '{option} <");
             assert!(ran.stderr.contains(&error) && ran.stderr.contains("a whole number from "), "{}", ran.stderr);
         }
+    }
+}
+
+#[test]
+fn a_negative_time_is_a_value_and_no_option() {
+    let options = options_with(&["SECONDS"]);
+    assert!(options.len() > 5, "{options:?}");
+    for (command, option) in options {
+        let ran: Ran = saasgen(&[command, &option, "-1"]).output().unwrap().into();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{command} {option}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("invalid value '-1' for '{option} <")), "{}", ran.stderr);
     }
 }
 
@@ -360,6 +374,49 @@ fn the_environment_sets_options_and_the_command_line_has_precedence() {
     command.envs([("SAASGEN_LISTEN", "127.0.0.1:0"), ("SAASGEN_CUSTOMERS", "5"), ("SAASGEN_LOG", "json")]);
     let mut server = Serve::of(command);
     assert!(server.wait_for("serving at").starts_with('{'));
+    assert_eq!(server.stop("TERM"), Some(0));
+}
+
+#[test]
+fn a_mistyped_variable_is_warned_of_once() {
+    let folder = tempdir().unwrap();
+    let run = |args: &[&str], variables: &[(&str, &str)]| -> Ran {
+        let mut command = saasgen(args);
+        command.current_dir(folder.path()).envs(variables.iter().copied()).output().unwrap().into()
+    };
+    let generate = &["generate", "--customers", "5", "--out", "out"][..];
+    for (mistyped, meant) in [
+        ("SAASGEN_CUSTOMER", "SAASGEN_CUSTOMERS"),
+        ("SAASGEN_SEEDS", "SAASGEN_SEED"),
+        ("SAASGEN_TABEL", "SAASGEN_TABLES"),
+    ] {
+        let ran = run(generate, &[(mistyped, "secret")]);
+        let warning = format!("the environment variable {mistyped} sets no option; did you mean {meant}?");
+        assert_eq!(ran.stderr, format!("warning: {warning}\n"));
+        assert_eq!(ran.code, Some(0));
+    }
+    // Variables of another subcommand, of clients and of Kubernetes are known, and an empty one is not set.
+    let known = [
+        ("SAASGEN_MAX_STREAMS", "1"),
+        ("SAASGEN_TOKEN", "secret"),
+        ("SAASGEN_PORT", "tcp://10.0.0.1:8815"),
+        ("SAASGEN_PORT_8815_TCP_PORT", "8815"),
+        ("SAASGEN_SERVICE_HOST", "10.0.0.1"),
+        ("SAASGEN_CUSTOMER", ""),
+        ("CUSTOMER", "5"),
+    ];
+    assert_eq!(run(generate, &known).stderr, "");
+    // `--quiet` prints only errors, and other subcommands take no variables.
+    let mistyped = [("SAASGEN_CUSTOMER", "5")];
+    assert_eq!(run(&[generate, &["--quiet"]].concat(), &mistyped).stderr, "");
+    assert_eq!(run(&["describe", "customers"], &mistyped).stderr, "");
+
+    let mut command = saasgen(&["serve", "--listen", "127.0.0.1:0", "--customers", "5"]);
+    let mut server = Serve::of({
+        command.env("SAASGEN_MAX_STREAM", "1");
+        command
+    });
+    server.wait_for("SAASGEN_MAX_STREAM sets no option; did you mean SAASGEN_MAX_STREAMS?");
     assert_eq!(server.stop("TERM"), Some(0));
 }
 

@@ -51,6 +51,40 @@ fn a_file_size_limit_leaves_the_old_files() {
     assert_eq!(leftovers(path), NO_PATHS);
 }
 
+#[test]
+fn a_limit_on_open_files_is_named() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    succeed_in(path, &["generate", "--customers", "100", "--quiet", "--out", "old"]);
+    let before = final_files(path);
+    let commands: [&[&str]; 4] = [
+        &["generate", "--customers", "100", "--quiet", "--out", "new"],
+        &["verify", "--data", "old"],
+        &["pull", "--out", "new"],
+        &["serve", "--listen", "127.0.0.1:0", "--customers", "10"],
+    ];
+    // The program itself starts with four.
+    for (args, limit) in commands.into_iter().flat_map(|args| (4..9).map(move |limit| (args, limit))) {
+        let ran = run_after(&format!("ulimit -n {limit}"), path, args);
+        assert_eq!(ran.code, Some(1), "{limit}: {args:?}: {}", ran.stderr);
+        let named = ["Too many open files", ": raise the limit of open files", "`ulimit -n`"];
+        assert!(named.iter().all(|part| ran.stderr.contains(part)), "{limit}: {args:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("internal") && !ran.stderr.contains("panicked"), "{limit}: {}", ran.stderr);
+        assert!(final_files(path) == before, "{limit}: {args:?}");
+    }
+}
+
+#[test]
+fn a_file_system_without_new_folders_is_named() {
+    let folder = tempdir().unwrap();
+    for out in ["/proc/x", "/proc/x/y"] {
+        let ran = run_in(folder.path(), &["generate", "--customers", "10", "--out", out]);
+        let message = format!("error: creating the folder {out}: ");
+        assert_eq!((ran.code, ran.stderr.starts_with(&message)), (Some(1), true), "{}", ran.stderr);
+        assert!(ran.stderr.contains("takes no new folders; choose another --out"), "{}", ran.stderr);
+    }
+}
+
 /// Runs the program as a user for whom permissions matter: root becomes the user `nobody`.
 fn run_unprivileged(folder: &Path, program: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new(program);

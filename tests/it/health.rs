@@ -57,6 +57,22 @@ fn health_works_over_a_unix_socket() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_unix_socket_is_named() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap());
+    for (name, message) in [
+        ("file", "file, which is a plain file, not a socket"),
+        ("folder", "folder, which is a folder, not a socket"),
+        ("socket", "socket any more"),
+    ] {
+        let ran = health(&folder, &[&format!("grpc+unix://{}/{name}", folder.path().display())]);
+        assert!(ran.code == Some(1) && ran.stderr.contains(message), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_server_that_is_gone_or_silent_is_not_healthy() {
     let folder = tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("flight", &["random", "models", "scan", "batches", "plain_file"]),
     ("parquet_files", &["random", "models", "scan", "batches", "workers", "plain_file"]),
     ("verify", &["random", "models", "scan", "batches", "workers"]),
-    ("cli", &["random", "models", "scan", "batches", "workers", "flight", "parquet_files", "verify"]),
+    ("cli", &["random", "models", "scan", "batches", "workers", "plain_file", "flight", "parquet_files", "verify"]),
 ];
 
 /// Layers that know no crate of [`OUTER_CRATES`].

@@ -38,6 +38,14 @@ fn only_files_that_a_saasgen_manifest_lists_are_replaced() {
     succeed_in(path, &["generate", "--customers", "20", "--out", ".", "--overwrite"]);
     assert_eq!(Manifest::read(path, None).unwrap().unwrap().identity.customers, 20);
 
+    // A file that was rewritten after its manifest is no longer the one that the manifest lists.
+    fs::write(path.join("billing.parquet"), "precious").unwrap();
+    let before = contents(path);
+    let again = ["generate", "--customers", "20", "--out", "."];
+    assert_refused(&run_in(path, &again), &["billing.parquet", "--overwrite", "--out"]);
+    assert_eq!(contents(path), before);
+    succeed_in(path, &[&again[..], &["--overwrite"]].concat());
+
     fs::create_dir(path.join("usage_truth.parquet")).unwrap();
     let refused =
         run_in(path, &["generate", "--customers", "20", "--tables", "usage_truth", "--out", ".", "--overwrite"]);

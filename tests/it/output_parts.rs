@@ -1,9 +1,11 @@
 //! Parts of a data set, which the jobs of a cluster write independently of each other.
 
+use crate::file_tree::all_files;
 use crate::program::{Ran, Serve, contents, names, run_in, send_signal, start_in, succeed_in, wait_until};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use libc::SIGINT;
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use saasgen::models::{Table, saas_v1};
 use saasgen::parquet_files::Manifest;
@@ -186,6 +188,7 @@ fn a_folder_holds_one_split_of_one_data_set() {
     let ran = generate_part(path, "out", 1, 2, &[]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("billing/part-0.parquet exists and no saasgen manifest lists it"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("--overwrite"), "{}", ran.stderr);
     fs::remove_file(out.join("billing/part-0.parquet")).unwrap();
     fs::write(out.join("billing.parquet"), "precious").unwrap();
     let ran = generate_part(path, "out", 1, 2, &[]);
@@ -264,6 +267,55 @@ fn files_of_others_in_the_folder_of_a_table_stay() {
     assert_eq!(generate_part(path, "parts", 1, 2, &["--tables", "billing"]).code, Some(0));
     assert_eq!(fs::read(out.join("billing/notes.inprogress")).unwrap(), b"precious");
     assert!(out.join("support").is_dir());
+}
+
+/// `--overwrite` removes old data sets, and no file of another program.
+#[test]
+fn overwrite_removes_only_files_of_saasgen() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let customers = ["--tables", "customers"];
+    assert_eq!(generate(path, "own", &customers).code, Some(0));
+    let own = fs::read(path.join("own/customers.parquet")).unwrap();
+    let rows = rows(&[path.join("own/customers.parquet")]);
+    let mut other = ArrowWriter::try_new(Vec::new(), rows.schema(), None).unwrap();
+    other.write(&rows).unwrap();
+    let other = other.into_inner().unwrap();
+    let (whole, part) = (&[][..], &["--part", "1", "--parts", "2"][..]);
+    for (old, new, file) in [
+        (None, part, "customers/mine.parquet"),
+        (None, part, "customers.parquet"),
+        (None, whole, "customers/part-00001-of-00003.parquet"),
+        (Some(part), part, "customers/mine.parquet"),
+        (Some(part), part, "customers/part-00001-of-00003.parquet"),
+        (Some(part), whole, "customers/mine.parquet"),
+        (Some(part), whole, "customers/part-00001-of-00003.parquet"),
+        (Some(whole), part, "customers/mine.parquet"),
+    ] {
+        for (content, is_own) in [(&b"precious"[..], false), (&other, false), (&own, true)] {
+            let folder = tempdir().unwrap();
+            let path = folder.path();
+            let run = |split: &[&str], more: &[&str]| generate(path, "out", &[split, &customers, more].concat());
+            if let Some(old) = old {
+                assert_eq!(run(old, &[]).code, Some(0));
+            }
+            let file = path.join("out").join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, content).unwrap();
+            let before = all_files(path);
+            assert_eq!(run(new, &[]).code, Some(2), "{}", file.display());
+            assert!(all_files(path) == before);
+            let ran = run(new, &["--overwrite"]);
+            if is_own && !file.ends_with("mine.parquet") {
+                assert_eq!((ran.code, file.exists()), (Some(0), false), "{}: {}", file.display(), ran.stderr);
+            } else {
+                assert_eq!(ran.code, Some(2), "{}: {}", file.display(), ran.stderr);
+                let name = file.strip_prefix(path).unwrap().display().to_string();
+                assert!(ran.stderr.contains(&name) && ran.stderr.contains("move it away"), "{}", ran.stderr);
+                assert!(all_files(path) == before, "{}", file.display());
+            }
+        }
+    }
 }
 
 fn entry_names(folder: &Path) -> Vec<String> {

@@ -79,7 +79,7 @@ fn verify_dies_by_the_signal() {
         send_signal(&child, name);
         let ran = ended(child);
         assert_eq!((ran.signal, ran.stdout.as_str()), (Some(number), ""), "{}", ran.stderr);
-        assert!(ran.stderr.starts_with("error: interrupted"), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with("error: interrupted; nothing was changed\n"), "{}", ran.stderr);
     }
     assert_eq!(fs::read_dir(path).unwrap().count(), 0);
 }

@@ -158,11 +158,19 @@ fn unusable_data_sets_are_refused_with_a_reason() {
     fs::create_dir(copy("beside").join("billing")).unwrap();
     assert_eq!(verify(folder.path(), &["--data", "beside"]).code, Some(0));
 
+    let link = copy("link").join("manifest.json");
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("moved.json", link).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap());
+
     for (args, code, parts) in [
+        (&["--data", "link"][..], 1, &["link/manifest.json: it is a link to moved.json, which does not exist"][..]),
+        (&["--data", "socket"], 2, &["socket is a socket, but --data takes the folder"]),
+        (&["--data", "/dev/null"], 2, &["/dev/null is a device"]),
         (&["--data", "nested"][..], 2, &["usage_daily", "nested", "partitions"][..]),
         (&["--data", "nested/usage_daily"], 2, &["name the folder above it: --data nested"]),
-        (&["--data", "good/billing.parquet"], 2, &["good/billing.parquet is a file", "--data good"]),
-        (&["--data", "good/manifest.json"], 2, &["good/manifest.json is a file", "--data good"]),
+        (&["--data", "good/billing.parquet"], 2, &["good/billing.parquet is a plain file", "--data good"]),
+        (&["--data", "good/manifest.json"], 2, &["good/manifest.json is a plain file", "--data good"]),
         (&["--data", "capitals"], 2, &["none of the tables", "customers.PARQUET, customers.parq", "*.parquet"]),
         (&["--data", "claims"][..], 2, &["1000000000000 customers", "300", "not the manifest of these files"]),
         (&["--data", "nowhere"], 2, &["nowhere", "saasgen generate", "--data"]),

@@ -95,6 +95,26 @@ async fn a_refusal_by_http_status_comes_after_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_method_is_refused_by_name() {
+    let server = Fixture::start(data_set(42, 10)).await;
+    let mut client = RawClient::connect(server.address).await;
+    let long = format!("/a/{}", "x".repeat(1_000));
+    for (path, named) in [
+        ("/arrow.flight.protocol.FlightService/DoNothing", "\"DoNothing\""),
+        ("/arrow.flight.protocol.Flight/DoGet", "\"/arrow.flight.protocol.Flight/DoGet\""),
+        ("/grpc.health.v1.Health/List2", "\"/grpc.health.v1.Health/List2\""),
+        ("/", "\"/\""),
+        (long.as_str(), "\"/a/xxx"),
+    ] {
+        let refused = client.call(path, &[], body(framed(0, b""))).await.status;
+        assert_eq!(refused.code(), Code::Unimplemented, "{path}");
+        assert!(refused.message().contains(named) && refused.message().len() < 300, "{path}: {refused}");
+    }
+    drop(client);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_compressed_with_gzip_are_read() {
     let server = Fixture::start(data_set(42, 10)).await;
     let mut client = RawClient::connect(server.address).await;
@@ -220,13 +240,16 @@ async fn a_stream_that_waits_for_its_reader_ends_at_its_deadline_with_its_genera
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_timeout_that_is_no_timeout_is_ignored() {
+async fn a_malformed_timeout_is_refused() {
     let server = Fixture::start(data_set(42, 10)).await;
     let mut client = RawClient::connect(server.address).await;
-    for timeout in ["", "soon", "5", "S", "-1S", "0.001S", "1s", "000000000S"] {
-        let request = body(framed(0, &ticket("customers")));
-        let answer = client.call(DO_GET, &[("grpc-timeout", timeout)], request).await;
-        assert_eq!(answer.status.code(), Code::Ok, "{timeout:?}: {}", answer.status);
+    for timeout in ["", "soon", "5", "S", "-1S", "+5S", "0.001S", "1 S", "1s", "000000000S", "\u{e4}S"] {
+        for (path, request) in requests() {
+            let refused = client.call(path, &[("grpc-timeout", timeout)], body(framed(0, &request))).await.status;
+            assert_eq!(refused.code(), Code::InvalidArgument, "{path} {timeout:?}: {refused}");
+            let parts = [&*format!("grpc-timeout is {timeout:?}"), "1 to 8 digits and a unit"];
+            assert!(parts.iter().all(|part| refused.message().contains(part)), "{path}: {refused}");
+        }
     }
     drop(client);
     server.stop().await;

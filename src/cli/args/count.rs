@@ -2,6 +2,7 @@
 
 use crate::scan::parse_whole_number;
 use clap::builder::{StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use std::ops::RangeInclusive;
 
 /// Parses a whole number in `range`, in the forms of [`parse_whole_number`].
@@ -9,6 +10,16 @@ pub(in crate::cli) fn count(range: RangeInclusive<u64>) -> impl TypedValueParser
     StringValueParser::new().try_map(move |text| {
         parse_whole_number(&text).filter(|number| range.contains(number)).ok_or_else(|| must_be(&range))
     })
+}
+
+/// Lets every option of the subcommands of `command` take a negative number as its value, so that it can say which numbers
+/// are allowed. By default, clap takes `-1` for another option.
+pub(in crate::cli) fn with_negative_numbers(command: Command) -> Command {
+    let allow = |arg: Arg| {
+        let is_option = arg.get_long().is_some() && arg.get_action().takes_values();
+        if is_option { arg.allow_negative_numbers(true) } else { arg }
+    };
+    command.mut_subcommands(|subcommand| subcommand.mut_args(allow))
 }
 
 fn must_be(range: &RangeInclusive<u64>) -> String {

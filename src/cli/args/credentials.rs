@@ -8,7 +8,7 @@ use std::env;
 use std::path::PathBuf;
 
 /// The environment variable with a token.
-const TOKEN: &str = "SAASGEN_TOKEN";
+pub(in crate::cli) const TOKEN: &str = "SAASGEN_TOKEN";
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS and token (for servers that ask for them)")]
@@ -39,7 +39,7 @@ impl CredentialArgs {
     /// Returns [`Error::Io`] if the token file can't be read, and [`Error::Misuse`] if the token can't be sent.
     pub fn load(&self) -> Result<Credentials> {
         let token = match &self.token_file {
-            Some(path) => Some(Credentials::token_in(path)?),
+            Some(path) => Some(Credentials::token_in(path).map_err(|error| error.of_option("--token-file"))?),
             None => match env::var(TOKEN) {
                 Ok(token) => Some(token.trim().to_string()).filter(|token| !token.is_empty()),
                 Err(env::VarError::NotPresent) => None,

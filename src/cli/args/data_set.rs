@@ -11,12 +11,12 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Data set")]
 pub(in crate::cli) struct DataSetArgs {
     /// Number of customers in the data set, 1 to 10^12, such as 5000, 1_000_000, 1e6 or 1M
-    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS, allow_negative_numbers = true,
+    #[arg(long, value_name = "N", default_value_t = DataSet::DEFAULT_CUSTOMERS,
           value_parser = count(1..=MAX_CUSTOMERS))]
     customers: u64,
 
     /// Seed of the random values, 0 to 2^64-1; another seed gives other customers of the same company
-    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED, allow_negative_numbers = true,
+    #[arg(long, value_name = "S", default_value_t = DataSet::DEFAULT_SEED,
           value_parser = count(0..=u64::MAX))]
     seed: u64,
 

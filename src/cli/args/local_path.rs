@@ -1,15 +1,33 @@
 //! The value of every option that names a file or a folder.
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use std::ffi::OsString;
+use clap::{Arg, Command, Error};
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+
+/// The name of the value of an option that takes a folder.
+const FOLDER: &str = "DIR";
 
 /// Parses a path of this machine. Refuses URLs and `-`, which would name a folder `s3:` or a file `-`.
 pub(in crate::cli) fn local_path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(|text: OsString| match why_not_a_path(&text.to_string_lossy()) {
-        Some(why) => Err(format!("{why}; it must be a path on this machine, such as data/raw or /tmp/a.toml")),
-        None => Ok(PathBuf::from(text)),
-    })
+    LocalPath
+}
+
+#[derive(Clone)]
+struct LocalPath;
+
+impl TypedValueParser for LocalPath {
+    type Value = PathBuf;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<PathBuf, Error> {
+        let is_folder = arg.and_then(Arg::get_value_names).is_some_and(|names| names.iter().any(|name| name == FOLDER));
+        let example = if is_folder { "data/raw or /tmp/raw" } else { "a/file or /tmp/file" };
+        let parse = move |text: OsString| match why_not_a_path(&text.to_string_lossy()) {
+            Some(why) => Err(format!("{why}; it must be a path on this machine, such as {example}")),
+            None => Ok(PathBuf::from(text)),
+        };
+        OsStringValueParser::new().try_map(parse).parse_ref(command, arg, value)
+    }
 }
 
 fn why_not_a_path(text: &str) -> Option<String> {

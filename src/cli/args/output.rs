@@ -31,11 +31,11 @@ pub(in crate::cli) struct OutputArgs {
     /// The files are named like usage_daily/part-00003-of-00016.parquet, and each part has a manifest of its own.
     /// Parts can be written to one folder, in any order and at the same time. Part 1 of 5 has the same customers as
     /// parts 1 to 10 of 50.
-    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = count(0..=u64::MAX), requires = "parts")]
+    #[arg(long, value_name = "PART", value_parser = count(0..=u64::MAX), requires = "parts")]
     part: Option<u64>,
 
     /// Number of parts into which the customers are split, 1 to 99999
-    #[arg(long, value_name = "PARTS", allow_negative_numbers = true, value_parser = count(0..=u64::MAX), requires = "part")]
+    #[arg(long, value_name = "PARTS", value_parser = count(0..=u64::MAX), requires = "part")]
     parts: Option<u64>,
 
     /// Compression of the Parquet pages
@@ -45,13 +45,13 @@ pub(in crate::cli) struct OutputArgs {
     /// Number of row groups to encode at the same time, 1 to 1024 [default: one per core]
     ///
     /// Each takes about 17 MB of memory. The files do not depend on the number.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = count(1..=1024))]
     threads: Option<u64>,
 
-    /// Replace a data set of another model, seed, size, range or split, and files that no saasgen manifest lists
+    /// Replace a data set of another model, seed, size, range or split, and files that have the names of the new ones
     ///
-    /// All tables of the old data set are removed. A folder holds one data set. To keep several, write each to a folder
-    /// of its own.
+    /// All tables of the old data set are removed. If a file of another program would be read as rows of a table, it
+    /// stays, and the run is refused. A folder holds one data set. To keep several, write each to a folder of its own.
     #[arg(long)]
     overwrite: bool,
 

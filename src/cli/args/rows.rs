@@ -9,11 +9,11 @@ use clap::Args;
 #[command(next_help_heading = "Rows")]
 pub(in crate::cli) struct RowArgs {
     /// First customer [default: 1]
-    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
+    #[arg(long, value_name = "ID", value_parser = count(0..=u64::MAX))]
     pub first_id: Option<u64>,
 
     /// Last customer [default: the last of the data set]
-    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
+    #[arg(long, value_name = "ID", value_parser = count(0..=u64::MAX))]
     pub last_id: Option<u64>,
 
     /// First date, by the date column of each table [default: the first of the window]
@@ -35,7 +35,7 @@ pub(in crate::cli) struct RowArgs {
     /// Most row groups of each table, 1 to 10000; `pull` reads each from an endpoint [default: one per about 1M rows]
     ///
     /// A table has fewer if it has fewer customers. retention_curves, which has no customers, always has one.
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = count(0..=u64::MAX))]
+    #[arg(long, value_name = "N", value_parser = count(0..=u64::MAX))]
     pub partitions: Option<u64>,
 }
 

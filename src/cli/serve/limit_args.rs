@@ -10,26 +10,22 @@ use std::time::Duration;
 #[command(next_help_heading = "Limits (a call over a limit fails with RESOURCE_EXHAUSTED)")]
 pub(super) struct LimitArgs {
     /// Maximum number of open DoGet streams, 1 to 1000000
-    #[arg(long, value_name = "N", default_value_t = Limits::default().streams,
-          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams, value_parser = count(1..=1_000_000))]
     max_streams: u64,
 
     /// Maximum number of open DoGet streams for each name in --auth-tokens, 1 to 1000000
-    #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name,
-          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().streams_of_name, value_parser = count(1..=1_000_000))]
     max_streams_per_name: u64,
 
     /// Maximum number of blocks, of about 1 MB, that wait in memory to be sent, 0 to 1000000
     ///
     /// All streams share them. When half of them wait, the server makes smaller batches, first for clients that read
     /// slowly. It refuses no stream for lack of blocks.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().blocks,
-          allow_negative_numbers = true, value_parser = count(0..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().blocks, value_parser = count(0..=1_000_000))]
     max_blocks: u64,
 
     /// Maximum number of customers in a data set that a ticket names, 1 to 10^12
-    #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS,
-          allow_negative_numbers = true, value_parser = count(1..=MAX_CUSTOMERS))]
+    #[arg(long, value_name = "N", default_value_t = MAX_CUSTOMERS, value_parser = count(1..=MAX_CUSTOMERS))]
     max_customers: u64,
 
     /// Maximum bytes of a request that is not an action, 1024 to 67108864
@@ -50,13 +46,11 @@ pub(super) struct LimitArgs {
     max_header_bytes: u32,
 
     /// Maximum number of open connections, 1 to 1000000
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections as u64,
-          allow_negative_numbers = true, value_parser = count(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections as u64, value_parser = count(1..=1_000_000))]
     max_connections: u64,
 
     /// Maximum number of open calls per connection, 1 to 10000; clients delay further calls
-    #[arg(long, value_name = "N", default_value_t = Limits::default().calls.into(),
-          allow_negative_numbers = true, value_parser = count(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().calls.into(), value_parser = count(1..=10_000))]
     max_calls: u64,
 
     /// Seconds that a client has for the TLS handshake, the HTTP/2 preface and each request, 1 to 315360000

@@ -19,12 +19,27 @@ use tonic::body::Body;
 /// tonic ends a late call with CANCELLED. This much earlier, it ends as it should.
 const BEFORE_TONIC: Duration = Duration::from_millis(1);
 
-/// Returns the deadline in `headers`, or `None` if they have none, or one that is malformed.
-pub(in crate::flight) fn of(headers: &HeaderMap) -> Option<Instant> {
-    let timeout = headers.get("grpc-timeout")?.to_str().ok()?;
-    let (digits, unit) = timeout.split_at_checked(timeout.len().checked_sub(1)?)?;
-    let number: u64 = Some(digits).filter(|digits| digits.len() <= 8)?.parse().ok()?;
-    let timeout = match unit {
+/// Returns the deadline in `headers`, or `None` if they have none.
+///
+/// # Errors
+/// INVALID_ARGUMENT if it is malformed.
+pub(in crate::flight) fn of(headers: &HeaderMap) -> Result<Option<Instant>, Status> {
+    let Some(value) = headers.get("grpc-timeout") else { return Ok(None) };
+    let timeout = value.to_str().ok().and_then(timeout).ok_or_else(|| {
+        Status::invalid_argument(format!(
+            "grpc-timeout is {:?}; it must be 1 to 8 digits and a unit, H, M, S, m, u or n, such as 500m",
+            String::from_utf8_lossy(value.as_bytes())
+        ))
+    })?;
+    Ok(Instant::now().checked_add(timeout.saturating_sub(BEFORE_TONIC)))
+}
+
+/// Reads the value of `grpc-timeout`.
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let is_number = digits.len() <= 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = Some(digits).filter(|_| is_number)?.parse().ok()?;
+    Some(match unit {
         "H" => Duration::from_secs(number * 3_600),
         "M" => Duration::from_secs(number * 60),
         "S" => Duration::from_secs(number),
@@ -32,8 +47,7 @@ pub(in crate::flight) fn of(headers: &HeaderMap) -> Option<Instant> {
         "u" => Duration::from_micros(number),
         "n" => Duration::from_nanos(number),
         _ => return None,
-    };
-    Instant::now().checked_add(timeout.saturating_sub(BEFORE_TONIC))
+    })
 }
 
 /// Waits for an answer, and ends it with DEADLINE_EXCEEDED at `deadline`.

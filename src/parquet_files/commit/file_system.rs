@@ -53,11 +53,23 @@ impl CreatedFolders {
         check_nothing_in_the_way(path)?;
         let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         let missing: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
-        fs::create_dir_all(path).map_err(Error::io("creating the folder", path))?;
+        fs::create_dir_all(path).map_err(|error| not_created(path, &error))?;
         let created = Self(missing);
         created.0.iter().map(|folder| parent_of(folder)).for_each(sync_folder);
         Ok(created)
     }
+}
+
+/// Returns the error for a folder that can't be created.
+fn not_created(path: &Path, error: &io::Error) -> Error {
+    let advice = match error.kind() {
+        // All parents exist or can be created, so only the file system can say this. /proc does.
+        io::ErrorKind::NotFound => "its file system takes no new folders; ",
+        io::ErrorKind::PermissionDenied => "this user may not create it; ",
+        _ => "",
+    };
+    let message = format!("{error}: {advice}choose another --out");
+    Error::io("creating the folder", path)(io::Error::new(error.kind(), message))
 }
 
 /// Returns an error if `path` or one of its parents is there, but no folder.

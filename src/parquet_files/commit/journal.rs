@@ -3,7 +3,7 @@
 use super::file_system::{file_id, remove_if_exists, sync_folders_of};
 use super::staged_file::{final_name, staged_path};
 use crate::error::{Error, Result};
-use crate::parquet_files::file_names::{is_output_file, is_read_as_part, part_of_journal};
+use crate::parquet_files::file_names::{is_output_file, part_of_journal};
 use crate::scan::Part;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -25,8 +25,7 @@ impl Journal {
     fn finish(&self, folder: &Path) -> Result<()> {
         // Protects all other files, whatever the journal says.
         let paths = |names: &[String]| -> Vec<PathBuf> {
-            let names = names.iter().filter(|name| is_output_file(name) || is_read_as_part(name));
-            names.map(|name| folder.join(name)).collect()
+            names.iter().filter(|name| is_output_file(name)).map(|name| folder.join(name)).collect()
         };
         let (remove, place) = (paths(&self.remove), paths(&self.place));
         for path in remove.iter().filter(|path| !place.contains(path)) {

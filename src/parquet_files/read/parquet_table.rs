@@ -42,9 +42,13 @@ pub struct ParquetFile {
 }
 
 impl ParquetFile {
-    fn open(path: PathBuf) -> Result<Self> {
-        let bytes = std::fs::metadata(&path).map_err(Error::io("reading", &path))?.len();
-        Ok(Self { footer: read_footer(&path)?, path, bytes })
+    /// Reads the footer of the file at `path`.
+    ///
+    /// # Errors
+    /// Returns [`Error::Io`] if the file can't be read or is not a Parquet file.
+    pub(in crate::parquet_files) fn open(path: &Path) -> Result<Self> {
+        let bytes = std::fs::metadata(path).map_err(Error::io("reading", path))?.len();
+        Ok(Self { footer: read_footer(path)?, path: path.to_path_buf(), bytes })
     }
 
     /// Returns the path.
@@ -92,6 +96,11 @@ impl ParquetFile {
         self.footer.metadata().file_metadata().created_by()
     }
 
+    /// Returns whether saasgen wrote the file.
+    pub fn is_own(&self) -> bool {
+        self.writer().is_some_and(|writer| writer.starts_with(env!("CARGO_PKG_NAME")))
+    }
+
     /// Returns the value of `key` in the file's metadata.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         let pairs = self.footer.metadata().file_metadata().key_value_metadata()?;
@@ -125,7 +134,7 @@ impl ParquetTable {
     /// # Errors
     /// Returns [`Error::Io`] if a file can't be read or is not a Parquet file.
     pub fn open(table: Table, paths: Vec<PathBuf>) -> Result<Self> {
-        let files: Vec<ParquetFile> = paths.into_iter().map(ParquetFile::open).collect::<Result<_>>()?;
+        let files: Vec<ParquetFile> = paths.iter().map(|path| ParquetFile::open(path)).collect::<Result<_>>()?;
         for ParquetFile { path, footer, .. } in &files {
             let count = |name| footer.schema().fields().iter().filter(|field| field.name() == name).count();
             if let Some(column) = table.columns().iter().find(|column| count(column.name) > 1) {

@@ -72,7 +72,7 @@ impl Credentials {
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Internal(format!("setting up TLS: {error}")))?;
         let builder = builder.with_root_certificates(match &self.tls.ca {
-            Some(path) => roots(path)?,
+            Some(path) => roots("--tls-ca", path)?,
             None => system_roots()?,
         });
         let mut config = match &self.tls.identity {

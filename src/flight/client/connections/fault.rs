@@ -4,7 +4,10 @@ use crate::error::Error;
 use crate::flight::client::failure::Failure;
 use crate::flight::location::{Location, Transport};
 use crate::flight::tls::date_of;
+use crate::plain_file;
+use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -57,9 +60,16 @@ impl Fault {
 
     /// The system can't connect to the Unix socket of `location`, which is at `path`.
     pub fn unusable_socket(location: &Location, path: &Path, error: &io::Error) -> Self {
+        // The system refuses connections to a file as it does to the socket of a server that is gone.
+        let kind = fs::metadata(path).map(|there| there.file_type());
+        let other = kind.ok().filter(|kind| !kind.is_socket()).map(plain_file::name_of);
         let path = path.display();
         let start = format!("start one with `saasgen serve --listen {location}`, {OTHER_SERVER}");
         match error.kind() {
+            ErrorKind::ConnectionRefused if other.is_some() => Self::lasting(format!(
+                "no server listens at {path}, which is {}, not a socket: correct the path, {OTHER_SERVER}",
+                other.unwrap_or_default()
+            )),
             ErrorKind::NotFound => Self::passing(format!("no server listens at {path}, which does not exist: {start}")),
             ErrorKind::ConnectionRefused => Self::passing(format!("no server listens at {path} any more: {start}")),
             ErrorKind::PermissionDenied => Self::lasting(format!(

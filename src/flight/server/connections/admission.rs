@@ -3,7 +3,7 @@
 use super::access::Access;
 use super::state::{ConnectionState, OpenCall};
 use crate::error::Error;
-use crate::flight::grpc::{deadline, gzip};
+use crate::flight::grpc::{deadline, gzip, unknown_method};
 use crate::flight::server::caller::Caller;
 use crate::flight::server::limits::Limits;
 use crate::flight::server::telemetry::{Activity, Cause, Refusal};
@@ -72,7 +72,9 @@ where
         let connection = request.extensions().get::<Arc<ConnectionState>>().cloned();
         let connection = connection.unwrap_or_else(|| ConnectionState::new("-", false));
         let (call, mut caller) = (connection.open_call(), Caller::at(&connection.peer));
-        let deadline = deadline::of(request.headers());
+        let uri = request.uri().clone();
+        // `admit` refuses a malformed one.
+        let deadline = deadline::of(request.headers()).unwrap_or_default();
         let answer = match self.rules.admit(&mut request, &connection, &mut caller) {
             Err(refusal) => {
                 self.rules.activity.metrics.refused(refusal.cause);
@@ -101,6 +103,7 @@ where
         };
         Box::pin(async move {
             let mut answer = deadline::limit(deadline, answer).await?;
+            unknown_method::name(&mut answer, uri.path());
             answer.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static(gzip::ACCEPTED));
             Ok(answer.map(|body| tracked(body, call)))
         })
@@ -134,6 +137,7 @@ impl AdmissionLayer {
             let form = "this is a gRPC server: a request must be a POST with the content type application/grpc";
             return Err(Status::unimplemented(form).into());
         }
+        deadline::of(request.headers())?;
         if !request.uri().path().starts_with(HEALTH) {
             self.access.admit(request.headers().get(AUTHORIZATION), caller)?;
         }

@@ -10,6 +10,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 
+/// The option of `saasgen serve` that names the certificate authorities of clients.
+const CLIENT_CA: &str = "--tls-client-ca";
+
 /// The PEM files of a server's TLS.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
@@ -77,8 +80,9 @@ fn load(files: &TlsFiles) -> Result<Loaded> {
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider()).build();
-            builder.with_client_cert_verifier(verifier.map_err(|error| unusable_roots(path, &error))?)
+            let roots = Arc::new(roots(CLIENT_CA, path)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
+            builder.with_client_cert_verifier(verifier.map_err(|error| unusable_roots(CLIENT_CA, path, &error))?)
         }
     };
     let (chain, key) = identity(&files.certificate, &files.key)?;

@@ -68,7 +68,7 @@ impl Tokens {
 }
 
 fn read(path: &Path) -> Result<Arc<[Known]>> {
-    let mut file = plain_file::open(path)?;
+    let mut file = plain_file::open(path).map_err(|error| error.of_option("--auth-tokens"))?;
     let mode = file.metadata().map_err(Error::io("reading the permissions of", path))?.mode();
     if mode & OTHERS != 0 {
         return Err(Error::Misuse(format!(
