@@ -12,10 +12,11 @@ use std::ops::Range;
 /// Generates the record batches of a scan, for blocks of customers in any order and on any thread.
 ///
 /// ```
-/// use saasgen::{batches::Batches, model::Model, scan::Scan, tables::{DataSet, Laws, Table}};
+/// use saasgen::batches::Batches;
+/// use saasgen::models::{DataSet, Model, saas_v1};
+/// use saasgen::scan::Scan;
 ///
-/// let laws = Model::saas_v1()?;
-/// let data_set = DataSet::new(model, 42, 1_000)?;
+/// let data_set = DataSet::new(Model::saas_v1()?, 42, 1_000)?;
 /// let batches = Batches::new(Scan::whole(&data_set, saas_v1::CUSTOMERS));
 /// let rows: usize = batches.iter().map(|batch| batch.map_or(0, |batch| batch.num_rows())).sum();
 /// assert_eq!(rows, 1_000);
