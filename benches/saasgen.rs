@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use futures::StreamExt;
 use saasgen::batches::{Batches, ScanSource, TableSource};
 use saasgen::flight::server::{do_get, message};
-use saasgen::models::{DataSet, Model, Table, saas_v1};
+use saasgen::models::{DataSet, Model, Table, saas_v1, saas_v2};
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
 use saasgen::scan::Scan;
 use std::hint::black_box;
@@ -17,8 +17,9 @@ use std::sync::atomic::AtomicBool;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Returns the whole table of the model that it belongs to.
 fn scan(table: Table) -> Scan {
-    let model = Model::saas_v1().unwrap();
+    let model = Model::built_in(table.model().name).unwrap();
     Scan::whole(&DataSet::new(model, DataSet::DEFAULT_SEED, DataSet::DEFAULT_CUSTOMERS).unwrap(), table)
 }
 
@@ -26,14 +27,14 @@ fn rows_of(batches: &Batches) -> u64 {
     batches.iter().map(|batch| batch.unwrap().num_rows() as u64).sum()
 }
 
-/// Measures `work` for each table. Rates are in rows of the table.
+/// Measures `work` for each table of each model. Rates are in rows of the table.
 fn each_table(criterion: &mut Criterion, name: &str, work: impl Fn(&Scan) -> u64) {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20);
-    for table in saas_v1::TABLES {
+    for table in saas_v1::TABLES.into_iter().chain(saas_v2::TABLES) {
         let scan = scan(table);
         group.throughput(Throughput::Elements(rows_of(&Batches::new(scan.clone()))));
-        group.bench_with_input(BenchmarkId::from_parameter(table.name()), &scan, |bencher, scan| {
+        group.bench_with_input(BenchmarkId::new(table.model().name, table.name()), &scan, |bencher, scan| {
             bencher.iter(|| black_box(work(scan)));
         });
     }

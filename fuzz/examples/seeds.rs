@@ -7,7 +7,7 @@ use parquet::basic::Compression as Codec;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use prost::Message;
 use saasgen::batches::{Batches, ScanSource};
-use saasgen::models::saas_v1;
+use saasgen::models::{Model, saas_v1};
 use saasgen::parquet_files::{Compression, WriteOptions, write_table};
 use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use saasgen_fuzz::data_set;
@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (index, text) in MODELS.into_iter().enumerate() {
         write("model", &format!("overlay-{index}"), text.as_bytes())?;
     }
+    write("model", "whole-saas-v2", Model::saas_v2()?.to_toml().as_bytes())?;
     write("model", "whole", data_set().model().to_toml().as_bytes())?;
     write_files()
 }

@@ -11,7 +11,7 @@ pub struct Expected {
 
 /// The distribution of the number of rows that a random customer has in a range of days. For a table without customers
 /// it is the number of rows of a section.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowsPerCustomer {
     mean: f64,
     variance: f64,
@@ -29,6 +29,21 @@ impl RowsPerCustomer {
     /// Returns the distribution of exactly this number of rows.
     pub fn exactly(rows: u64) -> Self {
         Self { mean: rows as f64, variance: 0.0, covariance: 0.0, exact: Some(rows) }
+    }
+
+    /// Returns the mean.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Returns the variance.
+    pub fn variance(&self) -> f64 {
+        self.variance
+    }
+
+    /// Returns the covariance between two customers.
+    pub fn covariance(&self) -> f64 {
+        self.covariance
     }
 
     /// Returns the number of rows of the given number of customers.

@@ -18,10 +18,11 @@ mod model;
 mod names;
 mod overlay;
 pub mod saas_v1;
+pub mod saas_v2;
 mod table;
 
 pub use bounds::Bounds;
-pub use built_in::{default_tables, table_names, tables_of};
+pub use built_in::{built_in_tables, default_tables, table_names, tables_of};
 pub use calendar::{Day, Window, date_of, day_of};
 pub use column::{Column, ColumnMut};
 pub use data_set::{DataSet, MAX_CUSTOMERS};

@@ -2,7 +2,7 @@
 //! afterwards.
 
 use super::bounds::Bounds;
-use super::built_in::{built_in_model, default_model};
+use super::built_in::{built_in_model, default_model, model_names};
 use super::calendar::{Day, Window};
 use super::definition::{BuildLaws, ModelDefinition, Resolved};
 use super::expected::RowsPerCustomer;
@@ -10,6 +10,7 @@ use super::laws::{ModelLaws, TableRows};
 use super::names::Names;
 use super::overlay;
 use super::saas_v1;
+use super::saas_v2;
 use super::table::{ColumnSet, Table};
 use crate::error::{Error, Result};
 use crate::plain_file;
@@ -19,6 +20,7 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use toml::Value;
 
 /// A checked model, with its window and its fingerprint. Clones share its memory.
 #[derive(Debug, Clone)]
@@ -45,6 +47,14 @@ impl Model {
         Self::from_overlay("")
     }
 
+    /// Returns the model saas-v2 without changes.
+    ///
+    /// # Errors
+    /// See [`Self::default_built_in`].
+    pub fn saas_v2() -> Result<Self> {
+        Self::built_in(saas_v2::VERSION.name)
+    }
+
     /// Returns the model saas-v1 without changes.
     ///
     /// # Errors
@@ -53,7 +63,19 @@ impl Model {
         Self::built_in(saas_v1::VERSION.name)
     }
 
-    /// Returns the default model with the keys of the file at `path` replaced.
+    /// Returns the built-in model that `name` names, or else the model of the file at this path, see
+    /// [`Self::from_file`].
+    ///
+    /// # Errors
+    /// See [`Self::from_file`].
+    pub fn from_name_or_file(name: &Path) -> Result<Self> {
+        match name.to_str().map(built_in_model) {
+            Some(Ok(model)) => Self::with(model, toml::Table::new()),
+            _ => Self::from_file(name),
+        }
+    }
+
+    /// Returns the model of the file at `path`, which replaces keys of a built-in model.
     ///
     /// # Errors
     /// Returns [`Error::Misuse`] if the file doesn't exist, is neither a plain file nor an unnamed pipe, or is not a
@@ -71,13 +93,27 @@ impl Model {
         })
     }
 
-    /// Returns the default model with the keys in `text`, which is TOML, replaced.
+    /// Returns a built-in model with the keys in `text`, which is TOML, replaced. The key `base` names the built-in model.
+    /// Without it, it is the default one.
     ///
     /// # Errors
-    /// Returns [`Error::Misuse`] if `text` is not valid TOML, has an unknown key, or a value of the wrong type or out
-    /// of range. The message names the key, its value and what is allowed.
+    /// Returns [`Error::Misuse`] if `text` is not valid TOML, names no built-in model, has an unknown key, or a value of
+    /// the wrong type or out of range. The message names the key, its value and what is allowed.
     pub fn from_overlay(text: &str) -> Result<Self> {
-        Self::with(default_model(), parse(text)?)
+        let mut overlay = parse(text)?;
+        let base = match overlay.remove("base") {
+            None => default_model(),
+            Some(Value::String(name)) => built_in_model(&name).map_err(|_| {
+                Error::Misuse(format!("`base` is {name:?}; it must be one of {}", model_names().join(", ")))
+            })?,
+            Some(other) => {
+                return Err(Error::Misuse(format!(
+                    "`base` is {other}; it must be one of {}",
+                    model_names().join(", ")
+                )));
+            }
+        };
+        Self::with(base, overlay)
     }
 
     /// Returns the model whose [`base`](Self::base) and parameters a manifest or a server states.
@@ -104,6 +140,11 @@ impl Model {
         overlay::apply(&mut table, overlay, base.open_tables)?;
         let is_changed = table != default;
         let toml = toml::to_string(&table).map_err(|error| Error::Internal(error.to_string()))?;
+        let toml = if base.version == default_model().version {
+            toml
+        } else {
+            format!("base = {:?}\n{toml}", base.version.name)
+        };
         let Resolved { name, window, parameters, json, build } = (base.resolve)(table)?;
         let suffix = if is_changed && name == base.version.name { " (changed)" } else { "" };
         let fingerprint = fingerprint(base, &json);

@@ -25,6 +25,8 @@ pub struct TableSpec {
     pub foreign_keys: &'static [ForeignKey],
     /// The columns that identify a row and that rows are sorted by, most significant first.
     pub sort_columns: &'static [&'static str],
+    /// The column that a range of dates filters.
+    pub date_column: Option<&'static str>,
     /// Whether rows belong to customers.
     pub has_customers: bool,
     /// Whether the company itself could have the table. Other tables hold the truth behind the observations.
@@ -130,8 +132,8 @@ impl Table {
     }
 
     /// Returns the column that a range of dates filters, if the table has one.
-    pub fn date_column(self) -> Option<&'static str> {
-        self.columns().iter().find(|column| column.kind == Kind::Date).map(|column| column.name)
+    pub const fn date_column(self) -> Option<&'static str> {
+        self.0.date_column
     }
 
     /// Returns whether rows belong to customers. A table without customers has numbered sections instead, and is not

@@ -2,8 +2,8 @@
 
 use super::count::count;
 use super::local_path::local_path;
-use crate::error::{Error, Result};
-use crate::models::{DataSet, MAX_CUSTOMERS, Model, table_names};
+use crate::error::Result;
+use crate::models::{DataSet, MAX_CUSTOMERS, Model, built_in_tables, table_names};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -32,11 +32,13 @@ impl DataSetArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ModelArgs {
-    /// TOML file with changes to the model saas-v1 [default: no changes]
+    /// Built-in model, saas-v1 or saas-v2, or a TOML file with changes to one [default: saas-v1]
     ///
-    /// The file holds only the keys to change, such as `retention.decay_days = 90.0`. `saasgen describe` prints all
-    /// keys and their values. `verify` and `generate --like` need no file if a manifest or a server states the model.
-    #[arg(long, value_name = "FILE", value_parser = local_path())]
+    /// saas-v2 is a preview: its values may change in any release. A file holds only the keys to change, such as
+    /// `retention.decay_days = 90.0`. With the key `base = "saas-v2"`, it changes saas-v2. `saasgen describe` prints all
+    /// keys of a model and their values. `verify` and `generate --like` need no file if a manifest or a server states
+    /// the model.
+    #[arg(long, value_name = "MODEL", value_parser = local_path())]
     model: Option<PathBuf>,
 }
 
@@ -48,7 +50,7 @@ impl ModelArgs {
 
     /// Returns the given model.
     pub fn given(&self) -> Result<Option<Model>> {
-        self.model.as_deref().map(Model::from_file).transpose()
+        self.model.as_deref().map(Model::from_name_or_file).transpose()
     }
 }
 
@@ -63,11 +65,16 @@ pub(super) fn table_or_all(name: &str) -> Result<String, String> {
     }
 }
 
-/// Parses the name of a table.
+/// Parses the name of a table of any model. Whether the chosen model has the table is checked once the model is known.
 pub(in crate::cli) fn table_name(name: &str) -> Result<String, String> {
-    let names = table_names();
-    match names.contains(&name) {
+    match table_names().contains(&name) {
         true => Ok(name.to_string()),
-        false => Err(Error::UnknownTable { table: name.to_string(), tables: names.join(", ") }.to_string()),
+        false => {
+            let tables = built_in_tables().map(|(model, tables)| {
+                let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
+                format!("{model} has {}", names.join(", "))
+            });
+            Err(format!("no model has this table; {}", tables.join("; ")))
+        }
     }
 }

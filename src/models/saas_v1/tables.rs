@@ -38,6 +38,7 @@ pub const CUSTOMERS: Table = {
         primary_key: &["customer_id"],
         foreign_keys: &[],
         sort_columns: &["customer_id"],
+        date_column: Some("signup_date"),
         has_customers: true,
         is_observed: true,
     };
@@ -54,6 +55,7 @@ pub const USAGE_DAILY: Table = {
         primary_key: &["customer_id", "date"],
         foreign_keys: &OF_CUSTOMER,
         sort_columns: &["customer_id", "date"],
+        date_column: Some("date"),
         has_customers: true,
         is_observed: true,
     };
@@ -84,6 +86,7 @@ pub const BILLING: Table = {
         primary_key: &["invoice_id"],
         foreign_keys: &OF_CUSTOMER,
         sort_columns: &["customer_id", "bill_date"],
+        date_column: Some("bill_date"),
         has_customers: true,
         is_observed: true,
     };
@@ -110,6 +113,7 @@ pub const SUPPORT: Table = {
         primary_key: &["ticket_id"],
         foreign_keys: &OF_CUSTOMER,
         sort_columns: &["customer_id", "ticket_date", "ticket_id"],
+        date_column: Some("ticket_date"),
         has_customers: true,
         is_observed: true,
     };
@@ -134,6 +138,7 @@ pub const RETENTION_CURVES: Table = {
         primary_key: &["plan", "day"],
         foreign_keys: &[],
         sort_columns: &[],
+        date_column: None,
         has_customers: false,
         is_observed: false,
     };
@@ -150,6 +155,7 @@ pub const USAGE_TRUTH: Table = {
         primary_key: &["customer_id", "date"],
         foreign_keys: &OF_CUSTOMER,
         sort_columns: &["customer_id", "date"],
+        date_column: Some("date"),
         has_customers: true,
         is_observed: false,
     };

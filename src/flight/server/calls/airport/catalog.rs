@@ -30,7 +30,7 @@ pub(super) fn list_schemas(flights: &Flights, name: &str) -> Result<Vec<u8>> {
     let sha256 = Sha256::digest(&serialized).iter().map(|byte| format!("{byte:02x}")).collect();
     let schema = Schema {
         name: SCHEMA,
-        description: "customers of a SaaS company over 18 months, and the truth behind the data",
+        description: "the customers of a SaaS company, and the truth behind the data",
         tags: BTreeMap::new(),
         contents: Contents { sha256, url: None, serialized: Some(ByteBuf::from(serialized)) },
         is_default: true,

@@ -1,0 +1,378 @@
+//! The usage kernels with AVX-512: 32 rows at a time as 16-bit halves, with look-up tables in registers.
+//!
+//! They give the same values as the plain code in [`super::values`] and [`super::activity`].
+//!
+//! ```text
+//!     words       from Philox, 8 rows at a time           one u32 for each row and column
+//!     halves      upper and lower 16 bits of the words    two registers of 32 rows: in each 32 bits, the
+//!                                                         lower half is row i, the upper half row 16 + i
+//!     own         upper >> (16 - bits)                    the slot
+//!     remainder   (upper:lower << bits) >> 16             compared with the slot's limit
+//!     value       own if remainder < limit,               if remainder = limit, the alias table decides
+//!                 else the alternative                    with the whole word
+//! ```
+
+use super::super::laws::AGES_PER_GROUP;
+use super::super::laws::minutes::{LEVELS, Minutes};
+use super::super::laws::packed::{CHUNK, PackedTable, PackedTables, SLOTS};
+use super::super::purposes;
+use super::super::seeded_laws::SeededLaws;
+use super::active_days::{ActiveDays, CustomerRows};
+use crate::random::philox::{LANES, RoundKeys};
+use crate::random::{AliasTable, avx512};
+use bytemuck::must_cast;
+use std::arch::x86_64::*;
+
+/// The number of 16-bit rows in a register.
+const ROWS: usize = 32;
+
+/// The approximate number of rows in a batch. Their words stay in the L1 cache between two steps.
+const BATCH_ROWS: usize = 1_024;
+
+/// The values of 32 rows.
+struct Drawn {
+    values: __m512i,
+    /// A bit for each row whose value the upper 16 bits don't decide.
+    ties: u32,
+}
+
+/// The state of a run over all rows.
+struct Kernel<'a> {
+    seeded: &'a SeededLaws,
+    packed: &'a PackedTables,
+    /// The random words of the current batch, by column.
+    words: [Vec<u32>; 3],
+    /// The sessions of the current batch. Entries after its last row have no meaning.
+    sessions: Vec<u32>,
+    /// The columns that are asked for.
+    columns: &'a mut [Option<Vec<i32>>; 3],
+}
+
+/// Computes sessions, minutes and events of all rows, for the columns that are asked for.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi1,bmi2,popcnt,lzcnt")]
+pub(super) fn values(
+    seeded: &SeededLaws,
+    packed: &PackedTables,
+    active: &ActiveDays,
+    columns: &mut [Option<Vec<i32>>; 3],
+) {
+    let most_rows = BATCH_ROWS + seeded.laws().cycles.days() as usize + ROWS;
+    let mut kernel =
+        Kernel { seeded, packed, words: [(); 3].map(|()| vec![0; most_rows]), sessions: vec![0; most_rows], columns };
+    let (mut customers, mut done) = (&active.customers[..], 0);
+    while !customers.is_empty() {
+        let (mut count, mut rows) = (0, 0);
+        while count < customers.len() && rows < BATCH_ROWS {
+            let next = &customers[count];
+            kernel.mix(next.id, &active.ages[done + rows..][..next.rows.next_multiple_of(LANES)], rows);
+            (count, rows) = (count + 1, rows + next.rows);
+        }
+        kernel.draw_by_class(&customers[..count], done);
+        kernel.draw_by_sessions(rows);
+        (customers, done) = (&customers[count..], done + rows);
+        for column in kernel.columns.iter_mut().flatten() {
+            column.truncate(done);
+        }
+    }
+}
+
+impl Kernel<'_> {
+    /// Computes the random words of `customer` at `ages`, for the rows from `row` on. `ages` has whole lanes.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn mix(&mut self, customer: u64, ages: &[u16], row: usize) {
+        let keys = *self.seeded.round_keys();
+        let [sessions, minutes, events] = &mut self.words;
+        let (sessions, _) = sessions[row..].as_chunks_mut::<LANES>();
+        let (minutes, _) = minutes[row..].as_chunks_mut::<LANES>();
+        let (events, _) = events[row..].as_chunks_mut::<LANES>();
+        let words = sessions.iter_mut().zip(minutes).zip(events);
+        for (ages, ((sessions, minutes), events)) in ages.as_chunks::<LANES>().0.iter().zip(words) {
+            let ages = _mm512_cvtepu16_epi64(must_cast(*ages));
+            let [a, b, c, _] = avx512::mixed(&keys, customer, ages, purposes::USAGE_VALUES);
+            for (words, mixed) in [(sessions, a), (minutes, b), (events, c)] {
+                *words = must_cast(_mm512_cvtepi64_epi32(mixed));
+            }
+        }
+    }
+
+    /// Computes sessions and minutes of `customers`, whose rows start at `done` in the columns.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2")]
+    #[inline]
+    fn draw_by_class(&mut self, customers: &[CustomerRows], done: usize) {
+        let usage = &self.seeded.laws().usage;
+        let [all_sessions, all_minutes, _] = &mut *self.columns;
+        let mut first = 0;
+        for customers in customers.chunk_by(|customer, next| customer.class == next.class) {
+            let (class, mut rows) = (usize::from(customers[0].class), 0);
+            for customer in customers {
+                rows += customer.rows;
+            }
+            let minutes = usage.minutes[usize::from(customers[0].plan)];
+            for row in (first..first + rows).step_by(ROWS) {
+                let words = rows_from(&self.words[0], row);
+                let drawn = self.packed.sessions[class].draw(&self.packed.slots, words);
+                let drawn = by_row(drawn.settled(words, |_| &usage.sessions[class]));
+                self.sessions[row..row + ROWS].copy_from_slice(&drawn);
+                append(all_sessions, drawn);
+                if all_minutes.is_some() {
+                    append(all_minutes, draw_minutes(minutes, &usage.normal, &drawn, rows_from(&self.words[1], row)));
+                }
+            }
+            first += rows;
+            for column in [&mut *all_sessions, all_minutes].into_iter().flatten() {
+                column.truncate(done + first);
+            }
+        }
+    }
+
+    /// Computes the events of the first `rows` rows from their sessions, if events are asked for.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw_by_sessions(&mut self, rows: usize) {
+        let events = &mut self.columns[2];
+        if events.is_none() {
+            return;
+        }
+        let laws = &self.seeded.laws().usage.events;
+        for row in (0..rows).step_by(ROWS) {
+            let (words, sessions) = (rows_from(&self.words[2], row), rows_from(&self.sessions, row));
+            let (_, sessions_in_halves) = halves(sessions);
+            let drawn =
+                self.packed.draw_events(sessions_in_halves, words).settled(words, |row| &laws[sessions[row] as usize]);
+            append(events, by_row(drawn));
+        }
+    }
+}
+
+#[inline(always)]
+fn rows_from<T>(column: &[T], row: usize) -> &[T; ROWS] {
+    &column[row..].as_chunks().0[0]
+}
+
+impl PackedTable {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw(&self, slots: &[u32; SLOTS], words: &[u32; ROWS]) -> Drawn {
+        let (own, remainder) = split_words(words, _mm512_set1_epi16(self.bits as i16));
+        let (limits, alternatives) = match &self.chunks[..] {
+            [] => load(slots, _mm512_add_epi16(own, _mm512_set1_epi16(self.base as i16))),
+            chunks => {
+                let (mut limits, mut alternatives) = (look_up(&chunks[0][0], own), look_up(&chunks[0][1], own));
+                let chunk_of_own = _mm512_srli_epi16::<6>(own);
+                for (number, chunk) in chunks.iter().enumerate().skip(1) {
+                    let here = _mm512_cmpeq_epi16_mask(chunk_of_own, _mm512_set1_epi16(number as i16));
+                    limits = _mm512_mask_blend_epi16(here, limits, look_up(&chunk[0], own));
+                    alternatives = _mm512_mask_blend_epi16(here, alternatives, look_up(&chunk[1], own));
+                }
+                (limits, alternatives)
+            }
+        };
+        choose(own, remainder, limits, alternatives).plus(_mm512_set1_epi16(self.first as i16))
+    }
+}
+
+impl PackedTables {
+    /// Draws the events of rows with these sessions.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+    #[inline]
+    fn draw_events(&self, sessions: __m512i, words: &[u32; ROWS]) -> Drawn {
+        let laws = &self.events;
+        let [mut bits, mut base, mut first] =
+            [look_up(&laws.bits[0], sessions), look_up(&laws.base[0], sessions), look_up(&laws.first[0], sessions)];
+        let chunk_of_sessions = _mm512_srli_epi16::<6>(sessions);
+        for number in 1..laws.bits.len() {
+            let here = _mm512_cmpeq_epi16_mask(chunk_of_sessions, _mm512_set1_epi16(number as i16));
+            bits = _mm512_mask_blend_epi16(here, bits, look_up(&laws.bits[number], sessions));
+            base = _mm512_mask_blend_epi16(here, base, look_up(&laws.base[number], sessions));
+            first = _mm512_mask_blend_epi16(here, first, look_up(&laws.first[number], sessions));
+        }
+        let (own, remainder) = split_words(words, bits);
+        let (limits, alternatives) = load(&self.slots, _mm512_add_epi16(own, base));
+        let mut drawn = choose(own, remainder, limits, alternatives).plus(first);
+        drawn.ties |= _mm512_cmpge_epu16_mask(sessions, _mm512_set1_epi16(laws.count as i16));
+        drawn
+    }
+}
+
+impl Drawn {
+    /// Adds `first` to the values.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
+    fn plus(self, first: __m512i) -> Self {
+        Self { values: _mm512_add_epi16(self.values, first), ..self }
+    }
+
+    /// Returns the values. For ties, it samples the alias table of the row with the whole word.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    #[inline]
+    fn settled<'a>(self, words: &[u32; ROWS], table: impl Fn(usize) -> &'a AliasTable) -> __m512i {
+        if self.ties == 0 {
+            return self.values;
+        }
+        let mut values: [u16; ROWS] = must_cast(self.values);
+        for (place, value) in values.iter_mut().enumerate() {
+            if self.ties >> place & 1 == 1 {
+                let row = place / 2 + place % 2 * (ROWS / 2);
+                // Packed tables have only values that fit 16 bits.
+                *value = table(row).value(words[row]) as u16;
+            }
+        }
+        must_cast(values)
+    }
+}
+
+/// Returns the usage minutes of rows with these sessions. See [`Minutes::of`] and [`super::super::laws::minutes::steps_of`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2")]
+#[inline]
+fn draw_minutes(minutes: Minutes, normal: &[u16; LEVELS], sessions: &[u32; ROWS], words: &[u32; ROWS]) -> [u32; ROWS] {
+    let (upper, _) = halves(words);
+    let level = _mm512_srli_epi16::<6>(upper);
+    let chunk_of_level = _mm512_and_si512(_mm512_srli_epi16::<6>(level), _mm512_set1_epi16(7));
+    let chunks = normal.as_chunks::<CHUNK>().0;
+    let mut size = look_up(&chunks[0], level);
+    for (number, chunk) in chunks.iter().enumerate().skip(1) {
+        let here = _mm512_cmpeq_epi16_mask(chunk_of_level, _mm512_set1_epi16(number as i16));
+        size = _mm512_mask_blend_epi16(here, size, look_up(chunk, level));
+    }
+    let steps = _mm512_mask_sub_epi16(size, _mm512_movepi16_mask(upper), _mm512_setzero_si512(), size);
+    let steps = [_mm512_srai_epi32::<16>(_mm512_slli_epi32::<16>(steps)), _mm512_srai_epi32::<16>(steps)];
+    let sessions: [__m512i; 2] = must_cast(*sessions);
+    let mut values = [_mm512_setzero_si512(); 2];
+    for half in 0..2 {
+        let count = _mm512_cvtepi32_ps(sessions[half]);
+        let spread = _mm512_mul_ps(_mm512_cvtepi32_ps(steps[half]), _mm512_set1_ps(minutes.sd_of_step));
+        let mean = _mm512_mul_ps(count, _mm512_set1_ps(minutes.mean));
+        let exact = _mm512_add_ps(mean, _mm512_mul_ps(spread, _mm512_sqrt_ps(count)));
+        let rounded = _mm512_cvt_roundps_epi32::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(exact);
+        values[half] = _mm512_max_epi32(rounded, sessions[half]);
+    }
+    must_cast(values)
+}
+
+/// Splits each word into the index of its slot, which is the first `bits` bits, and the 16 bits after it.
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2")]
+#[inline]
+fn split_words(words: &[u32; ROWS], bits: __m512i) -> (__m512i, __m512i) {
+    let (upper, lower) = halves(words);
+    let own = _mm512_srlv_epi16(upper, _mm512_sub_epi16(_mm512_set1_epi16(16), bits));
+    (own, _mm512_shldv_epi16(upper, lower, bits))
+}
+
+/// Returns `own` where the remainder is below the limit, otherwise the alternative.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn choose(own: __m512i, remainder: __m512i, limits: __m512i, alternatives: __m512i) -> Drawn {
+    let below = _mm512_cmplt_epu16_mask(remainder, limits);
+    Drawn {
+        values: _mm512_mask_blend_epi16(below, alternatives, own),
+        ties: _mm512_cmpeq_epi16_mask(remainder, limits),
+    }
+}
+
+/// Splits 32 words into their upper and their lower 16 bits.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn halves(words: &[u32; ROWS]) -> (__m512i, __m512i) {
+    const UPPER: u32 = 0xAAAA_AAAA;
+    let [a, b]: [__m512i; 2] = must_cast(*words);
+    (
+        _mm512_mask_blend_epi16(UPPER, _mm512_srli_epi32::<16>(a), b),
+        _mm512_mask_blend_epi16(UPPER, a, _mm512_slli_epi32::<16>(b)),
+    )
+}
+
+/// Returns 16-bit values in the order of the rows. The input has the layout of [`halves`].
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn by_row(values: __m512i) -> [u32; ROWS] {
+    must_cast([_mm512_and_si512(values, _mm512_set1_epi32(0xFFFF)), _mm512_srli_epi32::<16>(values)])
+}
+
+/// Returns the entries whose index is in the lowest 6 bits of `indices`.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn look_up(entries: &[u16; CHUNK], indices: __m512i) -> __m512i {
+    let [a, b]: [__m512i; 2] = must_cast(*entries);
+    _mm512_permutex2var_epi16(a, indices, b)
+}
+
+/// Returns the limits and alternatives of the slots at `indices`.
+///
+/// Scalar loads take 1.0 ns a row for events, gathers 1.3 ns (AMD EPYC 9004). If the function is inlined, too few
+/// registers are left to its callers, and some of them take a third longer.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline(never)]
+fn load(slots: &[u32; SLOTS], indices: __m512i) -> (__m512i, __m512i) {
+    let indices = by_row(indices);
+    let mut loaded = [0; ROWS];
+    for (slot, index) in loaded.iter_mut().zip(indices) {
+        *slot = slots[(index & 0xFFFF) as usize];
+    }
+    halves(&loaded)
+}
+
+/// Appends 32 rows to `column`, if it is asked for.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn append(column: &mut Option<Vec<i32>>, values: [u32; ROWS]) {
+    if let Some(column) = column {
+        column.extend_from_slice(&must_cast::<_, [i32; ROWS]>(values));
+    }
+}
+
+/// Returns the draws of a customer's group of ages. See [`super::activity::draws`].
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) fn draws(keys: &RoundKeys, customer: u64, group: usize) -> [u16; AGES_PER_GROUP] {
+    const UPPER_HALVES: u16 = 0xAAAA;
+    const LANE_NUMBERS: [u64; LANES] = [0, 1, 2, 3, 4, 5, 6, 7];
+    let items = _mm512_add_epi64(_mm512_set1_epi64((group * LANES) as i64), must_cast(LANE_NUMBERS));
+    let [a, b, c, d] = avx512::mixed(keys, customer, items, purposes::ACTIVITY);
+    must_cast([
+        _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(a, UPPER_HALVES, b),
+        _mm512_mask_shuffle_epi32::<_MM_PERM_CCAA>(c, UPPER_HALVES, d),
+    ])
+}
+
+/// See [`super::activity::below`].
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(super) fn below(
+    draws: &[u16; AGES_PER_GROUP],
+    thresholds: &[u16; AGES_PER_GROUP],
+    shares: &[u16; AGES_PER_GROUP],
+) -> (u64, bool) {
+    let [draws, thresholds, shares]: [[__m512i; 2]; 3] =
+        [must_cast(*draws), must_cast(*thresholds), must_cast(*shares)];
+    let (mut bits, mut ties) = ([0; 2], 0);
+    for half in 0..2 {
+        let limits = _mm512_mulhi_epu16(thresholds[half], shares[half]);
+        bits[half] = _mm512_cmplt_epu16_mask(draws[half], limits);
+        ties |= _mm512_cmple_epu16_mask(_mm512_sub_epi16(draws[half], limits), _mm512_set1_epi16(2));
+    }
+    (u64::from(bits[0]) | u64::from(bits[1]) << 32, ties != 0)
+}
+
+/// See [`super::activity::add_ages`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[inline]
+pub(super) fn add_ages(ages: &mut Vec<u16>, first_age: u16, bits: u64) {
+    const PLACES: [u16; AGES_PER_GROUP] = {
+        let mut places = [0; AGES_PER_GROUP];
+        let mut age = 0;
+        while age < AGES_PER_GROUP {
+            places[age] = age as u16;
+            age += 1;
+        }
+        places
+    };
+    let places: [__m512i; 2] = must_cast(PLACES);
+    let first_age = _mm512_set1_epi16(first_age as i16);
+    for (places, bits) in places.into_iter().zip([bits as u32, (bits >> 32) as u32]) {
+        let of_bits = _mm512_maskz_compress_epi16(bits, _mm512_add_epi16(places, first_age));
+        let kept = ages.len() + bits.count_ones() as usize;
+        ages.extend_from_slice(&must_cast::<_, [u16; ROWS]>(of_bits));
+        ages.truncate(kept);
+    }
+}
