@@ -12,6 +12,7 @@ mod reading;
 pub mod report;
 mod rules;
 mod saas_v1;
+mod saas_v2;
 mod statistics;
 mod subject;
 mod verdicts;
@@ -29,6 +30,7 @@ use model_checks::ModelChecks;
 use pipeline::Pipeline;
 use preconditions::{check_claimed_rows, expected_ids, readable_sources};
 use saas_v1::SaasV1;
+use saas_v2::SaasV2;
 use verdicts::judge;
 use violations::Violations;
 use whole_tables::check_whole_table;
@@ -39,13 +41,15 @@ use whole_tables::check_whole_table;
 /// customers.
 ///
 /// # Errors
-/// Returns [`Error::Misuse`](crate::error::Error::Misuse) if the number of customers can't be determined, or if the
-/// claim is of far more rows than the sources have. Returns [`Error::Interrupted`](crate::error::Error::Interrupted) if
-/// `options.stop` was set. Returns the error of a source that fails.
+/// Returns [`Error::Misuse`] if the number of customers can't be determined, or if the claim is of far more rows than the
+/// sources have. Returns [`Error::Interrupted`] if `options.stop` was set. Returns the error of a source that fails.
 pub fn verify(subject: &Subject<'_>, options: ReadOptions<'_>) -> Result<Verification> {
     let model = subject.model;
     if let Some(laws) = model.laws() {
         return verify_with(SaasV1::new(model.clone(), laws), subject, options);
+    }
+    if let Some(laws) = model.laws() {
+        return verify_with(SaasV2::new(model.clone(), laws), subject, options);
     }
     Err(Error::Internal(format!("there are no checks for the model {}", model.base())))
 }

@@ -43,8 +43,9 @@ pub trait ModelChecks: Sync {
         violations: &mut Violations,
     ) -> Result<()>;
 
-    /// Checks all rows of a table without customers. They are in the order in which they were read.
-    fn check_table(&self, rows: &Rows, violations: &mut Violations);
+    /// Checks and counts all rows of a table without customers. They are in the order in which they were read. This is
+    /// called after the aggregates of all customers were merged.
+    fn check_table(&self, rows: &Rows, aggregates: &mut Self::Aggregates, violations: &mut Violations);
 
     /// Tests every law of the tables in `read`, which were read for the whole window. Returns them in the order of the
     /// report.

@@ -33,7 +33,7 @@ pub fn check_whole_table<C: ModelChecks>(
     }
     observations.extents.push((table, extent));
     let rows = Rows::concat(table, parts);
-    checks.check_table(&rows, &mut observations.violations);
+    checks.check_table(&rows, &mut observations.aggregates, &mut observations.violations);
     let scans = subject.claim.iter().flat_map(|claim| &claim.scans);
     if let Some(scan) = scans.into_iter().find(|scan| scan.table() == table) {
         let ids = scan.ids();

@@ -168,7 +168,16 @@ fn all_stands_for_all_tables() {
     let tables = Manifest::read(folder.path(), None).unwrap().unwrap().tables;
     assert!(tables.keys().eq(saas_v1::TABLES.iter().map(|table| table.name())), "{:?}", tables.keys());
     let ran = run_in(folder.path(), &["generate", "--tables", "every"]);
-    assert!(ran.stderr.contains("usage_truth; `all` stands for all of them"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("no model has this table; saas-v1 has customers, usage_daily, billing"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("`all` stands for all of them"), "{}", ran.stderr);
+    let ran = run_in(folder.path(), &["generate", "--tables", "customers,subscriptions"]);
+    assert_eq!(ran.code, Some(2));
+    let allowed = "there is no table `subscriptions`; the tables are customers, usage_daily";
+    assert!(ran.stderr.contains(allowed), "{}", ran.stderr);
 }
 
 #[test]

@@ -68,6 +68,7 @@ pages! {
     models_runs: "docs/models.md",
     operating_runs: "docs/operating.md",
     performance_runs: "docs/performance.md",
+    saas_v2_runs: "docs/saas-v2.md",
     serving_runs: "docs/serving.md",
     tickets_runs: "docs/tickets.md",
     verifying_runs: "docs/verifying.md",

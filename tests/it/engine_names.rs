@@ -7,7 +7,7 @@ use saasgen::models::table_names;
 const ENGINE: [&str; 6] = ["src/scan/", "src/batches/", "src/flight/", "src/parquet_files/", "src/verify/", "src/cli/"];
 
 /// The folders in them that belong to one model, and the file that chooses among these folders.
-const OF_MODELS: [&str; 2] = ["src/verify/saas_v1/", "src/verify/mod.rs"];
+const OF_MODELS: [&str; 3] = ["src/verify/saas_v1/", "src/verify/saas_v2/", "src/verify/mod.rs"];
 
 #[test]
 fn the_engine_names_no_table() {

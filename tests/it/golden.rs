@@ -1,10 +1,11 @@
-//! The values of saas-v1 equal those in `tests/golden`. A change of values is a breaking release.
+//! The values of the models equal those in `tests/golden`. A change of values of saas-v1 is a breaking release; saas-v2 is a
+//! preview.
 //!
 //! `UPDATE_GOLDEN=1 cargo test golden` updates the files.
 
-use crate::support::{data_set, hash, whole};
+use crate::support::{data_set, data_set_with, hash, whole};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use saasgen::models::saas_v1;
+use saasgen::models::{Table, saas_v1, saas_v2};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -18,26 +19,30 @@ fn assert_golden(name: &str, text: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(text, golden, "the values of saas-v1 differ from {}", path.display());
+    assert_eq!(text, golden, "the values differ from {}", path.display());
+}
+
+fn content_hashes(tables: &[Table]) -> String {
+    let mut text = String::from("seed table rows content_hash\n");
+    for seed in SEEDS {
+        for &table in tables {
+            let rows = whole(&data_set_with(table, seed, CUSTOMERS), table);
+            writeln!(text, "{seed} {} {} {}", table.name(), rows.num_rows(), hash(&rows)).unwrap();
+        }
+    }
+    text
 }
 
 #[test]
 fn content_hashes_do_not_change() {
-    let mut text = String::from("seed table rows content_hash\n");
-    for seed in SEEDS {
-        for table in saas_v1::TABLES {
-            let rows = whole(&data_set(seed, CUSTOMERS), table);
-            writeln!(text, "{seed} {} {} {}", table.name(), rows.num_rows(), hash(&rows)).unwrap();
-        }
-    }
-    assert_golden("content_hashes.txt", &text);
+    assert_golden("content_hashes.txt", &content_hashes(&saas_v1::TABLES));
+    assert_golden("content_hashes_saas_v2.txt", &content_hashes(&saas_v2::TABLES));
 }
 
-#[test]
-fn first_rows_do_not_change() {
+fn first_rows(tables: &[Table]) -> String {
     let mut text = String::new();
-    for table in saas_v1::TABLES {
-        let rows = whole(&data_set(SEEDS[0], CUSTOMERS), table);
+    for &table in tables {
+        let rows = whole(&data_set_with(table, SEEDS[0], CUSTOMERS), table);
         let names: Vec<&str> = rows.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
         writeln!(text, "{}: {}", table.name(), names.join(", ")).unwrap();
         let options = FormatOptions::default();
@@ -48,7 +53,13 @@ fn first_rows_do_not_change() {
             writeln!(text, "  {}", cells.join(", ")).unwrap();
         }
     }
-    assert_golden("first_rows.txt", &text);
+    text
+}
+
+#[test]
+fn first_rows_do_not_change() {
+    assert_golden("first_rows.txt", &first_rows(&saas_v1::TABLES));
+    assert_golden("first_rows_saas_v2.txt", &first_rows(&saas_v2::TABLES));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use libc::SIGINT;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use saasgen::models::{Table, saas_v1};
+use saasgen::models::{Table, saas_v1, saas_v2};
 use saasgen::parquet_files::Manifest;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -51,22 +51,31 @@ fn part_files(folder: &Path, table: &str) -> Vec<PathBuf> {
 
 #[test]
 fn parts_written_at_the_same_time_make_the_whole_data_set() {
+    for tables in [&saas_v1::TABLES[..], &saas_v2::TABLES] {
+        check_parts(tables);
+    }
+}
+
+fn check_parts(tables: &[Table]) {
     let folder = tempdir().unwrap();
     let path = folder.path();
-    assert_eq!(generate(path, "whole", &["--tables", ALL]).code, Some(0));
+    let model = tables[0].model().name;
+    assert_eq!(generate(path, "whole", &["--model", model, "--tables", "all"]).code, Some(0));
     let jobs = (1..=5).map(|part| {
         let part = part.to_string();
-        let args = ["generate", "--customers", CUSTOMERS, "--out", "parts", "--tables", ALL, "--parts", "5", "--part"];
-        start_in(path, &[&args[..], &[part.as_str()]].concat())
+        let args =
+            ["generate", "--customers", CUSTOMERS, "--out", "parts", "--tables", "all", "--parts", "5", "--part"];
+        start_in(path, &[&args[..], &[part.as_str(), "--model", model]].concat())
     });
     for job in jobs.collect::<Vec<_>>() {
         let ran: Ran = job.wait_with_output().unwrap().into();
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     }
     let (whole, parts) = (path.join("whole"), path.join("parts"));
-    for table in saas_v1::TABLES.map(Table::name) {
+    for &of_model in tables {
+        let table = of_model.name();
         let files = part_files(&parts, table);
-        assert_eq!(files.len(), if table == "retention_curves" { 1 } else { 5 }, "{table}");
+        assert_eq!(files.len(), if of_model.has_customers() { 5 } else { 1 }, "{table}");
         assert!(files[0].ends_with(format!("{table}/part-00001-of-00005.parquet")));
         assert_eq!(rows(&files), rows(&[whole.join(format!("{table}.parquet"))]), "{table}");
     }
@@ -96,6 +105,20 @@ fn the_first_of_5_parts_is_the_first_10_of_50_parts() {
         let (fifty, five) = (part_files(&path.join("fifty"), table), part_files(&path.join("five"), table));
         assert_eq!((fifty.len(), five.len()), (10, 1));
         assert_eq!(rows(&fifty), rows(&five), "{table}");
+    }
+}
+
+#[test]
+fn pull_and_generate_write_the_same_bytes_for_a_part_of_saas_v2() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let server = Serve::start(&["--customers", CUSTOMERS, "--model", "saas-v2"]);
+    let split = ["--part", "2", "--parts", "4", "--tables", "all"];
+    assert_eq!(generate(path, "generated", &[&["--model", "saas-v2"], &split[..]].concat()).code, Some(0));
+    succeed_in(path, &[&["pull", "--server", &server.uri, "--quiet", "--out", "pulled"][..], &split].concat());
+    for table in saas_v2::TABLES.into_iter().filter(|table| table.has_customers()) {
+        let [generated, pulled] = ["generated", "pulled"].map(|out| contents(&path.join(out).join(table.name())));
+        assert!(!generated.is_empty() && generated == pulled, "{}", table.name());
     }
 }
 

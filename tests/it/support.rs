@@ -4,7 +4,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Int8Type, Int32Type, Int64Type};
 use saasgen::batches::{Batches, ContentHash};
-use saasgen::models::{DataSet, Model, Table};
+use saasgen::models::{DataSet, Model, Table, saas_v1, saas_v2};
 use saasgen::scan::{RequestKind, Scan, ScanRequest};
 use std::sync::OnceLock;
 
@@ -12,6 +12,21 @@ use std::sync::OnceLock;
 pub fn model() -> Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| Model::saas_v1().unwrap()).clone()
+}
+
+/// Returns the tables of all built-in models.
+pub fn all_tables() -> impl Iterator<Item = Table> {
+    saas_v1::TABLES.into_iter().chain(saas_v2::TABLES)
+}
+
+/// Returns a data set of the model that `table` belongs to.
+pub fn data_set_with(table: Table, seed: u64, customers: u64) -> DataSet {
+    static SAAS_V2: OnceLock<Model> = OnceLock::new();
+    let model = match table.model() {
+        saas_v2::VERSION => SAAS_V2.get_or_init(|| Model::saas_v2().unwrap()).clone(),
+        _ => model(),
+    };
+    DataSet::new(model, seed, customers).unwrap()
 }
 
 /// Returns a data set of the default model.

@@ -13,4 +13,4 @@ pub(in crate::verify) use axes::{
 pub(in crate::verify) use chart::{Axis, Bar, Chart, Marks, Role};
 pub(in crate::verify) use model_report::{Curves, CustomerGroups, ModelReport};
 pub use page::{GENERATOR, html};
-pub(in crate::verify) use shares::{share_chart, share_chart_of};
+pub(in crate::verify) use shares::{rate_chart, share_chart, share_chart_of};

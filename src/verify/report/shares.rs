@@ -10,8 +10,13 @@ use indexmap::IndexMap;
 pub fn share_chart(title: &str, unit: &str, names: &[&str], counts: &[u64], shares: &[f64]) -> Result<Chart> {
     let total = counts.iter().sum::<u64>().max(1) as f64;
     let observed: Vec<f64> = counts.iter().map(|&count| count as f64 / total).collect();
-    let most = observed.iter().chain(shares).copied().fold(0.0, f64::max);
-    let text = names.iter().zip(&observed).zip(shares).map(|((name, observed), share)| {
+    rate_chart(title, unit, names, &observed, shares)
+}
+
+/// Draws observed rates, which need not sum to 1, beside the rates of the model.
+pub fn rate_chart(title: &str, unit: &str, names: &[&str], observed: &[f64], expected: &[f64]) -> Result<Chart> {
+    let most = observed.iter().chain(expected).copied().fold(0.0, f64::max);
+    let text = names.iter().zip(observed).zip(expected).map(|((name, observed), share)| {
         format!("{name} {} % ({} % expected)", significant(observed * 100.0), significant(share * 100.0))
     });
     let axes = [
@@ -24,7 +29,7 @@ pub fn share_chart(title: &str, unit: &str, names: &[&str], counts: &[u64], shar
         },
         percentages(unit, most),
     ];
-    let expected = shares.iter().enumerate().map(|(index, &share)| (index as f64, share));
+    let expected = expected.iter().enumerate().map(|(index, &share)| (index as f64, share));
     let strokes =
         expected.map(|(x, share)| Bar { x: (x - 0.45, x + 0.45), y: (share - most * 0.006, share + most * 0.006) });
     let marks = [

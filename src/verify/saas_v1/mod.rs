@@ -71,7 +71,7 @@ impl ModelChecks for SaasV1 {
         check_customers(&self.model, chunk, aggregates, violations)
     }
 
-    fn check_table(&self, rows: &Rows, violations: &mut Violations) {
+    fn check_table(&self, rows: &Rows, _aggregates: &mut Aggregates, violations: &mut Violations) {
         if rows.table() == saas_v1::RETENTION_CURVES {
             retention_curves::check(&self.model, rows, violations);
         }

@@ -7,6 +7,7 @@ mod chi_square;
 mod count_matrix;
 mod curve_point;
 mod distributions;
+mod event_sum;
 mod holm;
 mod measured;
 
@@ -17,5 +18,6 @@ pub use chi_square::{
 pub use count_matrix::CountMatrix;
 pub use curve_point::CurvePoint;
 pub use distributions::{poisson, rounded_normal, standard_normal};
+pub use event_sum::EventSum;
 pub use holm::holm;
 pub use measured::{INTERVAL, Measured, Outcome, TOO_FEW, interval_reach, normal, two_sided};
