@@ -24,11 +24,13 @@ const REQUESTS: [&str; 6] = [
     "usage_truth?from=2024-12-31&strings=utf8&compression=lz4",
 ];
 
-const MODELS: [&str; 3] = [
+const MODELS: [&str; 4] = [
     "window = { start = 2024-01-01, months = 6 }\nretention.decay_days = 90.0\nplans.Free.share = 0.75\n\
      plans.Basic.share = 0.15\nplans.Pro.share = 0.08\nplans.Enterprise.share = 0.02\n",
     "name = \"x\"\n[logs]\nloss_min = 0\nloss_max = 1\n[billing]\ninterval_days = 1\njitter_days = 0\n",
     "usage.minutes_sd = 1e-3\nusage.events_per_session = 0\nsupport.tickets_per_month = 9.5\n",
+    "base = \"saas-v2\"\nwindow = { start = 2024-02-01, months = 2 }\nplans.Pro.sessions = 30.0\n\
+     plans.Basic.active = 0.4\nfrailty.variance = 0.5\nbilling.grace = 20\n",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -83,7 +83,11 @@ impl Model {
     pub fn from_file(path: &Path) -> Result<Self> {
         let text = plain_file::read_text(path).map_err(|error| match error {
             Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                Error::Misuse(format!("the model file {} does not exist", path.display()))
+                let built_in = model_names().join(", ");
+                Error::Misuse(format!(
+                    "the model file {} does not exist; the built-in models are {built_in}",
+                    path.display()
+                ))
             }
             other => other,
         })?;

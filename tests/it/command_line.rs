@@ -23,7 +23,7 @@ fn wrong_arguments_are_refused_and_the_error_names_the_allowed_values() {
         (&["generate", "--threads", "0"], &["--threads", "from 1 to 1024"]),
         (&["generate", "--quiet", "--json"], &["--quiet", "--json"]),
         (&["generate", "--modle", "x"], &["--modle", "--model"]),
-        (&["generate", "--model", "nowhere.toml"], &["nowhere.toml"]),
+        (&["generate", "--model", "nowhere.toml"], &["nowhere.toml", "saas-v1, saas-v2"]),
         (&["describe", "invoices"], &["invoices", "usage_daily"]),
         (&["pull", "--server", "http://localhost:1"], &["http://localhost:1", "grpc://"]),
         (&["serve", "--listen", "nowhere"], &["nowhere", "HOST:PORT"]),
