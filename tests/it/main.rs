@@ -31,6 +31,7 @@ mod output_folder;
 mod output_parts;
 mod parameters_are_independent;
 mod parquet_encoding;
+mod parquet_headers;
 mod parquet_output;
 mod parquet_page_limits;
 mod plain_files;

@@ -1,5 +1,7 @@
-//! The footer of a Parquet file: its metadata, checked for claims that make the parquet crate panic.
+//! The footer of a Parquet file: its metadata, checked for claims that make the parquet crate panic or hang.
 
+use super::thrift::check_struct;
+use super::thrift_structs::FILE_METADATA;
 use super::unreadable_file::unreadable_file;
 use crate::error::{Error, Result};
 use crate::models::Table;
@@ -7,9 +9,12 @@ use crate::plain_file;
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::FOOTER_SIZE;
+use parquet::file::metadata::{FooterTail, ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +36,7 @@ pub(super) fn read_footer(path: &Path) -> Result<ArrowReaderMetadata> {
     };
     // The Arrow schema in the metadata is not needed, and a damaged one makes the reader panic.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let footer = ArrowReaderMetadata::load(&file, options).map_err(failed)?;
+    let footer = check_metadata(&file).and_then(|()| ArrowReaderMetadata::load(&file, options)).map_err(failed)?;
     check_row_counts(footer.metadata())
         .and_then(|()| check_offsets(footer.metadata()))
         .map_err(|damage| not_whole(path, damage))?;
@@ -50,6 +55,20 @@ pub(super) fn read_footer(path: &Path) -> Result<ArrowReaderMetadata> {
 
 fn not_whole(path: &Path, reason: impl Display) -> Error {
     unreadable_file(path, format!("not a whole Parquet file: {reason}"))
+}
+
+/// Checks that the parquet crate can read the metadata in bounded time. It refuses files without metadata itself.
+fn check_metadata(file: &File) -> parquet::errors::Result<()> {
+    let Some(end) = file.metadata()?.len().checked_sub(FOOTER_SIZE as u64) else { return Ok(()) };
+    let mut reader = BufReader::new(file);
+    let mut tail = [0; FOOTER_SIZE];
+    reader.seek(SeekFrom::Start(end))?;
+    reader.read_exact(&mut tail)?;
+    let Ok(tail) = FooterTail::try_new(&tail) else { return Ok(()) };
+    let length = tail.metadata_length() as u64;
+    let Some(start) = end.checked_sub(length) else { return Ok(()) };
+    reader.seek(SeekFrom::Start(start))?;
+    check_struct(reader.take(length), "the footer", FILE_METADATA).map(drop)
 }
 
 /// Checks that the row counts of the file, its row groups and its columns agree.

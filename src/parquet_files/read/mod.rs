@@ -9,6 +9,8 @@ mod footer;
 mod page_size_limit;
 mod parquet_table;
 mod table_files;
+mod thrift;
+mod thrift_structs;
 mod unreadable_file;
 mod varint;
 

@@ -1,5 +1,7 @@
 //! A limit on the sizes that page headers claim. The parquet crate allocates up to 2 GiB before it reads a page.
 
+use super::thrift::check_struct;
+use super::thrift_structs::PAGE_HEADER;
 use super::varint::read_varint;
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
@@ -16,10 +18,14 @@ const BYTES_PER_ROW: u64 = 1 << 10;
 /// The limit for all row groups, in bytes. DuckDB writes the longest known pages, of at most 100 MB.
 const MAX_BYTES: u64 = 128 << 20;
 
+/// The name of a page header in errors.
+const HEADER_NAME: &str = "a page's header";
+
 /// The header of a 32-bit field in Thrift's compact protocol, if the field follows its predecessor.
 const NEXT_I32_FIELD: u8 = 0x15;
 
-/// A file that refuses pages whose uncompressed size is above a limit.
+/// A file that refuses pages whose uncompressed size is above a limit, and headers that the parquet crate can't read in
+/// bounded time.
 pub(super) struct PageSizeLimit {
     file: File,
     max_page_bytes: u64,
@@ -50,15 +56,20 @@ impl ChunkReader for PageSizeLimit {
     /// The parquet crate calls this only to read a page header.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut reader = self.file.get_read(start)?;
-        let refused = |reason: String| Err(ParquetError::General(format!("a page's header {reason}")));
+        let refused = |reason: String| Err(ParquetError::General(format!("{HEADER_NAME} {reason}")));
         match uncompressed_size(reader.fill_buf()?) {
-            None => refused("does not begin with its type and size".into()),
-            Some(size) if size > self.max_page_bytes => refused(format!(
-                "says it has {size} bytes, but pages of its row group may have at most {}",
-                self.max_page_bytes
-            )),
-            Some(_) => Ok(reader),
+            None => return refused("does not begin with its type and size".into()),
+            Some(size) if size > self.max_page_bytes => {
+                return refused(format!(
+                    "says it has {size} bytes, but pages of its row group may have at most {}",
+                    self.max_page_bytes
+                ));
+            }
+            Some(_) => {}
         }
+        let length = check_struct(&mut reader, HEADER_NAME, PAGE_HEADER)?;
+        reader.seek_relative(-(length as i64))?;
+        Ok(reader)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
