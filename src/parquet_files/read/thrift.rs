@@ -130,7 +130,8 @@ impl<R: Read> Check<R> {
                 if encoding != expected {
                     return Err(self.refused(format_args!("has {encoding} as field {number} instead of {expected}")));
                 }
-                if seen & 1 << place != 0 {
+                // The parquet crate takes the last one, whatever the others were checked for.
+                if seen & (1 << place) != 0 {
                     return Err(self.refused(format_args!("has its field {number} twice")));
                 }
                 seen |= 1 << place;
@@ -248,5 +249,141 @@ impl<R: Read> Check<R> {
 
     fn refused(&self, reason: impl Display) -> ParquetError {
         ParquetError::General(format!("{} {reason}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind::{Binary, Double, Integer, List, Struct};
+    use super::*;
+
+    const FIELDS: Fields = &[(1, Integer), (2, List(&Struct(&[(1, Binary)]))), (3, Struct(&[(2, Double)]))];
+
+    fn check(bytes: &[u8]) -> std::result::Result<u64, String> {
+        check_struct(bytes, "x", FIELDS).map_err(|error| error.to_string())
+    }
+
+    /// Structs with their closing byte.
+    const STRUCTS: [&[u8]; 20] = [
+        b"\x00",
+        // Another byte of no type ends a struct, too.
+        b"\x10",
+        // Known fields, in order and with numbers of their own.
+        b"\x15\xFE\xFF\xFF\xFF\x0F\x19\x2C\x18\x03abc\x00\x18\x00\x00\x1C\x2701234567\x00\x00",
+        b"\x0C\x06\x00\x05\x02\x01\x00",
+        b"\x16\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\x00",
+        // Empty lists, without and with a type.
+        b"\x29\x00\x00",
+        b"\x2A\x0C\x00",
+        b"\xF9\x02\x00",
+        // Unknown fields: booleans, a byte, integers, a double, a string and a UUID.
+        b"\xF1\x12\x00",
+        b"\xF3\xFF\x00",
+        b"\xF4\x80\x01\x15\x01\x16\x00\x00",
+        b"\xF7\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+        b"\xF8\x02\x00\x00\x00",
+        b"\xFD0123456789abcdef\x00",
+        // Lists, sets and maps of them.
+        b"\xF9\x23\x00\x00\x00",
+        b"\xF9\xF3\x02\x00\x00\x00",
+        b"\xFA\x15\x80\x01\x00",
+        b"\xFB\x00\x00",
+        b"\xFB\x02\x85\x01a\x02\x00\x04\x00",
+        // A struct with the known field 1 as a string. Its numbers mean nothing inside an unknown struct.
+        b"\xFC\x18\x01a\x11\x00\x00",
+    ];
+
+    #[test]
+    fn structs_are_read_to_their_end() {
+        for bytes in STRUCTS {
+            assert_eq!(check(&[bytes, b"more"].concat()), Ok(bytes.len() as u64), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn structs_without_an_end_are_refused() {
+        for bytes in STRUCTS {
+            for length in 0..bytes.len() {
+                assert_eq!(
+                    check(&bytes[..length]),
+                    Err("Parquet error: x has no end".into()),
+                    "{:?}",
+                    &bytes[..length]
+                );
+            }
+        }
+        // The values have no length that a reader could hold.
+        for bytes in [&b"\xF8\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01"[..], b"\xF9\xFC\xFF\xFF\xFF\xFF\x0F\x00"] {
+            assert_eq!(check(bytes), Err("Parquet error: x has no end".into()), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn booleans_in_lists_and_maps_are_refused() {
+        for (bytes, reason) in [
+            (&b"\xF9\x11\x00"[..], "has a list of 1 booleans"),
+            (b"\xFA\xF2\xFF\xFF\xFF\xFF\x07\x00", "has a list of 2147483647 booleans"),
+            (b"\xFB\x02\x25\x00\x00\x00", "has a map with 2 booleans"),
+            (b"\xFB\xFF\xFF\xFF\xFF\x07\x51\x00", "has a map with 2147483647 booleans"),
+            // In a list, in a known list, and in the parts of a known struct that are not known.
+            (b"\xF9\x19\x12\x00", "has a list of 1 booleans"),
+            (b"\x29\x19\x12\x00", "has a list of 1 booleans"),
+            (b"\x3C\x39\x12\x00\x00", "has a list of 1 booleans"),
+            (b"\x29\x1C\x39\x12\x00\x00", "has a list of 1 booleans"),
+        ] {
+            assert_eq!(check(bytes), Err(format!("Parquet error: x {reason}")), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn known_fields_of_another_type_are_refused() {
+        for (bytes, reason) in [
+            (&b"\x18\x01a\x00"[..], "has a string as field 1 instead of an integer"),
+            (b"\x11\x00", "has a boolean as field 1 instead of an integer"),
+            (b"\x2C\x00\x00", "has a struct as field 2 instead of a list"),
+            (b"\x3B\x00\x00", "has a map as field 3 instead of a struct"),
+            (b"\x29\x1C\x13a\x00\x00", "has a byte as field 1 instead of a string"),
+            (b"\x3C\x2D0123456789abcdef\x00\x00", "has a UUID as field 2 instead of a floating-point number"),
+            (b"\x15\x00\x05\x02\x00\x00", "has its field 1 twice"),
+        ] {
+            assert_eq!(check(bytes), Err(format!("Parquet error: x {reason}")), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        for (bytes, reason) in [
+            (&b"\xFE"[..], "has a value of the unknown type 14"),
+            (b"\xF9\x10", "has a value of the unknown type 0"),
+            (b"\xFB\x02\x5F", "has a value of the unknown type 15"),
+            (b"\x15\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", "has an integer of more than 10 bytes"),
+            (b"\x05\x80\x80\x04", "has a field whose number has more than 16 bits"),
+            (b"\x05\xFE\xFF\x03\x00\x15\x00", "has a field whose number has more than 16 bits"),
+        ] {
+            assert_eq!(check(bytes), Err(format!("Parquet error: x {reason}")), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn deep_values_are_refused() {
+        // Each list has the next as its only value.
+        let nested = |levels: usize| [&b"\xF9"[..], &b"\x19".repeat(levels - 1), b"\x00\x00"].concat();
+        assert_eq!(check(&nested(64)), Ok(66));
+        assert_eq!(check(&nested(65)), Err("Parquet error: x has more than 64 levels".into()));
+        assert_eq!(check(&b"\xFC".repeat(1 << 20)), Err("Parquet error: x has more than 64 levels".into()));
+    }
+
+    #[test]
+    fn an_error_of_the_reader_is_returned() {
+        let reader = (&b"\x15"[..]).chain(FailingReader);
+        assert!(check_struct(reader, "x", FIELDS).unwrap_err().to_string().contains("no disk"));
+    }
+
+    struct FailingReader;
+
+    impl Read for FailingReader {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("no disk"))
+        }
     }
 }

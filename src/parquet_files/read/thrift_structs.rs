@@ -134,3 +134,107 @@ const KEY_VALUE: Fields = &[(1, Binary), (2, Binary)];
 
 /// `ColumnOrder`, a union. The crate skips unknown orders.
 const COLUMN_ORDER: Fields = &[(1, Struct(EMPTY))];
+
+#[cfg(test)]
+mod tests {
+    use super::super::thrift::check_struct;
+    use super::*;
+    use arrow::array::{ArrayRef, Float64Array, Int32Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{EdgeInterpolationAlgorithm, LogicalType, Repetition, Type as PhysicalType};
+    use parquet::file::metadata::{KeyValue, SortingColumn};
+    use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+    use parquet::schema::types::Type;
+    use std::sync::Arc;
+
+    /// Checks that the whole metadata of a file is accepted.
+    fn assert_footer(file: &[u8]) {
+        let end = file.len() - 8;
+        let length = u32::from_le_bytes(file[end..end + 4].try_into().unwrap());
+        let metadata = &file[end - length as usize..end];
+        assert_eq!(check_struct(metadata, "the footer", FILE_METADATA).unwrap(), u64::from(length));
+    }
+
+    #[test]
+    fn schemas_with_all_logical_types_are_accepted() {
+        let schema = "message types {
+            required int32 decimal (DECIMAL(9, 2)) = 7; required int32 date (DATE);
+            required int32 millis (TIME(MILLIS, true)); required int64 micros (TIME(MICROS, false));
+            required int64 nanos (TIMESTAMP(NANOS, true)); required int32 small (INTEGER(8, true));
+            optional int64 large (INTEGER(64, false)); required int32 nothing (UNKNOWN); required binary text (STRING);
+            required binary choice (ENUM); required binary json (JSON); required binary bson (BSON);
+            required fixed_len_byte_array (16) uuid (UUID); required fixed_len_byte_array (2) half (FLOAT16);
+            optional group list (LIST) { repeated group list { required int32 element; } }
+            optional group map (MAP) { repeated group key_value { required binary key; optional int32 value; } }
+            required int96 legacy; required boolean flag; required float float;
+        }";
+        let binary = |name: &str, logical_type: Option<LogicalType>| {
+            let column = Type::primitive_type_builder(name, PhysicalType::BYTE_ARRAY);
+            let column = column.with_repetition(Repetition::REQUIRED);
+            Arc::new(column.with_logical_type(logical_type).build().unwrap())
+        };
+        // The parser knows no types with these parameters.
+        let reference_system = || Some("EPSG:4326".to_owned());
+        let algorithm = Some(EdgeInterpolationAlgorithm::KARNEY);
+        let variant = Type::group_type_builder("variant")
+            .with_repetition(Repetition::OPTIONAL)
+            .with_logical_type(Some(LogicalType::variant(Some(1))))
+            .with_fields(vec![binary("metadata", None), binary("value", None)]);
+        let more = [
+            binary("geometry", Some(LogicalType::geometry(reference_system()))),
+            binary("geography", Some(LogicalType::geography(reference_system(), algorithm))),
+            Arc::new(variant.build().unwrap()),
+        ];
+        let parsed = parse_message_type(schema).unwrap();
+        let fields = parsed.get_fields().iter().cloned().chain(more).collect();
+        let schema = Type::group_type_builder("types").with_fields(fields).build().unwrap();
+        let mut file = Vec::new();
+        SerializedFileWriter::new(&mut file, Arc::new(schema), Arc::default()).unwrap().close().unwrap();
+        assert_footer(&file);
+    }
+
+    #[test]
+    fn footers_and_page_headers_of_both_versions_are_accepted() {
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            let columns: [ArrayRef; 3] = [
+                Arc::new(Int32Array::from(vec![1, 2, 3, 4])),
+                Arc::new(Float64Array::from(vec![Some(0.5), None, Some(-0.5), None])),
+                Arc::new(StringArray::from(vec!["a", "b", "c", "d"])),
+            ];
+            let batch = RecordBatch::try_from_iter(["integer", "double", "text"].into_iter().zip(columns)).unwrap();
+            let sorting = SortingColumn { column_idx: 0, descending: false, nulls_first: true };
+            let properties = WriterProperties::builder()
+                .set_writer_version(version)
+                .set_statistics_enabled(EnabledStatistics::Page)
+                .set_write_page_header_statistics(true)
+                .set_bloom_filter_enabled(true)
+                .set_sorting_columns(Some(vec![sorting]))
+                .set_key_value_metadata(Some(vec![KeyValue::new("key".into(), "value".to_owned())]))
+                .set_column_dictionary_enabled("integer".into(), false);
+            let mut file = Vec::new();
+            let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties.build())).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            assert_footer(&file);
+
+            let reader = SerializedFileReader::new(bytes::Bytes::from(file.clone())).unwrap();
+            for (index, column) in reader.metadata().row_group(0).columns().iter().enumerate() {
+                let (mut start, length) = column.byte_range();
+                let end = start + length;
+                let mut pages = 0;
+                while start < end {
+                    let length = check_struct(&file[start as usize..], "a page's header", PAGE_HEADER).unwrap();
+                    // The sizes take a byte each, after the page type.
+                    let bytes = u64::from(file[start as usize + 5] >> 1);
+                    start += length + bytes;
+                    pages += 1;
+                }
+                // All columns but the first have a dictionary.
+                assert_eq!((start, pages), (end, if index == 0 { 1 } else { 2 }));
+            }
+        }
+    }
+}
