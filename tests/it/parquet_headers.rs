@@ -1,5 +1,5 @@
-//! Parquet files with footers and page headers in which a few bytes claim billions of booleans. The parquet crate would
-//! take a step for each of them. `saasgen verify` refuses the files instead.
+//! Parquet files with footers and page headers in which a few bytes claim billions of booleans or row groups. The parquet
+//! crate would take a step or memory for each of them. `saasgen verify` refuses the files instead.
 
 use crate::program::succeed_in;
 use crate::verify_command::verify;
@@ -76,6 +76,17 @@ fn booleans_in_a_field_of_another_type_are_refused() {
     // The step to the first field is negative: its number follows its type.
     let error = error_of_footer(&[b"\x08\x02", &length, BOOLEANS]);
     assert!(error.contains("the footer has a string as field 1 instead of an integer"), "{error}");
+}
+
+/// The parquet crate allocates memory for all row groups that a footer claims.
+#[test]
+fn a_footer_with_more_row_groups_than_bytes_is_refused() {
+    let error = error_of_verify(|file| {
+        // The version, a schema without columns, no rows, and a list of 2^31 - 1 row groups.
+        let metadata = b"\x15\x04\x19\x1C\x48\x01a\x15\x00\x00\x16\x00\x19\xFC\xFF\xFF\xFF\xFF\x07";
+        *file = [b"PAR1", &metadata[..], &(metadata.len() as u32).to_le_bytes(), b"PAR1"].concat();
+    });
+    assert!(error.contains("not a whole Parquet file") && error.contains("the footer has no end"), "{error}");
 }
 
 /// The parquet crate allocates memory for the last size.

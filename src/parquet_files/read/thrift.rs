@@ -3,6 +3,8 @@
 //! The parquet crate takes a step for each boolean of a list that it skips, but no byte, so six bytes can cost 2^31
 //! steps. It also reads the fields that it knows without a look at their types. After a field of another type it takes
 //! other bytes for fields than this check does, and a list can hide there. So both are refused.
+//!
+//! It allocates memory for all row groups that a footer claims, too. Here, a list must have its values.
 
 use super::varint::{read_varint, read_zigzag};
 use parquet::errors::{ParquetError, Result};
