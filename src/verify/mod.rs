@@ -1,5 +1,8 @@
 //! Verifies a data set against the model: the structure of its rows, its statistical laws and, if the seed is known,
 //! every value.
+//!
+//! This folder is a frame that reads, compares and judges the tables of any model. What only one model has is behind the
+//! trait `ModelChecks`, in a folder of the model's name.
 
 mod comparison;
 mod customer_chunk;

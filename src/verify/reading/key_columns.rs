@@ -5,16 +5,16 @@ use crate::models::Table;
 /// The column that has the customer, in every table with customers.
 pub const CUSTOMER_ID: &str = "customer_id";
 
-/// The number of values in a key.
-pub const KEY_VALUES: usize = 3;
+/// The largest number of key columns of a table.
+const MOST: usize = 3;
 
 /// The indices of the key columns of a table: the customer, the other sort columns, and the rest of the primary key.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyColumns {
     /// The customer's column, if the table has customers.
     pub customer: Option<usize>,
-    /// The key columns. No table has more than [`KEY_VALUES`].
-    pub all: [Option<usize>; KEY_VALUES],
+    /// All key columns, most significant first.
+    pub all: [Option<usize>; MOST],
 }
 
 impl KeyColumns {
@@ -22,10 +22,10 @@ impl KeyColumns {
         let index = |name: &str| table.columns().iter().position(|column| column.name == name);
         let customer = table.has_customers().then(|| index(CUSTOMER_ID)).flatten();
         let others = table.sort_columns().iter().chain(table.primary_key()).filter_map(|name| index(name));
-        let mut all = [None; KEY_VALUES];
+        let mut all = [None; MOST];
         let mut count = 0;
         for column in customer.into_iter().chain(others) {
-            if count < KEY_VALUES && !all.contains(&Some(column)) {
+            if count < MOST && !all.contains(&Some(column)) {
                 all[count] = Some(column);
                 count += 1;
             }

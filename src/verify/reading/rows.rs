@@ -1,6 +1,6 @@
 //! The rows of a table as plain columns.
 
-use super::key_columns::{KEY_VALUES, KeyColumns};
+use super::key_columns::KeyColumns;
 use crate::models::{Column, Day, Kind, Model, Table, date_of};
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ pub const UNKNOWN: u8 = u8::MAX;
 
 /// The sort key of a row: the values of the [`KeyColumns`], or 0 where there are fewer. If the table has customers, the
 /// first value is the customer.
-pub type RowKey = [i64; KEY_VALUES];
+pub type RowKey = (i64, i64, i64);
 
 /// Rows of one table as columns, in the table's order of columns.
 #[derive(Debug, Clone)]
@@ -97,13 +97,14 @@ impl Rows {
     }
 
     pub fn key(&self, row: usize) -> RowKey {
-        self.keys.all.map(|column| match column.map(|column| &self.columns[column]) {
+        let values = self.keys.all.map(|column| match column.map(|column| &self.columns[column]) {
             Some(Column::Int64(values)) => values[row],
             Some(Column::Int32(values) | Column::Date(values)) => values[row].into(),
             Some(Column::Text(codes)) => codes[row].into(),
             // No key has an amount, a probability or a truth value.
             Some(Column::Money(_) | Column::Float64(_) | Column::Boolean(_)) | None => 0,
-        })
+        });
+        values.into()
     }
 
     /// Returns which rows belong to the customers in `ids`. The rows must be sorted.
@@ -195,17 +196,18 @@ impl Rows {
 
     /// Returns whether no row has a smaller key than the row before it.
     pub fn are_sorted(&self) -> bool {
-        let column = |index: usize| self.keys.all[index].map(|column| &self.columns[column]);
-        // Keys of these types are compared in place, since every row that is read comes by here.
-        match (column(0), column(1), column(2)) {
-            (Some(Column::Int64(customers)), Some(Column::Date(dates)), None) => {
-                ascend(self.len, |row| (customers[row], dates[row]))
-            }
-            (Some(Column::Int64(customers)), Some(Column::Date(dates)), Some(Column::Int64(ids))) => {
-                ascend(self.len, |row| (customers[row], dates[row], ids[row]))
-            }
-            _ => ascend(self.len, |row| self.key(row)),
-        }
+        let [customer, date, id] = self.keys.all.map(|column| column.map(|column| &self.columns[column]));
+        // These keys are compared in place, because every row that is read is compared.
+        let (Some(Column::Int64(customers)), Some(Column::Date(dates)), None | Some(Column::Int64(_))) =
+            (customer, date, id)
+        else {
+            return (1..self.len).all(|row| self.key(row - 1) <= self.key(row));
+        };
+        let ids = self.keys.all[2].map(|column| self.int64(column));
+        (1..self.len).all(|row| {
+            let (before, this) = ((customers[row - 1], dates[row - 1]), (customers[row], dates[row]));
+            before < this || before == this && ids.is_none_or(|ids| ids[row - 1] <= ids[row])
+        })
     }
 
     /// Sorts the rows by key. Rows with the same key stay in their order.
@@ -258,11 +260,6 @@ impl Rows {
         let values = columns.map(|(index, column)| format!("{} {}", column.name, self.value(index, row, Some(model))));
         values.collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Returns whether none of the `len` keys is smaller than the key before it.
-fn ascend<K: PartialOrd>(len: usize, key: impl Fn(usize) -> K) -> bool {
-    (1..len).all(|row| key(row - 1) <= key(row))
 }
 
 /// Returns an amount in cents as text: `29.00`.

@@ -255,7 +255,7 @@ impl Position {
                 let text = || {
                     format!(
                         "row group {row_group} begins at customer {}, before the end of the row group before it",
-                        first[0]
+                        first.0
                     )
                 };
                 violations.record(table, Rule::Order, text);
