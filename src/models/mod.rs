@@ -20,6 +20,7 @@ mod overlay;
 pub mod saas_v1;
 pub mod saas_v2;
 mod table;
+mod usage_kernel;
 
 pub use bounds::Bounds;
 pub use built_in::{built_in_tables, default_tables, table_names, tables_of};

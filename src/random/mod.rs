@@ -13,5 +13,5 @@ mod fixed_point;
 pub mod philox;
 
 pub use address::{Address, AddressRng, Purpose};
-pub use alias_table::AliasTable;
+pub use alias_table::{AliasTable, Sampler};
 pub use fixed_point::{ONE, threshold, uniform};

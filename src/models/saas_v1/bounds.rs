@@ -14,18 +14,13 @@ impl Laws {
             // Ids of invoices and support tickets: customer_id x 1000 + n, with n from 1.
             (Kind::Int64, _) => Bounds::int64(1_001, customers * 1_000 + i64::from(MAX_ITEMS_PER_CUSTOMER)),
             (Kind::Int32, "day") => Bounds::int32(0, days as i32 - 1),
-            (Kind::Int32, "sessions") => {
-                Bounds::int32(0, self.plans.iter().map(|plan| plan.sessions.largest()).max().unwrap_or(0))
-            }
+            (Kind::Int32, "sessions") => Bounds::int32(0, self.usage.most_sessions()),
             (Kind::Int32, "usage_minutes") => {
                 let limits = || parameters.plans.values().map(|plan| minutes_limits(&parameters.usage, plan));
                 let least = limits().map(|(least, _)| least).min().unwrap_or(0);
                 Bounds::int32(least, limits().map(|(_, most)| most).max().unwrap_or(0))
             }
-            (Kind::Int32, _) => {
-                let most = self.feature_events.iter().map(|events| events.largest()).max();
-                Bounds::int32(0, most.unwrap_or(0))
-            }
+            (Kind::Int32, _) => Bounds::int32(0, self.usage.most_events()),
             (Kind::Date, _) => Bounds::dates(self.window()),
             (Kind::Money, _) => {
                 Bounds::amounts(self.plans.iter().map(|plan| plan.price_cents).filter(|&price| price > 0).collect())

@@ -6,7 +6,7 @@ use crate::random::Purpose;
 pub const PROFILE: Purpose = Purpose::new(1);
 
 /// `usage_daily`: the upper 16 bits of the draw that decides whether a customer was active on a day, and whether
-/// the log survived. `usage::activity` shows the layout of items and words.
+/// the log survived. `usage_kernel::age_group` shows the layout of items and words.
 pub const ACTIVITY: Purpose = Purpose::new(2);
 
 /// `usage_daily`: sessions, usage minutes and feature events of an active day in words 0, 1 and 2. The item is the

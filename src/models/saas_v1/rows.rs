@@ -2,11 +2,9 @@
 
 use super::laws::Laws;
 use super::seeded_laws::SeededLaws;
-use super::usage::{ActiveDays, UsageDays};
-use super::{billing, customers, expected, retention_curves, support, usage};
-use crate::models::{
-    Bounds, Column, ColumnMut, ColumnSet, Day, DeferredRows, ModelLaws, Names, RowsPerCustomer, Table, TableRows,
-};
+use super::{billing, customers, expected, retention_curves, support};
+use crate::models::usage_kernel::UsageRows;
+use crate::models::{Bounds, Column, ColumnSet, Day, ModelLaws, Names, RowsPerCustomer, Table, TableRows};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,12 +27,11 @@ impl ModelLaws for Laws {
 
     fn rows(self: Arc<Self>, seed: u64, table: Table, days: Range<Day>, columns: ColumnSet) -> Box<dyn TableRows> {
         let seeded = SeededLaws::new(self, seed);
-        let usage_days = match table.name() {
-            "usage_daily" => UsageDays::logged(&seeded, &days),
-            "usage_truth" => UsageDays::truth(&seeded, &days),
-            _ => return Box::new(Rows { seeded, table, days, columns }),
-        };
-        Box::new(UsageRows { seeded, days: usage_days, columns })
+        match table.name() {
+            "usage_daily" => Box::new(UsageRows::logged(seeded, &days, columns)),
+            "usage_truth" => Box::new(UsageRows::truth(seeded, &days, columns)),
+            _ => Box::new(Rows { seeded, table, days, columns }),
+        }
     }
 }
 
@@ -56,45 +53,5 @@ impl TableRows for Rows {
             "retention_curves" => retention_curves::rows(seeded, ids, columns),
             _ => customers::rows(seeded, ids, days, columns),
         }
-    }
-}
-
-/// The rows of `usage_daily` or `usage_truth`.
-#[derive(Debug)]
-struct UsageRows {
-    seeded: SeededLaws,
-    days: UsageDays,
-    columns: ColumnSet,
-}
-
-impl TableRows for UsageRows {
-    fn of(&self, ids: Range<u64>) -> Vec<Column> {
-        usage::columns(&self.seeded, usage::active_days(&self.seeded, &self.days, ids), self.columns)
-    }
-
-    fn deferred(&self, ids: Range<u64>) -> Option<Box<dyn DeferredRows + '_>> {
-        let active = usage::active_days(&self.seeded, &self.days, ids);
-        Some(Box::new(DeferredUsage { seeded: &self.seeded, columns: self.columns, active }))
-    }
-}
-
-/// Rows whose days are known, but whose columns are not computed yet.
-struct DeferredUsage<'a> {
-    seeded: &'a SeededLaws,
-    columns: ColumnSet,
-    active: ActiveDays,
-}
-
-impl DeferredRows for DeferredUsage<'_> {
-    fn rows(&self) -> usize {
-        self.active.rows
-    }
-
-    fn into_columns(self: Box<Self>) -> Vec<Column> {
-        usage::columns(self.seeded, self.active, self.columns)
-    }
-
-    fn write(&self, columns: Vec<ColumnMut<'_>>) -> Option<()> {
-        usage::write(self.seeded, &self.active, self.columns, columns)
     }
 }

@@ -45,17 +45,17 @@ impl Laws {
 
     /// Returns the least and the largest value of a column of counts.
     fn counts(&self, column: &str) -> (i32, i32) {
-        let most_sessions = || self.usage.sessions.iter().map(|sessions| sessions.largest()).max().unwrap_or(1);
+        let most_sessions = self.usage.most_sessions();
         let last_cycle = self.cycles.months() as i32 - 1;
         match column {
             "seats" => (1, self.ladder.iter().copied().max().unwrap_or(1)),
-            "sessions" => (1, most_sessions()),
+            "sessions" => (1, most_sessions),
             "usage_minutes" => {
-                let steps = self.usage.normal.iter().copied().max().unwrap_or(0);
-                let most = self.usage.minutes.iter().map(|minutes| minutes.of(most_sessions(), i32::from(steps)));
+                let steps = self.minutes.normal.iter().copied().max().unwrap_or(0);
+                let most = self.minutes.plans.iter().map(|minutes| minutes.of(most_sessions, i32::from(steps)));
                 (1, most.max().unwrap_or(1))
             }
-            "feature_events" => (0, self.usage.events.iter().map(|events| events.largest()).max().unwrap_or(0)),
+            "feature_events" => (0, self.usage.most_events()),
             "problem_tickets" => (0, MOST_TICKETS as i32),
             "spells" => (1, last_cycle + 1),
             // The numbers of cycles and spells, and the age of a spell in cycles.

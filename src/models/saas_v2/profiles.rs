@@ -5,6 +5,7 @@ use super::purposes;
 use super::seeded_laws::SeededLaws;
 use crate::random::Address;
 use crate::random::philox::LANES;
+use multiversion::multiversion;
 use std::ops::Range;
 
 /// What is drawn once for a customer.
@@ -61,9 +62,13 @@ impl Profile {
     }
 }
 
-/// Appends the profiles of the customers in `ids` to `profiles`. Their words are drawn for eight customers at a time.
-#[inline(always)]
-pub(super) fn add_profiles(seeded: &SeededLaws, ids: Range<u64>, profiles: &mut Vec<Profile>) {
+/// Returns the profiles of the customers in `ids`. Their words are drawn for eight customers at a time.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
+    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
+))]
+pub(super) fn profiles(seeded: &SeededLaws, ids: Range<u64>) -> Vec<Profile> {
+    let mut profiles = Vec::with_capacity((ids.end - ids.start) as usize);
     let laws = seeded.laws();
     let keys = *seeded.round_keys();
     let mut first = ids.start;
@@ -82,4 +87,5 @@ pub(super) fn add_profiles(seeded: &SeededLaws, ids: Range<u64>, profiles: &mut 
         }
         first += LANES as u64;
     }
+    profiles
 }

@@ -27,7 +27,7 @@ pub const CYCLE_EXTRAS: Purpose = Purpose::new(36);
 pub const TICKET: Purpose = Purpose::new(37);
 
 /// The upper 16 bits of the draw that decides whether a customer was active on a day, and whether the log survived.
-/// `usage::activity` shows the layout of items and words.
+/// `usage_kernel::age_group` shows the layout of items and words.
 pub const ACTIVITY: Purpose = Purpose::new(38);
 
 /// The lower 16 bits of each draw of [`ACTIVITY`], at the same items.

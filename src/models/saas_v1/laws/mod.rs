@@ -1,15 +1,9 @@
 //! The laws of a model as tables of whole-number thresholds. They are built once and read by every draw.
 
-pub(super) mod packed;
-
 use super::parameters::{Parameters, Plan, Shares, Support, Usage};
 use crate::models::Window;
-use crate::random::philox::LANES;
+use crate::models::usage_kernel::{AGES_PER_GROUP, UsageTables};
 use crate::random::{AliasTable, distributions, threshold};
-use packed::PackedTables;
-
-/// The number of ages whose activity is tested together.
-pub(super) const AGES_PER_GROUP: usize = 8 * LANES;
 
 /// The tables that turn random words into values.
 ///
@@ -24,10 +18,8 @@ pub struct Laws {
     pub(super) region: AliasTable,
     /// The laws that differ between plans, by plan.
     pub(super) plans: Vec<PlanLaws>,
-    /// Feature events, by sessions.
-    pub(super) feature_events: Vec<AliasTable>,
-    /// Sessions, usage minutes and feature events in the form for vector units, if they fit.
-    pub(super) packed: Option<PackedTables>,
+    /// Sessions and usage minutes, by plan, and feature events.
+    pub(super) usage: UsageTables,
     /// The index of the payment status.
     pub(super) status: AliasTable,
     /// The number of support tickets, by tenure in days.
@@ -48,8 +40,6 @@ pub(super) struct PlanLaws {
     pub active_upper: Vec<u16>,
     /// The probability of being active, by age in days.
     pub retention: Vec<f64>,
-    pub sessions: AliasTable,
-    pub minutes: AliasTable,
     pub price_cents: i128,
 }
 
@@ -59,19 +49,14 @@ impl Laws {
         let days = window.days;
         let of_shares = |shares: &Shares| AliasTable::new(0, &shares.values().copied().collect::<Vec<_>>());
         let plan_shares: Vec<f64> = parameters.plans.values().map(|plan| plan.share).collect();
-        let plans: Vec<PlanLaws> =
-            parameters.plans.values().map(|plan| PlanLaws::new(&parameters, plan, days)).collect();
-        let most_sessions = plans.iter().map(|plan| plan.sessions.largest()).max().unwrap_or(0);
-        let feature_events: Vec<AliasTable> = (0..=most_sessions)
-            .map(|sessions| distributions::poisson(parameters.usage.events_per_session * f64::from(sessions)))
-            .collect();
-        let (sessions, minutes) = (plans.iter().map(|plan| &plan.sessions), plans.iter().map(|plan| &plan.minutes));
+        let plans = parameters.plans.values().map(|plan| PlanLaws::new(&parameters, plan, days)).collect();
+        let sessions = parameters.plans.values().map(|plan| distributions::poisson(plan.sessions)).collect();
+        let minutes = parameters.plans.values().map(|plan| minutes_table(&parameters.usage, plan)).collect();
         Self {
             plan: AliasTable::new(0, &plan_shares),
             region: of_shares(&parameters.regions),
-            packed: PackedTables::new(sessions, minutes, &feature_events),
+            usage: UsageTables::new(sessions, minutes, parameters.usage.events_per_session),
             plans,
-            feature_events,
             status: of_shares(&parameters.billing.status),
             tickets: (0..days)
                 .map(|tenure| distributions::poisson(mean_tickets(&parameters.support, tenure)))
@@ -99,18 +84,10 @@ impl PlanLaws {
         let retention: Vec<f64> = (0..days).map(|age| active_probability(parameters, plan, age)).collect();
         let mut active: Vec<u32> = retention.iter().map(|&probability| threshold(probability)).collect();
         active.resize((days as usize).next_multiple_of(AGES_PER_GROUP) + AGES_PER_GROUP, 0);
-        let (lowest, highest) = minutes_limits(&parameters.usage, plan);
         Self {
             active_upper: active.iter().map(|&threshold| (threshold >> 16) as u16).collect(),
             active,
             retention,
-            sessions: distributions::poisson(plan.sessions),
-            minutes: distributions::rounded_normal(
-                plan.minutes,
-                plan.minutes * parameters.usage.minutes_sd,
-                lowest,
-                highest,
-            ),
             price_cents: plan.price_cents(),
         }
     }
@@ -119,6 +96,11 @@ impl PlanLaws {
 /// Returns the probability that a customer of `plan` is active `age` days after signup: the retention curve.
 pub fn active_probability(parameters: &Parameters, plan: &Plan, age: u32) -> f64 {
     plan.active_share * libm::exp(-f64::from(age) / parameters.retention.decay_days)
+}
+
+fn minutes_table(usage: &Usage, plan: &Plan) -> AliasTable {
+    let (lowest, highest) = minutes_limits(usage, plan);
+    distributions::rounded_normal(plan.minutes, plan.minutes * usage.minutes_sd, lowest, highest)
 }
 
 /// Returns the least and the most usage minutes of an active day on `plan`.

@@ -1,128 +1,50 @@
-//! `usage_daily` and `usage_truth`: what customers did on their active days.
+//! What saas-v1 gives to the kernels of `usage_daily` and `usage_truth`.
 
-mod active_days;
-mod activity;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-mod days;
-mod output_column;
+mod customers;
+mod loss;
 mod single_day;
 mod values;
 
-pub(super) use active_days::ActiveDays;
-pub(super) use days::UsageDays;
-
-use crate::models::{Column, ColumnMut, ColumnSet, Day, saas_v1::seeded_laws::SeededLaws};
-use crate::random::philox::LANES;
-use multiversion::multiversion;
-use output_column::{OutputColumn, OutputSlice};
+use crate::models::Day;
+use crate::models::saas_v1::purposes;
+use crate::models::saas_v1::seeded_laws::SeededLaws;
+use crate::models::usage_kernel::{self, ActiveDays, OutputColumn, SeededUsage, UsageDays, UsageModel, UsagePurposes};
+use customers::PlanCustomers;
 use std::ops::Range;
 
-/// Returns the active days of the customers in `ids`.
-pub(super) fn active_days(seeded: &SeededLaws, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
-    if days.asked.len() == 1 && days.existing.is_none() {
-        single_day::active_customers(seeded, days, ids)
-    } else {
-        activity::active_days(seeded, days, ids)
-    }
-}
-
-/// Returns the `wanted` columns of the rows of `active`, in the table's order.
-pub(super) fn columns(seeded: &SeededLaws, active: ActiveDays, wanted: ColumnSet) -> Vec<Column> {
-    /// `pushed` is how many values are pushed at once.
-    fn vector<T>(active: &ActiveDays, is_wanted: bool, pushed: usize) -> Option<Vec<T>> {
-        is_wanted.then(|| Vec::with_capacity(active.rows + pushed))
-    }
-    let mut outputs = OutputColumns {
-        customer_ids: vector(&active, wanted.has(0), LANES),
-        dates: vector(&active, wanted.has(1), LANES),
-        values: [2, 3, 4].map(|index| vector(&active, wanted.has(index), values::MAX_PUSHED)),
-    };
-    outputs.fill(seeded, &active);
-    let values = outputs.values.into_iter().flatten().map(Column::Int32);
-    let logged = wanted.has(5).then_some(Column::Boolean(active.logged));
-    let first = outputs.customer_ids.map(Column::Int64).into_iter().chain(outputs.dates.map(Column::Date));
-    first.chain(values).chain(logged).collect()
-}
-
-/// Writes the `wanted` columns of the rows of `active` to `columns`, in the table's order.
-///
-/// Returns `None` if the columns have another number, other types or other lengths.
-pub(super) fn write<'a>(
-    seeded: &SeededLaws,
-    active: &ActiveDays,
-    wanted: ColumnSet,
-    columns: impl IntoIterator<Item = ColumnMut<'a>>,
-) -> Option<()> {
-    let mut outputs = OutputColumns { customer_ids: None, dates: None, values: [None, None, None] };
-    let mut columns = columns.into_iter();
-    for index in wanted.indices() {
-        match (index, columns.next()?) {
-            (0, ColumnMut::Int64(slice)) => outputs.customer_ids = Some(OutputSlice::new(slice)),
-            (1, ColumnMut::Date(slice)) => outputs.dates = Some(OutputSlice::new(slice)),
-            (2..=4, ColumnMut::Int32(slice)) => outputs.values[index - 2] = Some(OutputSlice::new(slice)),
-            _ => return None,
+impl UsageModel for SeededLaws {
+    fn usage(&self) -> SeededUsage<'_> {
+        SeededUsage {
+            keys: self.round_keys(),
+            purposes: UsagePurposes {
+                activity: purposes::ACTIVITY,
+                activity_tie: purposes::ACTIVITY_TIE,
+                values: purposes::USAGE_VALUES,
+            },
+            window: self.window(),
+            tables: &self.laws().usage,
         }
     }
-    outputs.fill(seeded, active);
-    let is_full = outputs.customer_ids.is_none_or(|slice| slice.is_full())
-        && outputs.dates.into_iter().chain(outputs.values.into_iter().flatten()).all(|slice| slice.is_full());
-    (is_full && columns.next().is_none()).then_some(())
-}
 
-/// The destinations of the columns that are asked for.
-struct OutputColumns<I, C> {
-    customer_ids: Option<I>,
-    dates: Option<C>,
-    /// Sessions, usage minutes and feature events.
-    values: [Option<C>; 3],
-}
+    fn activity_share(&self, _day: u32) -> f64 {
+        1.0
+    }
 
-impl<I: OutputColumn<i64>, C: OutputColumn<i32>> OutputColumns<I, C> {
-    fn fill(&mut self, seeded: &SeededLaws, active: &ActiveDays) {
-        if let Some(column) = &mut self.customer_ids {
-            customer_ids(active, column);
-        }
-        if let Some(column) = &mut self.dates {
-            dates(active, seeded.window().first, column);
-        }
-        if self.values.iter().any(Option::is_some) {
-            values::values(seeded, active, &mut self.values);
+    fn surviving_share(&self, day: u32) -> f64 {
+        loss::surviving_share(self, self.window().first + day as Day)
+    }
+
+    fn active_days(&self, days: &UsageDays, ids: Range<u64>) -> ActiveDays {
+        if days.asked.len() == 1 && days.existing.is_none() {
+            single_day::active_customers(self, days, ids)
+        } else {
+            usage_kernel::active_days(&self.usage(), days, &mut PlanCustomers::new(self, ids))
         }
     }
-}
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
-    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
-))]
-fn customer_ids<C: OutputColumn<i64>>(active: &ActiveDays, ids: &mut C) {
-    let mut end = 0;
-    for customer in &active.customers {
-        end += customer.rows;
-        for _ in (0..customer.rows).step_by(LANES) {
-            ids.push(&[customer.id as i64; LANES]);
-        }
-        ids.truncate_rows(end);
-    }
-}
-
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+bmi1+bmi2+popcnt+lzcnt",
-    "x86_64+avx2+bmi1+bmi2+popcnt+lzcnt"
-))]
-fn dates<C: OutputColumn<i32>>(active: &ActiveDays, first_day: Day, dates: &mut C) {
-    let mut end = 0;
-    for customer in &active.customers {
-        let start = end;
-        end += customer.rows;
-        for from in (start..end).step_by(LANES) {
-            let mut lanes = [first_day + customer.signup as Day; LANES];
-            for (date, &age) in lanes.iter_mut().zip(&active.ages[from..from + LANES]) {
-                *date += Day::from(age);
-            }
-            dates.push(&lanes);
-        }
-        dates.truncate_rows(end);
+    fn values<C: OutputColumn<i32>>(&self, active: &ActiveDays, columns: &mut [Option<C>; 3]) {
+        values::values(self, active, columns);
     }
 }

@@ -1,19 +1,18 @@
 //! The customers who were active on a single calendar day, for eight customers at a time.
 //!
-//! The rows are the same as those of [`super::activity`], which always draws a whole group of 64 ages. This kernel
-//! makes only the one draw of each customer that the day needs.
+//! The rows are the same as those of [`usage_kernel::active_days`](crate::models::usage_kernel::active_days), which always
+//! draws a whole group of 64 ages. This kernel makes only the one draw of each customer that the day needs.
 
-use super::active_days::{ActiveDays, CustomerRows};
-use super::days::{UsageDays, WHOLE};
-use crate::models::{
-    saas_v1::laws::AGES_PER_GROUP, saas_v1::profiles::Profiles, saas_v1::purposes, saas_v1::seeded_laws::SeededLaws,
-};
+use crate::models::saas_v1::profiles::Profiles;
+use crate::models::saas_v1::purposes;
+use crate::models::saas_v1::seeded_laws::SeededLaws;
+use crate::models::usage_kernel::{AGES_PER_GROUP, ActiveDays, CustomerRows, UsageDays, WHOLE};
 use crate::random::Address;
 use crate::random::philox::LANES;
 use multiversion::multiversion;
 use std::ops::Range;
 
-/// The position of an age's draw in the layout of [`super::activity`].
+/// The position of an age's draw in the layout of [a group of ages](crate::models::usage_kernel::AGES_PER_GROUP).
 #[derive(Clone, Copy)]
 struct DrawPosition {
     item: u32,
@@ -38,7 +37,7 @@ impl DrawPosition {
     }
 }
 
-/// Returns the active days of the customers in `ids`, like [`super::activity::active_days`].
+/// Returns the active days of the customers in `ids`, like [`usage_kernel::active_days`](crate::models::usage_kernel::active_days).
 ///
 /// `days` must ask for one day of `usage_daily`.
 #[multiversion(targets(
@@ -81,7 +80,7 @@ pub(super) fn active_customers(seeded: &SeededLaws, days: &UsageDays, ids: Range
         for lane in set_bits(active) {
             found.customers.push(CustomerRows {
                 id: customers[lane],
-                plan: plans[lane],
+                class: plans[lane],
                 signup: signups[lane],
                 rows: 1,
             });
@@ -111,8 +110,9 @@ fn exact_word(seeded: &SeededLaws, customer: u64, position: DrawPosition, draw: 
 
 #[cfg(test)]
 mod tests {
+    use super::super::PlanCustomers;
     use super::*;
-    use crate::models::saas_v1::usage::activity::active_days;
+    use crate::models::usage_kernel::{UsageModel, active_days};
 
     /// Compares eighteen million draws. About 800 of them are ties.
     #[test]
@@ -121,16 +121,13 @@ mod tests {
         let window = seeded.window();
         for day in (0..window.days).step_by(13).chain([window.days - 1]) {
             let date = window.first + day as i32;
-            let days = UsageDays::logged(&seeded, &(date..date + 1));
+            let days = seeded.logged_days(&(date..date + 1));
             for ids in [1..400_001, 7..8, 60_000..60_001, 3..3] {
-                let [found, expected] =
-                    [active_customers, active_days].map(|kernel| kernel(&seeded, &days, ids.clone()));
-                let rows = |active: &ActiveDays| {
-                    let customers = active.customers.iter();
-                    let customers = customers.map(|rows| (rows.id, rows.plan, rows.signup, rows.rows));
-                    (customers.collect::<Vec<_>>(), active.ages.clone(), active.rows, active.logged.clone())
-                };
-                assert_eq!(rows(&found), rows(&expected), "{day} {ids:?}");
+                let found = active_customers(&seeded, &days, ids.clone());
+                let mut customers = PlanCustomers::new(&seeded, ids.clone());
+                let expected = active_days(&seeded.usage(), &days, &mut customers);
+                assert_eq!(found.customers, expected.customers, "{day} {ids:?}");
+                assert_eq!(found.ages[..found.rows], expected.ages[..expected.rows], "{day} {ids:?}");
             }
         }
     }

@@ -4,6 +4,8 @@
 //! probability, in steps of 2^-13. They lie symmetrically around 0. The minutes are computed in 32-bit floats by
 //! operations that IEEE 754 rounds in one way, so all platforms agree.
 
+use super::super::parameters::{Parameters, STATES};
+
 /// The number of values of the normal number, of one sign.
 pub const LEVELS: usize = 512;
 
@@ -13,7 +15,7 @@ const STEPS: f64 = 8_192.0;
 /// Returns the positive values of the normal number in steps of 2^-13, ascending.
 ///
 /// The mean over the class from a to b is 1,024 (phi(a) - phi(b)), where phi is the density.
-pub fn normal_levels() -> [u16; LEVELS] {
+fn normal_levels() -> [u16; LEVELS] {
     let density = |x: f64| libm::exp(-0.5 * x * x) / libm::sqrt(2.0 * std::f64::consts::PI);
     let classes = 2.0 * LEVELS as f64;
     let mut from = density(0.0);
@@ -37,6 +39,26 @@ fn quantile(probability: f64) -> f64 {
         }
     }
     high
+}
+
+/// The usage minutes of all plans.
+#[derive(Debug)]
+pub struct MinutesLaws {
+    /// The minutes of each plan.
+    pub plans: [Minutes; STATES],
+    /// The positive values of the normal number.
+    pub normal: [u16; LEVELS],
+}
+
+impl MinutesLaws {
+    /// Returns the laws of `parameters`.
+    pub fn new(parameters: &Parameters) -> Self {
+        let sd_share = parameters.usage.minutes_sd;
+        Self {
+            plans: parameters.plans.values().map(|plan| Minutes::new(plan.minutes, sd_share)),
+            normal: normal_levels(),
+        }
+    }
 }
 
 /// The minutes of one plan.

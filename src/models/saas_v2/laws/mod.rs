@@ -3,23 +3,24 @@
 mod chance;
 mod gamma;
 mod hazards;
-pub mod minutes;
-pub mod packed;
+mod minutes;
 mod poisson;
 mod steps;
 mod usage;
 
 pub use chance::Chance;
 pub use hazards::{HazardTables, Hazards, MOST_COUNTED, Reason, Situation, place_of};
+pub use minutes::{LEVELS, Minutes, MinutesLaws, steps_of};
 pub use poisson::MOST_TICKETS;
 pub use steps::Steps;
-pub use usage::{AGES_PER_GROUP, UsageTables};
+pub use usage::{plan_of_usage_class, usage_class};
 
 use super::check::check;
 use super::cycles::Cycles;
 use super::parameters::{CLASSES, Parameters, Plan, RUNGS, STATES};
 use crate::error::Result;
 use crate::models::Window;
+use crate::models::usage_kernel::UsageTables;
 use crate::random::AliasTable;
 
 /// The index of the plan without a price.
@@ -68,8 +69,10 @@ pub struct Laws {
     pub howto_priority: AliasTable,
     /// The decisions at the end of a cycle.
     pub hazards: HazardTables,
-    /// Sessions, usage minutes and feature events.
+    /// Sessions and feature events.
     pub usage: UsageTables,
+    /// Usage minutes.
+    pub minutes: MinutesLaws,
 }
 
 /// The laws of one plan.
@@ -131,7 +134,8 @@ impl Laws {
             problem_priority: of_shares(tickets.problem_priority.values()),
             howto_priority: of_shares(tickets.howto_priority.values()),
             hazards: HazardTables::new(&parameters, frailty),
-            usage: UsageTables::new(&parameters, intensity),
+            usage: usage::usage_tables(&parameters, intensity),
+            minutes: MinutesLaws::new(&parameters),
             frailty,
             intensity,
             cycles,

@@ -17,7 +17,7 @@ use super::laws::Laws;
 use super::seeded_laws::SeededLaws;
 use super::tables::{TABLES, names};
 use super::timeline::Life;
-use super::usage::{self, UsageDays};
+use crate::models::usage_kernel::UsageRows;
 use crate::models::{Bounds, Column, ColumnSet, Day, ModelLaws, Names, RowsPerCustomer, Table, TableRows};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -66,31 +66,25 @@ impl ModelLaws for SaasV2 {
 
 /// Returns the rows of `columns` of `table` whose date is in `days`, which are days of the window.
 pub fn table_rows(seeded: SeededLaws, table: Table, days: Range<Day>, columns: ColumnSet) -> Box<dyn TableRows> {
-    let usage_days = match table.name() {
-        "usage_daily" => Some(UsageDays::logged(&seeded, &days)),
-        "usage_truth" => Some(UsageDays::truth(&seeded, &days)),
-        _ => None,
-    };
-    Box::new(Rows { seeded, table, days, columns, usage_days })
+    match table.name() {
+        "usage_daily" => Box::new(UsageRows::logged(seeded, &days, columns)),
+        "usage_truth" => Box::new(UsageRows::truth(seeded, &days, columns)),
+        _ => Box::new(Rows { seeded, table, days, columns }),
+    }
 }
 
-/// The rows of a table.
+/// The rows of a table that computes rows and columns together.
 #[derive(Debug)]
 struct Rows {
     seeded: SeededLaws,
     table: Table,
     days: Range<Day>,
     columns: ColumnSet,
-    /// The days for `usage_daily` and `usage_truth`.
-    usage_days: Option<UsageDays>,
 }
 
 impl TableRows for Rows {
     fn of(&self, ids: Range<u64>) -> Vec<Column> {
         let (seeded, days, columns) = (&self.seeded, self.days.clone(), self.columns);
-        if let Some(usage_days) = &self.usage_days {
-            return usage::rows(seeded, ids, usage_days, columns);
-        }
         let lives = ids.clone().map(|id| Life::of(seeded, id));
         match self.table.name() {
             "subscriptions" => subscriptions::rows(seeded, lives, days, columns),

@@ -81,9 +81,9 @@ impl Usage<'_> {
         if minutes < sessions {
             return Some(rules::MINUTES_AT_LEAST);
         }
-        let usage = &self.model.laws.usage;
-        let most = usage.normal.last().copied().unwrap_or(0);
-        let law = usage.minutes[usize::from(self.customer.terms.plan)];
+        let minutes_laws = &self.model.laws.minutes;
+        let most = minutes_laws.normal.last().copied().unwrap_or(0);
+        let law = minutes_laws.plans[usize::from(self.customer.terms.plan)];
         let limits = law.of(sessions, -i32::from(most))..=law.of(sessions, i32::from(most));
         (!limits.contains(&minutes)).then_some(rules::MINUTES)
     }

@@ -101,12 +101,12 @@ struct Minutes {
 }
 
 fn minutes(model: &DerivedModel, usage: &UsageAggregates, plan: usize) -> Vec<Minutes> {
-    let laws = &model.laws.usage;
+    let laws = &model.laws.minutes;
     let counts = usage.minute_rows.row(plan).iter().zip(usage.minutes.row(plan)).zip(usage.squared_minutes.row(plan));
     let counted = counts.enumerate().filter(|(_, ((rows, _), _))| **rows > 0);
     let of_sessions = |(sessions, ((rows, sum), squares)): (usize, ((&u64, &u64), &u64))| {
         let steps = laws.normal.iter().flat_map(|&step| [i32::from(step), -i32::from(step)]);
-        let values: Vec<f64> = steps.map(|step| f64::from(laws.minutes[plan].of(sessions as i32, step))).collect();
+        let values: Vec<f64> = steps.map(|step| f64::from(laws.plans[plan].of(sessions as i32, step))).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let moment = |order| values.iter().map(|value| (value - mean).powi(order)).sum::<f64>() / values.len() as f64;
         let (rows, sum, squares) = (*rows as f64, *sum as f64, *squares as f64);

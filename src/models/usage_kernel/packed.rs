@@ -8,22 +8,22 @@
 use crate::random::AliasTable;
 
 /// The number of slots of all tables together: an index of 16 bits is always within them.
-pub(in crate::models::saas_v1) const SLOTS: usize = 1 << 16;
+pub const SLOTS: usize = 1 << 16;
 
 /// The number of 16-bit entries that two vector registers hold.
-pub(in crate::models::saas_v1) const CHUNK: usize = 64;
+pub const CHUNK: usize = 64;
 
 /// The most slots of a table that kernels look up in registers. The slots of larger tables are loaded one by one.
 const MAX_SLOTS_IN_REGISTERS: usize = 512;
 
-/// The tables of three columns.
+/// The tables of the columns.
 #[derive(Debug)]
-pub(in crate::models::saas_v1) struct PackedTables {
+pub struct PackedTables {
     /// The slots of all tables: the upper half is the limit, the lower half the index of the alternative.
     pub slots: Box<[u32; SLOTS]>,
-    /// Sessions, by plan.
+    /// Sessions, by class of customers.
     pub sessions: Vec<PackedTable>,
-    /// Usage minutes, by plan.
+    /// Usage minutes, by class of customers. Empty if the model draws them without tables.
     pub minutes: Vec<PackedTable>,
     /// Feature events, by sessions.
     pub events: PackedEventTables,
@@ -31,7 +31,7 @@ pub(in crate::models::saas_v1) struct PackedTables {
 
 /// One table.
 #[derive(Debug)]
-pub(in crate::models::saas_v1) struct PackedTable {
+pub struct PackedTable {
     /// The number of bits of a word that are the index of a slot.
     pub bits: u16,
     /// The index of the table's first slot among the slots of all tables.
@@ -44,30 +44,35 @@ pub(in crate::models::saas_v1) struct PackedTable {
 
 /// The fields of one [`PackedTable`] for each number of sessions, as columns.
 #[derive(Debug, Default)]
-pub(in crate::models::saas_v1) struct PackedEventTables {
+pub struct PackedEventTables {
+    /// The number of tables. Rows with as many sessions or more are drawn from the [`AliasTable`].
+    pub count: u16,
+    /// See [`PackedTable::bits`].
     pub bits: Vec<[u16; CHUNK]>,
+    /// See [`PackedTable::base`].
     pub base: Vec<[u16; CHUNK]>,
+    /// See [`PackedTable::first`].
     pub first: Vec<[u16; CHUNK]>,
 }
 
 impl PackedTables {
-    /// Packs the tables of `sessions` and `minutes`, one for each plan, and of `events`, one for each number of
-    /// sessions.
+    /// Packs the tables of `sessions` and `minutes`, one for each class of customers, and of `events`, one for each
+    /// number of sessions. Few rows have many sessions, so the last tables of events are left out if they don't fit.
     ///
-    /// Returns `None` if they have more than [`SLOTS`] slots, or values that don't fit 16 bits.
-    pub fn new<'a>(
-        sessions: impl Iterator<Item = &'a AliasTable>,
-        minutes: impl Iterator<Item = &'a AliasTable>,
-        events: &[AliasTable],
-    ) -> Option<Self> {
+    /// Returns `None` if the tables of `sessions` and `minutes` have [`SLOTS`] slots or more, or if any values don't fit
+    /// 16 bits.
+    pub fn new(sessions: &[AliasTable], minutes: &[AliasTable], events: &[AliasTable]) -> Option<Self> {
         let mut slots = Vec::with_capacity(SLOTS);
-        let sessions = sessions.map(|table| PackedTable::new(table, &mut slots)).collect::<Option<_>>()?;
-        let minutes = minutes.map(|table| PackedTable::new(table, &mut slots)).collect::<Option<_>>()?;
-        let mut by_sessions = PackedEventTables::default();
-        for tables in events.chunks(CHUNK) {
+        let sessions = sessions.iter().map(|table| PackedTable::new(table, &mut slots)).collect::<Option<_>>()?;
+        let minutes = minutes.iter().map(|table| PackedTable::new(table, &mut slots)).collect::<Option<_>>()?;
+        let packed: Vec<_> = events.iter().map_while(|table| PackedTable::new(table, &mut slots)).collect();
+        if packed.is_empty() || events.iter().any(|table| table.largest() > i32::from(u16::MAX)) {
+            return None;
+        }
+        let mut by_sessions = PackedEventTables { count: packed.len() as u16, ..PackedEventTables::default() };
+        for tables in packed.chunks(CHUNK) {
             let (mut bits, mut base, mut first) = ([0; CHUNK], [0; CHUNK], [0; CHUNK]);
             for (place, table) in tables.iter().enumerate() {
-                let table = PackedTable::new(table, &mut slots)?;
                 (bits[place], base[place], first[place]) = (table.bits, table.base, table.first);
             }
             by_sessions.bits.push(bits);

@@ -1,12 +1,12 @@
 //! The days on which a block of customers was active, as the kernels pass them on.
 
 /// The rows of one customer, which follow each other in [`ActiveDays::ages`].
-pub(super) struct CustomerRows {
+#[derive(Debug, PartialEq)]
+pub struct CustomerRows {
     /// The customer's id.
     pub id: u64,
-    /// Index of the plan.
-    pub plan: u8,
-    /// Index of the plan and class of intensity, see [`UsageTables::class`](super::super::laws::UsageTables::class).
+    /// The class of customers that the laws of the values depend on: an index into the tables of
+    /// [`UsageTables`](super::UsageTables).
     pub class: u8,
     /// The signup day, counted from the window's first day.
     pub signup: u32,
@@ -15,8 +15,8 @@ pub(super) struct CustomerRows {
 }
 
 /// The active days of a block of customers. Each is one row.
-#[derive(Default)]
-pub(super) struct ActiveDays {
+#[derive(Debug, Default)]
+pub struct ActiveDays {
     /// The customers with at least one row.
     pub customers: Vec<CustomerRows>,
     /// The number of rows.

@@ -3,7 +3,7 @@
 /// Takes the values of a column in order.
 ///
 /// Kernels compute whole lanes. They push more values than there are rows, and then truncate.
-pub(super) trait OutputColumn<T> {
+pub trait OutputColumn<T> {
     /// Appends `values`.
     fn push<const N: usize>(&mut self, values: &[T; N]);
 
@@ -24,7 +24,7 @@ impl<T: Copy> OutputColumn<T> for Vec<T> {
 }
 
 /// An output column in a slice with one element for each row. Values past the end are dropped.
-pub(super) struct OutputSlice<'a, T> {
+pub struct OutputSlice<'a, T> {
     slice: &'a mut [T],
     /// The number of values pushed, including dropped ones.
     pushed: usize,
