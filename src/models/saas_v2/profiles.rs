@@ -9,7 +9,7 @@ use multiversion::multiversion;
 use std::ops::Range;
 
 /// What is drawn once for a customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Profile {
     /// The customer's id.
     pub id: u64,

@@ -175,7 +175,7 @@ fn without_differences_the_hazard_is_one_number() {
     let mut decisions = 0;
     each_customer(&data_set, COUNT, |life| {
         for cycle in life.cycles.iter().filter(|cycle| cycle.is_decided && !cycle.is_annual) {
-            let error = cycle.hazards.total() - expected[usize::from(cycle.plan)];
+            let error = life.hazards(data_set.laws(), cycle).total() - expected[usize::from(cycle.plan)];
             assert!(error.abs() < 1e-15, "{cycle:?}");
             decisions += 1;
         }

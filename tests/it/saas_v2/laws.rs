@@ -74,10 +74,12 @@ fn assert_chi_square(case: &str, counts: &[f64], probabilities: &[f64]) {
 #[test]
 fn decisions_follow_the_published_probability() {
     let mut strata = Strata::default();
-    each_customer(&data_set(), COUNT, |life| {
+    let data_set = data_set();
+    each_customer(&data_set, COUNT, |life| {
         let Life { profile, cycles } = life;
         for cycle in cycles.iter().filter(|cycle| cycle.is_decided) {
-            let (leaves, p) = (cycle.outcome == Outcome::Leaves, cycle.hazards.chance_to_leave());
+            let chance = life.hazards(data_set.laws(), cycle).chance_to_leave();
+            let (leaves, p) = (cycle.outcome == Outcome::Leaves, chance);
             let tickets = cycle.problem_tickets.min(3);
             let recovered = matches!(cycle.attempt, Attempt::Late(_));
             let phase = (cycle.number / 6).min(2);
@@ -102,9 +104,10 @@ fn decisions_follow_the_published_probability() {
 #[test]
 fn reasons_are_in_proportion_to_the_hazards() {
     let mut strata = Strata::default();
-    each_customer(&data_set(), COUNT, |life| {
+    let data_set = data_set();
+    each_customer(&data_set, COUNT, |life| {
         for cycle in life.cycles.iter().filter(|cycle| cycle.outcome == Outcome::Leaves) {
-            let hazards = cycle.hazards;
+            let hazards = life.hazards(data_set.laws(), cycle);
             for (reason, hazard) in [
                 (Reason::Unused, hazards.unused),
                 (Reason::Support, hazards.support),
@@ -130,7 +133,7 @@ fn payments_fail_and_recover_as_published() {
             let fails = cycle.attempt != Attempt::Ok;
             let stratum = format!("plan {}, annual {}, after failure {has_failed}", cycle.plan, cycle.is_annual);
             let is_first = if cycle.number == 0 { "first" } else { &stratum };
-            strata.add(is_first.into(), fails, cycle.failure);
+            strata.add(is_first.into(), fails, cycle.payment_failure(data_set.laws()));
             if fails {
                 let late = matches!(cycle.attempt, Attempt::Late(_));
                 strata.add(format!("recovered, engagement {}", cycle.engagement), late, billing.recovered);

@@ -3,7 +3,7 @@
 //! `cargo test --test it saas_v2_targets -- --nocapture` prints the table.
 
 use super::support::{data_set_of, each_customer};
-use saasgen::models::saas_v2::{self, Attempt, Cycle, Life, Outcome, Reason, SeededLaws, table_rows};
+use saasgen::models::saas_v2::{self, Attempt, Cycle, Hazards, Laws, Life, Outcome, Reason, SeededLaws, table_rows};
 use saasgen::models::{Column, ColumnSet, Table};
 use saasgen::models::{Day, day_of};
 use std::ops::RangeInclusive;
@@ -55,11 +55,11 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, life: &Life, snapshot: u32) {
+    fn add(&mut self, laws: &Laws, life: &Life, snapshot: u32) {
         let plan = usize::from(life.profile.plan);
         for cycle in &life.cycles {
             self.cycles += 1.0;
-            self.add_cycle(plan, cycle);
+            self.add_cycle(plan, cycle, life.hazards(laws, cycle));
         }
         if plan > 0 && life.has_ended() {
             self.unpaid_of_ends.add(life.reason() == Reason::Payment);
@@ -70,9 +70,9 @@ impl Counts {
         }
     }
 
-    fn add_cycle(&mut self, plan: usize, cycle: &Cycle) {
+    fn add_cycle(&mut self, plan: usize, cycle: &Cycle, hazards: Hazards) {
         if cycle.is_decided && !cycle.is_annual {
-            let chance = cycle.hazards.chance_to_leave();
+            let chance = hazards.chance_to_leave();
             self.voluntary[plan][(cycle.number as usize / 6).min(2)].add_chance(chance);
         }
         if !cycle.is_annual && cycle.outcome != Outcome::Open {
@@ -91,7 +91,7 @@ fn targets(data_set: &SeededLaws) -> Vec<Target> {
     let first_day = data_set.laws().window().first;
     let snapshot = (day_of("2024-09-30".parse().unwrap()) - first_day) as u32;
     let mut counts = Counts::default();
-    each_customer(data_set, CUSTOMERS, |life| counts.add(life, snapshot));
+    each_customer(data_set, CUSTOMERS, |life| counts.add(data_set.laws(), life, snapshot));
 
     let mut targets = Vec::new();
     let mut add = |name: String, allowed, found| targets.push(Target { name, allowed, found });

@@ -29,6 +29,15 @@ pub struct Situation {
     pub problem_tickets: u32,
 }
 
+impl Situation {
+    /// Returns the place in the thresholds of [`HazardTables::thresholds`].
+    #[inline(always)]
+    pub fn place(self) -> usize {
+        let counted = self.problem_tickets.min(MOST_COUNTED as u32) as usize;
+        place_of(usize::from(self.engagement), self.is_recovered, counted)
+    }
+}
+
 /// The hazards of a decision by reason: how much each of them adds to -ln(1 - chance to leave).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Hazards {
@@ -170,9 +179,8 @@ impl HazardTables {
 
     /// Returns the threshold below which a word means that the customer leaves.
     pub fn threshold(&self, situation: Situation) -> u32 {
-        let Situation { plan, is_annual, channel, frailty, engagement, is_recovered, problem_tickets } = situation;
-        let counted = problem_tickets.min(MOST_COUNTED as u32) as usize;
-        self.thresholds(plan, is_annual, channel, frailty)[place_of(usize::from(engagement), is_recovered, counted)]
+        let Situation { plan, is_annual, channel, frailty, .. } = situation;
+        self.thresholds(plan, is_annual, channel, frailty)[situation.place()]
     }
 
     /// Returns the thresholds below which a word means that the customer leaves, for [`place_of`].

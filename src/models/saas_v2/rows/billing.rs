@@ -22,19 +22,14 @@ const LATE: u8 = 1;
 const FAILED: u8 = 2;
 const OPEN: u8 = 3;
 
-pub(super) fn rows(
-    seeded: &SeededLaws,
-    lives: impl Iterator<Item = Life>,
-    days: Range<Day>,
-    columns: ColumnSet,
-) -> Vec<Column> {
+pub(super) fn rows(seeded: &SeededLaws, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let laws = seeded.laws();
     let mut invoices = Vec::new();
-    for life in lives {
+    Life::for_each(seeded, ids, &days, |life| {
         let due = life.cycles.iter().filter(|cycle| cycle.attempt != Attempt::None);
         let all = (1..).zip(due).map(|(number, cycle)| invoice(seeded, life.profile.id, number, cycle));
         invoices.extend(all.filter(|invoice| days.contains(&invoice.date)));
-    }
+    });
     let int64 = |value: fn(&Invoice) -> i64| Column::Int64(invoices.iter().map(value).collect());
     let date = |value: fn(&Invoice) -> Day| Column::Date(invoices.iter().map(value).collect());
     let text = |value: fn(&Invoice) -> u8| Column::Text(invoices.iter().map(value).collect());

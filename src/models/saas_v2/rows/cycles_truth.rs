@@ -1,6 +1,6 @@
 //! `cycles_truth`: one row for each cycle as a customer, with every probability that was at work.
 
-use super::super::laws::Reason;
+use super::super::laws::{Hazards, Reason};
 use super::super::seeded_laws::SeededLaws;
 use super::super::timeline::{Attempt, Cycle, Life, Outcome};
 use super::money::Contract;
@@ -8,31 +8,30 @@ use crate::models::Day;
 use crate::models::{Column, ColumnSet};
 use std::ops::Range;
 
-type Row = (u64, Cycle);
+struct Row {
+    id: u64,
+    cycle: Cycle,
+    hazards: Hazards,
+}
 
-pub(super) fn rows(
-    seeded: &SeededLaws,
-    lives: impl Iterator<Item = Life>,
-    days: Range<Day>,
-    columns: ColumnSet,
-) -> Vec<Column> {
+pub(super) fn rows(seeded: &SeededLaws, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let laws = seeded.laws();
     let first_day = laws.window().first;
     let mut rows: Vec<Row> = Vec::new();
-    for life in lives {
-        let asked = life.cycles.into_iter().filter(|cycle| days.contains(&(first_day + cycle.first as Day)));
-        rows.extend(asked.map(|cycle| (life.profile.id, cycle)));
-    }
-    let int32 = |value: fn(&Cycle) -> u32| Column::Int32(rows.iter().map(|(_, cycle)| value(cycle) as i32).collect());
-    let date = |value: fn(&Cycle) -> u32| {
-        Column::Date(rows.iter().map(|(_, cycle)| first_day + value(cycle) as Day).collect())
+    Life::for_each(seeded, ids, &days, |life| {
+        let asked = life.cycles.iter().filter(|cycle| days.contains(&(first_day + cycle.first as Day)));
+        rows.extend(asked.map(|&cycle| Row { id: life.profile.id, cycle, hazards: life.hazards(laws, &cycle) }));
+    });
+    let int32 = |value: fn(&Cycle) -> u32| Column::Int32(rows.iter().map(|row| value(&row.cycle) as i32).collect());
+    let date =
+        |value: fn(&Cycle) -> u32| Column::Date(rows.iter().map(|row| first_day + value(&row.cycle) as Day).collect());
+    let text = |value: fn(&Cycle) -> u8| Column::Text(rows.iter().map(|row| value(&row.cycle)).collect());
+    let float = |value: fn(&Hazards) -> f64| Column::Float64(rows.iter().map(|row| value(&row.hazards)).collect());
+    let seats = |Row { cycle, .. }: &Row| {
+        Contract { plan: cycle.plan, is_annual: cycle.is_annual, rung: cycle.rung }.seats(laws)
     };
-    let text = |value: fn(&Cycle) -> u8| Column::Text(rows.iter().map(|(_, cycle)| value(cycle)).collect());
-    let float = |value: fn(&Cycle) -> f64| Column::Float64(rows.iter().map(|(_, cycle)| value(cycle)).collect());
-    let seats =
-        |(_, cycle): &Row| Contract { plan: cycle.plan, is_annual: cycle.is_annual, rung: cycle.rung }.seats(laws);
     let column = |index| match index {
-        0 => Column::Int64(rows.iter().map(|&(id, _)| id as i64).collect()),
+        0 => Column::Int64(rows.iter().map(|row| row.id as i64).collect()),
         1 => int32(|cycle| cycle.number),
         2 => int32(|cycle| cycle.spell),
         3 => int32(|cycle| cycle.spell_age),
@@ -49,13 +48,13 @@ pub(super) fn rows(
             Attempt::Late(_) => 2,
             Attempt::Failed => 3,
         }),
-        12 => float(|cycle| cycle.failure),
-        13 => float(|cycle| cycle.hazards.chance_to_leave()),
-        14 => float(|cycle| cycle.hazards.unused),
-        15 => float(|cycle| cycle.hazards.support),
-        16 => float(|cycle| cycle.hazards.billing),
-        17 => float(|cycle| cycle.hazards.other),
-        18 => Column::Boolean(rows.iter().map(|(_, cycle)| cycle.is_decided).collect()),
+        12 => Column::Float64(rows.iter().map(|row| row.cycle.payment_failure(laws)).collect()),
+        13 => float(Hazards::chance_to_leave),
+        14 => float(|hazards| hazards.unused),
+        15 => float(|hazards| hazards.support),
+        16 => float(|hazards| hazards.billing),
+        17 => float(|hazards| hazards.other),
+        18 => Column::Boolean(rows.iter().map(|row| row.cycle.is_decided).collect()),
         19 => text(|cycle| match cycle.outcome {
             Outcome::Stays => 0,
             Outcome::Leaves => 1,

@@ -16,7 +16,6 @@ use super::expected::RowMoments;
 use super::laws::Laws;
 use super::seeded_laws::SeededLaws;
 use super::tables::{TABLES, names};
-use super::timeline::Life;
 use crate::models::usage_kernel::UsageRows;
 use crate::models::{Bounds, Column, ColumnSet, Day, ModelLaws, Names, RowsPerCustomer, Table, TableRows};
 use std::ops::Range;
@@ -85,13 +84,12 @@ struct Rows {
 impl TableRows for Rows {
     fn of(&self, ids: Range<u64>) -> Vec<Column> {
         let (seeded, days, columns) = (&self.seeded, self.days.clone(), self.columns);
-        let lives = ids.clone().map(|id| Life::of(seeded, id));
         match self.table.name() {
-            "subscriptions" => subscriptions::rows(seeded, lives, days, columns),
-            "billing" => billing::rows(seeded, lives, days, columns),
-            "support" => support::rows(seeded, lives, days, columns),
-            "cycles_truth" => cycles_truth::rows(seeded, lives, days, columns),
-            "customer_truth" => customer_truth::rows(seeded, lives, columns),
+            "subscriptions" => subscriptions::rows(seeded, ids, days, columns),
+            "billing" => billing::rows(seeded, ids, days, columns),
+            "support" => support::rows(seeded, ids, days, columns),
+            "cycles_truth" => cycles_truth::rows(seeded, ids, days, columns),
+            "customer_truth" => customer_truth::rows(seeded, ids, columns),
             "calendar" => calendar::rows(seeded, days, columns),
             "expected_curves" => expected_curves::rows(seeded.laws(), columns),
             _ => customers::rows(seeded, ids, days, columns),

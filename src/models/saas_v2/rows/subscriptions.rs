@@ -25,16 +25,11 @@ const START: u8 = 0;
 const CANCEL: u8 = 5;
 const END: u8 = 6;
 
-pub(super) fn rows(
-    seeded: &SeededLaws,
-    lives: impl Iterator<Item = Life>,
-    days: Range<Day>,
-    columns: ColumnSet,
-) -> Vec<Column> {
+pub(super) fn rows(seeded: &SeededLaws, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let mut events = Vec::new();
-    for life in lives {
-        events.extend(events_of(seeded, &life).filter(|event| days.contains(&event.date)));
-    }
+    Life::for_each(seeded, ids, &days, |life| {
+        events.extend(events_of(seeded, life).filter(|event| days.contains(&event.date)));
+    });
     let laws = seeded.laws();
     let int64 = |value: fn(&Event) -> i64| Column::Int64(events.iter().map(value).collect());
     let text = |value: fn(&Event) -> u8| Column::Text(events.iter().map(value).collect());

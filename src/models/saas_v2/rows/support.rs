@@ -24,18 +24,13 @@ const HOWTO: u8 = 2;
 /// The number of tickets of a cycle that have an address. Those of the second half are how-to tickets.
 const ADDRESSES: u32 = 16;
 
-pub(super) fn rows(
-    seeded: &SeededLaws,
-    lives: impl Iterator<Item = Life>,
-    days: Range<Day>,
-    columns: ColumnSet,
-) -> Vec<Column> {
+pub(super) fn rows(seeded: &SeededLaws, ids: Range<u64>, days: Range<Day>, columns: ColumnSet) -> Vec<Column> {
     let mut tickets = Vec::new();
-    for life in lives {
+    Life::for_each(seeded, ids, &days, |life| {
         let all = life.cycles.iter().flat_map(|cycle| tickets_of(seeded, life.profile.id, cycle));
         let numbered = (1..).zip(all).map(|(number, ticket)| Ticket { number, ..ticket });
         tickets.extend(numbered.filter(|ticket| days.contains(&ticket.date)));
-    }
+    });
     let int64 = |value: fn(&Ticket) -> i64| Column::Int64(tickets.iter().map(value).collect());
     let text = |value: fn(&Ticket) -> u8| Column::Text(tickets.iter().map(value).collect());
     let column = |index| match index {

@@ -1,7 +1,9 @@
 //! One customer's life, cycle by cycle.
 
+mod cycle;
 mod life;
 mod states;
 
-pub use life::{Attempt, Cycle, Life, Outcome};
+pub use cycle::{Attempt, Cycle, Outcome};
+pub use life::Life;
 pub(super) use states::CycleStates;
