@@ -24,10 +24,12 @@ def scan(uri, table):
         (description,) = client.do_action("Describe")
     schema = pl.from_arrow(empty).schema
     described = json.loads(description.body.to_pybytes())
+    date_column = described["date_columns"].get(table)
 
     def read(with_columns, predicate, n_rows, _batch_size):
         # Polars applies n_rows before the predicate. A scan narrowed by the predicate would count other rows.
-        keys = narrowed(predicate, schema, described) if predicate is not None and n_rows is None else {}
+        can_narrow = predicate is not None and n_rows is None
+        keys = narrowed(predicate, schema, described, date_column) if can_narrow else {}
         if with_columns:
             keys["columns"] = ",".join(with_columns)
         with flight.connect(uri) as client:
@@ -47,10 +49,10 @@ def scan(uri, table):
     return register_io_source(read, schema=schema)
 
 
-def narrowed(predicate, schema, described):
+def narrowed(predicate, schema, described, date_column):
     """Returns ticket keys whose rows include all that pass the predicate. The rest is filtered out after reading."""
     window = [(datetime.date.fromisoformat(described["window"][end]) - EPOCH).days for end in ("first", "last")]
-    ranges = {name: window for name, dtype in schema.items() if dtype == pl.Date}
+    ranges = {date_column: window} if date_column else {}
     if "customer_id" in schema:
         ranges["customer_id"] = [1, described["customers"]]
     keys = {}

@@ -61,7 +61,8 @@ class SaasgenReader(DataSourceReader):
         description = describe(self.source.uris)
         whole = {"date": [datetime.date.fromisoformat(description["window"][end]).toordinal() for end in ("first", "last")],
                  "long": [1, int(self.source.keys.get("customers", description["customers"]))]}
-        ranges = {(name,): whole[kind] for name, kind in self.kinds.items() if kind == "date" or name == "customer_id"}
+        narrowing = ("customer_id", description["date_columns"].get(self.source.table))
+        ranges = {(name,): whole[kind] for name, kind in self.kinds.items() if name in narrowing}
         for filter in filters:
             path, low, high = bounds(filter)
             if path in ranges:

@@ -130,6 +130,7 @@ fn as_json(data_set: &DataSet, table: Table) -> Result<Value> {
         "primary_key": table.primary_key(),
         "foreign_keys": foreign_keys.collect::<Vec<_>>(),
         "sorted_by": table.sort_columns(),
+        "date_column": table.date_column(),
         "columns": columns.collect::<Vec<_>>(),
     }))
 }

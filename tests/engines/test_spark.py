@@ -155,6 +155,23 @@ def test_pushed_filters_narrow_the_scan_and_the_others_stay_with_spark(spark, se
     assert [id(filter) for filter in remaining] == [id(filters[number]) for number in left]
 
 
+@pytest.mark.parametrize("table, date, narrowed, is_left", [
+    ("billing", "bill_date", EVERYONE | {"from": "2024-01-01", "to": "2024-01-01"}, False),
+    ("billing", "settled_date", EVERYONE | WINDOW, True),
+    ("customer_truth", "ended_date", EVERYONE, True),
+    ("calendar", "date", {"from": "2024-01-01", "to": "2024-01-01"}, False),
+])
+def test_only_a_tables_own_date_narrows_its_scan(spark, table, date, narrowed, is_left):
+    server = Server("--model", "saas-v2")
+    try:
+        reader = reader_of(server.uri, table=table)
+        filter = EqualTo((date,), JANUARY[0])
+        assert list(reader.pushFilters([filter])) == ([filter] if is_left else [])
+        assert reader.narrowed == narrowed
+    finally:
+        server.stop()
+
+
 def reader_of(uri, **options):
     source = spark_source.SaasgenDataSource({"uri": uri, **options})
     return source.reader(_parse_datatype_string(source.schema()))

@@ -23,7 +23,7 @@ pub(super) fn list() -> Vec<ActionType> {
         action(
             DESCRIBE,
             "the data set served: program version, model, fingerprint, seed, customers, window, \
-             expected rows of each table, every parameter of the model; no body in, JSON out",
+             expected rows and date column of each table, every parameter of the model; no body in, JSON out",
         ),
         action(
             CANCEL_FLIGHT_INFO,
@@ -68,15 +68,20 @@ struct Description<'a> {
     identity: Identity,
     /// By table, for the whole data set.
     expected_rows: IndexMap<&'static str, f64>,
+    /// The column that a range of dates applies to, by table. Tables without one are absent.
+    date_columns: IndexMap<&'static str, &'static str>,
     parameters: &'a toml::Table,
 }
 
-/// Returns the identity of the data set, its expected rows and the parameters of the model, as JSON.
+/// Returns the identity of the data set, its expected rows, its date columns and the parameters of the model, as JSON.
 fn describe(data_set: &DataSet) -> Result<Vec<u8>> {
+    let tables = || data_set.model().tables().iter();
     let rows = |table: Table| data_set.expected_rows(table).rows;
+    let date_column = |table: &Table| table.date_column().map(|column| (table.name(), column));
     let description = Description {
         identity: Identity::of(data_set),
-        expected_rows: data_set.model().tables().iter().map(|&table| (table.name(), rows(table))).collect(),
+        expected_rows: tables().map(|&table| (table.name(), rows(table))).collect(),
+        date_columns: tables().filter_map(date_column).collect(),
         parameters: data_set.model().parameters(),
     };
     serde_json::to_vec(&description).map_err(|error| Error::Internal(error.to_string()))
