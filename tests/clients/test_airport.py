@@ -7,22 +7,21 @@ from airport import Airport, EMPTY, ROW_ID, pack
 from conftest import CUSTOMERS
 from duckdb_plan import rewrite, run
 from scan_request import scan_request
-from test_pyarrow import SCHEMAS, TABLES
-
-COLUMNS = [(table, column) for table in TABLES for column, _ in SCHEMAS[table]]
+from tables import SCHEMAS, each_model, each_table, schema
 
 
 # airport_flights and airport_take_flight
 
-def test_list_flights_lists_every_table(airport):
+@each_model
+def test_list_flights_lists_every_table(airport, model):
     flights = airport.flights()
-    assert [info.descriptor.path for info in flights] == [[table.encode()] for table in TABLES]
-    assert [info.schema.names for info in flights] == [[name for name, _ in SCHEMAS[table]] for table in TABLES]
+    assert [info.descriptor.path for info in flights] == [[table.encode()] for table in SCHEMAS[model]]
+    assert [info.schema.names for info in flights] == [schema(model, table).names for table in SCHEMAS[model]]
     assert [info.descriptor.path for info in airport.flights("billing")] == [[b"billing"]]
-    assert len(airport.flights("NULL")) == len(TABLES)
+    assert len(airport.flights("NULL")) == len(SCHEMAS[model])
 
 
-@pytest.mark.parametrize("table", TABLES)
+@each_table
 def test_a_flight_by_path_and_by_command_has_the_rows_of_the_file(airport, truth, table):
     for descriptor in ([table], table):
         scan = airport.take_flight(descriptor)
@@ -279,14 +278,14 @@ def test_a_known_filter_beside_an_unknown_one_narrows_the_scan(airport, edit):
 
 # Columns
 
-def test_a_projection_keeps_the_schema_and_fills_its_columns(airport, truth):
-    for table in TABLES:
-        names = [name for name, _ in SCHEMAS[table]]
-        for chosen in ([names[-1]], names[:2], names[::-1]):
-            select = ", ".join(f'"{name}"' for name in chosen)
-            scan = airport.take_flight([table], select=select)
-            assert scan.wire.schema.names == names
-            assert scan.rows.equals(run(truth[table], select, None))
+@each_table
+def test_a_projection_keeps_the_schema_and_fills_its_columns(airport, truth, model, table):
+    names = schema(model, table).names
+    for chosen in ([names[-1]], names[:2], names[::-1]):
+        select = ", ".join(f'"{name}"' for name in chosen)
+        scan = airport.take_flight([table], select=select)
+        assert scan.wire.schema.names == names
+        assert scan.rows.equals(run(truth[table], select, None))
 
 
 def test_a_filter_may_use_a_column_that_is_not_selected(airport, truth):
@@ -297,8 +296,9 @@ def test_a_filter_may_use_a_column_that_is_not_selected(airport, truth):
 
 @pytest.mark.parametrize("column_ids", [[0], [ROW_ID], [EMPTY], [4], [99], [2**32], [1, ROW_ID], [ROW_ID, 99], [3, 3],
                                         []])
-def test_rows_are_counted_with_any_column_ids(airport, truth, column_ids):
-    for table in TABLES:
+@each_model
+def test_rows_are_counted_with_any_column_ids(airport, truth, model, column_ids):
+    for table in SCHEMAS[model]:
         scan = airport.take_flight([table], select="count(*)", column_ids=column_ids)
         assert scan.rows.column(0).to_pylist() == [truth[table].num_rows]
 
@@ -314,7 +314,7 @@ def test_filters_name_columns_by_binding_not_by_column_id(airport, truth):
 
 # Progress
 
-@pytest.mark.parametrize("table", TABLES)
+@each_table
 def test_progress_rises_and_stays_within_zero_and_one(airport, table):
     scan = airport.take_flight([table])
     assert len(scan.progress) == scan.endpoints >= 1
@@ -328,18 +328,19 @@ def test_progress_rises_and_stays_within_zero_and_one(airport, table):
 # ATTACH
 
 @pytest.mark.parametrize("name", ["saas", "", "saasgen", "a b/c", "naïve ☃", "x" * 300])
-def test_a_catalog_has_any_name_that_a_client_gives_it(airport, truth, name):
+@each_model
+def test_a_catalog_has_any_name_that_a_client_gives_it(airport, truth, model, name):
     catalog = airport.attach(name)
-    assert list(catalog.default) == TABLES
-    assert sum(len(tables) for tables in catalog.tables.values()) == len(TABLES)
+    assert list(catalog.default) == list(SCHEMAS[model])
+    assert sum(len(tables) for tables in catalog.tables.values()) == len(SCHEMAS[model])
     for table in catalog.default.values():
         assert table.metadata.catalog == name
         assert table.metadata.action_name is table.metadata.extra_data is None
-        assert table.schema.equals(pa.schema([pa.field(*field, nullable=False) for field in SCHEMAS[table.name]]))
+        assert table.schema.equals(schema(model, table.name))
     assert catalog.default["customers"].scan(where="customer_id < 9").wire.equals(truth["customers"].slice(0, 8))
 
 
-@pytest.mark.parametrize("table", TABLES)
+@each_table
 def test_an_attached_table_has_the_rows_of_the_file(attached, truth, table):
     assert attached[table].scan().wire.equals(truth[table])
     (count,) = attached[table].scan(select="count(*)", column_ids=[ROW_ID]).rows.column(0).to_pylist()
@@ -367,7 +368,7 @@ def test_a_transaction_identifier_can_be_sent_as_a_header(airport, attached):
     assert attached["customers"].scan(where="customer_id = 1").wire.num_rows == 1
 
 
-@pytest.mark.parametrize("table", TABLES)
+@each_table
 def test_flight_info_matches_get_flight_info(airport, attached, table):
     of_action = attached[table].flight_info()
     of_call = airport.client.get_flight_info(attached[table].descriptor)
@@ -376,16 +377,17 @@ def test_flight_info_matches_get_flight_info(airport, attached, table):
     assert of_action.total_records in (-1, of_call.total_records)
 
 
-@pytest.mark.parametrize("table, column", COLUMNS)
-def test_statistics_hold_for_every_row(attached, truth, table, column):
-    statistics = attached[table].statistics(column)
-    quoted = f'"{column}"'
-    low, high = (run(truth[table], f"{bound}({quoted}) AS bound", None)["bound"][0].as_py() for bound in ("min", "max"))
-    assert statistics.min <= low and high <= statistics.max
-    assert statistics.has_not_null and not statistics.has_null
-    assert 1 <= statistics.distinct_count < 2**63
-    if isinstance(low, str):
-        longest = max(len(value.encode()) for value in truth[table][column].unique().to_pylist())
-        # Versions without max_string_length use the longer of the two bounds instead, and pack strings by it.
-        assert max(len(statistics.min.encode()), len(statistics.max.encode())) >= longest
-        assert getattr(statistics, "max_string_length", longest) >= longest
+@each_table
+def test_statistics_hold_for_every_row(attached, truth, model, table):
+    for column in schema(model, table).names:
+        statistics = attached[table].statistics(column)
+        bounds = (run(truth[table], f'{bound}("{column}") AS bound', None) for bound in ("min", "max"))
+        low, high = (bound["bound"][0].as_py() for bound in bounds)
+        assert statistics.min <= low and high <= statistics.max, column
+        assert statistics.has_not_null and not statistics.has_null, column
+        assert 1 <= statistics.distinct_count < 2**63, column
+        if isinstance(low, str):
+            longest = max(len(value.encode()) for value in truth[table][column].unique().to_pylist())
+            # Versions without max_string_length use the longer of the two bounds instead, and pack strings by it.
+            assert max(len(statistics.min.encode()), len(statistics.max.encode())) >= longest, column
+            assert getattr(statistics, "max_string_length", longest) >= longest, column

@@ -10,7 +10,7 @@ import termios
 
 import pytest
 
-from conftest import SAASGEN, Server
+from conftest import DEFAULT, SAASGEN, Server
 
 
 def run_on_terminal(*args):
@@ -122,9 +122,9 @@ def test_a_terminal_that_is_narrow_or_has_no_width_breaks_nothing(raw, columns):
 
 
 @pytest.fixture(scope="module")
-def wrong(raw, tmp_path_factory):
+def wrong(folders, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wrong")
-    shutil.copytree(raw, folder, dirs_exist_ok=True)
+    shutil.copytree(folders(DEFAULT), folder, dirs_exist_ok=True)
     (folder / "billing.parquet").unlink()
     return folder
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import SAASGEN
+from conftest import DEFAULT, SAASGEN
 
 TABLES = ["customers", "usage_daily", "billing", "support", "retention_curves", "usage_truth"]
 
@@ -24,9 +24,9 @@ def verify(folder, *args):
 
 
 @pytest.fixture(scope="module")
-def expected(raw):
+def expected(folders):
     """The checks that hold for the files as `saasgen generate` wrote them."""
-    code, holds, fails, not_run = verify(raw)
+    code, holds, fails, not_run = verify(folders(DEFAULT))
     assert (code, fails, not_run) == (0, set(), set())
     assert len(holds) > 130
     return holds
