@@ -108,17 +108,30 @@ fn the_first_of_5_parts_is_the_first_10_of_50_parts() {
     }
 }
 
+/// Both models with the default window, the shortest and the longest.
 #[test]
-fn pull_and_generate_write_the_same_bytes_for_a_part_of_saas_v2() {
+fn pull_and_generate_write_the_same_bytes_for_a_part_of_any_model_and_window() {
+    for tables in [&saas_v1::TABLES[..], &saas_v2::TABLES] {
+        for months in [18, 1, 120] {
+            check_pulled_part(tables, months);
+        }
+    }
+}
+
+fn check_pulled_part(tables: &[Table], months: u32) {
     let folder = tempdir().unwrap();
     let path = folder.path();
-    let server = Serve::start(&["--customers", CUSTOMERS, "--model", "saas-v2"]);
+    let base = tables[0].model().name;
+    let model = path.join("model.toml");
+    fs::write(&model, format!("base = {base:?}\nwindow.months = {months}")).unwrap();
+    let model = ["--model", model.to_str().unwrap()];
+    let server = Serve::start(&[&["--customers", CUSTOMERS], &model[..]].concat());
     let split = ["--part", "2", "--parts", "4", "--tables", "all"];
-    assert_eq!(generate(path, "generated", &[&["--model", "saas-v2"], &split[..]].concat()).code, Some(0));
+    assert_eq!(generate(path, "generated", &[&model, &split[..]].concat()).code, Some(0));
     succeed_in(path, &[&["pull", "--server", &server.uri, "--quiet", "--out", "pulled"][..], &split].concat());
-    for table in saas_v2::TABLES.into_iter().filter(|table| table.has_customers()) {
+    for table in tables.iter().filter(|table| table.has_customers()) {
         let [generated, pulled] = ["generated", "pulled"].map(|out| contents(&path.join(out).join(table.name())));
-        assert!(!generated.is_empty() && generated == pulled, "{}", table.name());
+        assert!(!generated.is_empty() && generated == pulled, "{} of {base}, {months} months", table.name());
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::reference::{Customer, Cycle, Reference};
 use super::support::{data_set_of, generated};
+use chrono::{Datelike, NaiveDate};
 use saasgen::models::saas_v2::parameters::Parameters;
 use saasgen::models::saas_v2::{self, SeededLaws};
-use saasgen::models::{Column, Day};
+use saasgen::models::{Column, Day, date_of};
 
 /// Asserts that numbers differ by rounding at most.
 fn assert_close(found: &Column, expected: impl Iterator<Item = f64>, case: &str) {
@@ -200,6 +201,30 @@ fn other_windows_equal_the_reference() {
         };
         compare(&data_set_of(set, 1), customers);
     }
+}
+
+/// Windows from each month of a year and of a leap year, which have signups on the last days of every month.
+#[test]
+fn windows_from_every_month_equal_the_reference() {
+    const CUSTOMERS: u64 = 40;
+    // Cycles that begin on the last day of a shorter month than that of the signup, by this day.
+    let mut clamped = [0; 32];
+    for (year, month) in [2023, 2024].into_iter().flat_map(|year| (1..=12).map(move |month| (year, month))) {
+        let set = |parameters: &mut Parameters| {
+            parameters.window.start = NaiveDate::from_ymd_opt(year, month, 1).unwrap();
+            parameters.window.months = 14;
+        };
+        let data_set = data_set_of(set, u64::from(month));
+        compare(&data_set, CUSTOMERS);
+        let reference = Reference::new(&data_set);
+        for customer in (1..=CUSTOMERS).map(|id| reference.customer(id)) {
+            for cycle in reference.cycles(&customer) {
+                let [signup, first] = [customer.signup, cycle.first].map(|day| date_of(day).day() as usize);
+                clamped[first] += usize::from(first != signup);
+            }
+        }
+    }
+    assert!(clamped[28..=30].iter().all(|&cycles| cycles > 0) && clamped.iter().sum::<usize>() > 20, "{clamped:?}");
 }
 
 /// Payments that fail often, all of them on annual terms, many tickets, and as much activity as there can be.
