@@ -3,7 +3,6 @@
 mod closed_forms;
 mod generated;
 mod rows;
-mod targets;
 mod unpaid;
 
 use super::super::laws::Laws;
