@@ -25,7 +25,7 @@ fn with_windows(tables: impl Iterator<Item = Table>, customers: u64) -> impl Ite
         let with_months = |months: u32, customers: u64| {
             data_set_of(&format!("base = {:?}\nwindow.months = {months}", table.model().name), 42, customers)
         };
-        [data_set_with(table, 42, customers), with_months(1, customers), with_months(120, customers / 5)]
+        [data_set_with(table, 42, customers), with_months(1, customers), with_months(120, (customers / 5).max(100))]
             .map(|data_set| (table, data_set))
     })
 }
