@@ -30,7 +30,7 @@ pub struct Situation {
 }
 
 impl Situation {
-    /// Returns the place in the thresholds of [`HazardTables::thresholds`].
+    /// Returns the place of the situation among those of a customer on one plan and term.
     #[inline(always)]
     pub fn place(self) -> usize {
         let counted = self.problem_tickets.min(MOST_COUNTED as u32) as usize;
