@@ -14,7 +14,7 @@
 
 use crate::program::{Ran, Serve, saasgen, without_variables};
 use crate::python_clients::venv;
-use saasgen::models::saas_v1;
+use saasgen::models::{Table, saas_v1, saas_v2};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -60,6 +60,7 @@ pages! {
     contributing_runs: "CONTRIBUTING.md",
     the_changelog_runs: "CHANGELOG.md",
     the_data_dictionary_runs: "data/README.md",
+    the_data_dictionary_of_saas_v2_runs: "data/saas-v2.md",
     clients_runs: "docs/clients.md",
     clusters_runs: "docs/clusters.md",
     design_runs: "docs/design.md",
@@ -193,7 +194,9 @@ fn run_page(page: &str) {
         if needs_engine(&block) {
             continue;
         }
-        if block.language == "diagram" || RUN_ELSEWHERE.iter().any(|(code, _)| *code == block.code) {
+        if ["diagram", "mermaid"].contains(&block.language.as_str())
+            || RUN_ELSEWHERE.iter().any(|(code, _)| *code == block.code)
+        {
             assert!(block.output.is_none(), "{page}, line {}: nothing compares this output", block.line);
             continue;
         }
@@ -304,11 +307,17 @@ fn paths_in_the_text_exist() {
 }
 
 #[test]
-fn the_data_dictionary_has_the_descriptions_the_keys_and_the_expected_rows() {
-    let dictionary = read("data/README.md");
-    let described = saasgen(&["describe", "--json"]).output().unwrap().stdout;
+fn the_data_dictionaries_have_the_descriptions_the_keys_and_the_expected_rows() {
+    assert_dictionary("data/README.md", "saas-v1", &saas_v1::TABLES);
+    assert_dictionary("data/saas-v2.md", "saas-v2", &saas_v2::TABLES);
+}
+
+fn assert_dictionary(page: &str, model: &str, tables: &[Table]) {
+    let dictionary = read(page);
+    let described = saasgen(&["describe", "--json", "--model", model]).output().unwrap().stdout;
     let described: serde_json::Value = serde_json::from_slice(&described).unwrap();
-    for table in saas_v1::TABLES {
+    let usage = tables.iter().find(|table| table.name() == "usage_daily").unwrap();
+    for table in tables {
         let section = dictionary.split_once(&format!("\n### {}\n", table.name())).unwrap().1;
         let section = section.split("\n#").next().unwrap();
         let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
@@ -317,9 +326,9 @@ fn the_data_dictionary_has_the_descriptions_the_keys_and_the_expected_rows() {
         assert_eq!(columns.len(), table.columns().len(), "{}", table.name());
         for ((row, column), described) in columns.iter().zip(table.columns()).zip(types) {
             assert_eq!((row[0], Some(row[1])), (column.name, described["type"].as_str()), "{}", table.name());
-            // The page adds figures of saas-v1 in parentheses.
+            // The page adds figures of the model in parentheses.
             let is_described = row[2] == column.law || row[2].starts_with(&format!("{} (", column.law));
-            let is_as_before = row[2] == "as in usage_daily" && saas_v1::USAGE_DAILY.columns().contains(column);
+            let is_as_before = row[2] == "as in usage_daily" && usage.columns().contains(column);
             assert!(is_described || is_as_before, "{}: {row:?} instead of {:?}", table.name(), column.law);
         }
 

@@ -1,4 +1,4 @@
-//! The tables of saas-v2. `data/saas-v2.toml` has the figures.
+//! The tables of saas-v2. `data/saas-v2.md` adds the figures to the descriptions.
 
 use super::parameters::{ByChannel, ByEngagement, ByPlan, ByPriority, Parameters};
 use crate::models::{ColumnSpec, ForeignKey, Kind, ModelVersion, Names, Table, TableSpec};
